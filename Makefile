@@ -1,0 +1,41 @@
+PYTHON ?= python3
+VENV ?= .venv
+CONSTRAINTS ?= constraints.txt
+# uv installs three times faster; anything else, or no uv to be had, means pip.
+INSTALLER ?= uv
+PYTEST_ARGS ?=
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+export OMP_NUM_THREADS ?= 2
+export HF_HUB_OFFLINE ?= 1
+
+.PHONY: help demo test lint docs clean
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The one set-up: a virtual environment of the project's own, with the pinned versions.
+$(VENV)/.ready: pyproject.toml $(CONSTRAINTS)
+	@echo "Setting up $(VENV) (a minute or two, once) ..."
+	$(PYTHON) -m venv $(VENV)
+	if [ "$(INSTALLER)" = uv ] && $(PY) -m pip install -q uv==0.13.9 \
+	   && UV_FIND_LINKS="$$PIP_FIND_LINKS" $(BIN)/uv pip install -q --compile-bytecode \
+	      --python $(PY) -c $(CONSTRAINTS) -e '.[dev]'; then :; \
+	else $(PY) -m pip install -q -c $(CONSTRAINTS) -e '.[dev]'; fi
+	touch $@
+
+demo: $(VENV)/.ready  ## Train a small ImaGINator on moving shapes and show what it learned
+	$(PY) -m examples.imaginator.demo
+
+test: $(VENV)/.ready  ## Run the tests
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.ready  ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.ready  ## Build the documentation into docs/_build/html
+	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+clean:  ## Remove everything that the targets above made
+	rm -rf $(VENV) runs docs/_build docs/api/generated .mypy_cache .pytest_cache .ruff_cache .hypothesis

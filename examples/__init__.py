@@ -1,0 +1,1 @@
+"""Recipes that are assembled from the public parts of stgan."""

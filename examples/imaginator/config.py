@@ -1,0 +1,247 @@
+"""Settings of the recipe, its three presets, and how they are read from and written to YAML.
+
+Every number that a run depends on stands here once. A run folder holds the resolved settings as
+``config.yaml``, beside every checkpoint too.
+"""
+
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import yaml
+
+from stgan.errors import DataError, UnknownNameError
+
+__all__ = [
+    "PRESETS",
+    "DataSettings",
+    "LossSettings",
+    "ModelSettings",
+    "Settings",
+    "TrainSettings",
+    "preset_settings",
+    "read_settings",
+    "write_settings",
+]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """What the networks look like."""
+
+    num_frames: int = 32
+    """Frames in a clip."""
+    image_size: tuple[int, int] = (64, 64)
+    """Height and width of the frames."""
+    z_dim: int = 512
+    """Length of the noise vector."""
+    appearance_dim: int = 100
+    """Length of the appearance vector that joins the noise."""
+    base_channels: int = 64
+    """Width of the finest stages; towards the coarse end it doubles, up to eight times this."""
+    mid_channels: int | Literal["out", "match", "released"] = "match"
+    """Width inside the (1+2)D convolutions. The published widths have 2.2 times the weights of
+    the dense convolution they replace; "match" has as many."""
+    bias_before_norm: bool = False
+    """Keep the convolution biases that batch norm takes out again, as the published weights do."""
+    init: Literal["normal", "released"] = "normal"
+    """"normal" draws all convolutions from N(0, 0.02), as the published code means to;
+    "released" leaves the decoder's at torch's default, as it does."""
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """What the networks are trained for."""
+
+    family: str = "non_saturating"
+    """Adversarial loss: a name in stgan.list("losses")."""
+    reconstruction: float = 100.0
+    """Weight of the L1 distance to the real clip."""
+    video: float = 1.0
+    """Weight of the video stream in the generator's loss."""
+    image: float = 1.0
+    """Weight of the image stream in the generator's loss."""
+    num_frames: int = 1
+    """Frames of each clip that the image stream looks at."""
+    frames_per_clip: bool = True
+    """Draw those frames for each clip by itself; off: one draw for the batch, as published."""
+    same_frames: bool = True
+    """Show the image stream the same moments of real and generated clips; off: two draws, as
+    published."""
+    order: Literal["discriminator_first", "generator_first"] = "discriminator_first"
+    """Who steps first on the same generated clips."""
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Where clips come from."""
+
+    root: Path | None = None
+    """Folder with one folder of clips for each class; none: drawn moving shapes."""
+    validation: tuple[str, ...] = ()
+    """Patterns such as "*/subject4_*": matching clips are kept for validation."""
+    validation_list: Path | None = None
+    """Text file that names the validation clips, one path relative to the root in a line."""
+    stride: int = 1
+    """Take every n-th frame of a file."""
+    condition: Literal["first", "neutral", "random"] = "first"
+    """The image: first frame of the window, first frame of the file, or any frame of the window."""
+    resize: Literal["squash", "crop"] = "squash"
+    """How other sizes are made to fit."""
+    flip: bool = False
+    """Mirror half of the clips; off by default, since it swaps left and right."""
+    skip_broken: bool = False
+    """Count and skip files that cannot be used; off: stop and name the first."""
+    num_shapes: int = 2000
+    """How many clips of moving shapes there are."""
+    workers: int = 2
+    """Processes that read clips."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How long, how fast, on what."""
+
+    steps: int = 55_000
+    """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
+    batch_size: int = 64
+    """Clips in an iteration, all processes together."""
+    learning_rate: float = 2e-4
+    """Of Adam, for all networks."""
+    betas: tuple[float, float] = (0.5, 0.999)
+    """Of Adam."""
+    ema_decay: float = 0.999
+    """Decay of the averaged generator that is evaluated; 0 to evaluate the last one."""
+    seed: int = 12345
+    """Fixes weights, noise, windows and frame draws."""
+    log_every: int = 20
+    """Steps between lines in metrics.jsonl."""
+    save_every: int = 1000
+    """Steps between checkpoints."""
+    keep: int = 3
+    """Newest checkpoints that are kept."""
+    precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
+    """Of the computation."""
+    accelerator: str = "auto"
+    """cpu, cuda, mps or auto."""
+    devices: int = 1
+    """Processes, one for each device."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Train ImaGINator: an image, an action label and noise become a video.
+
+    Without data it trains on drawn moving shapes. ``python -m examples.imaginator.evaluate`` and
+    ``generate`` take the run folder afterwards.
+    """
+
+    preset: str = "imaginator"
+    """Where the other settings start: imaginator, released or tiny."""
+    out: Path = Path("runs/imaginator")
+    """Run folder: checkpoints, metrics.jsonl, TensorBoard, config.yaml."""
+    resume: bool = False
+    """Go on from the newest checkpoint in the run folder, with its settings."""
+    config: Path | None = None
+    """Start from a config.yaml in place of a preset."""
+    model: ModelSettings = field(default_factory=ModelSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    data: DataSettings = field(default_factory=DataSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+
+
+PRESETS: dict[str, Settings] = {
+    # The method with its defects mended; the README lists every deviation and its reason.
+    "imaginator": Settings(),
+    # The published networks, losses, order and initialization, exactly.
+    "released": Settings(
+        preset="released",
+        model=ModelSettings(mid_channels="released", bias_before_norm=True, init="released"),
+        loss=LossSettings(frames_per_clip=False, same_frames=False, order="generator_first"),
+        train=TrainSettings(ema_decay=0.0),
+    ),
+    # For a CPU in minutes.
+    "tiny": Settings(
+        preset="tiny",
+        out=Path("runs/tiny"),
+        model=ModelSettings(
+            num_frames=16,
+            image_size=(32, 32),
+            z_dim=16,
+            appearance_dim=32,
+            base_channels=16,
+            mid_channels="out",
+        ),
+        train=TrainSettings(
+            steps=1000, batch_size=16, learning_rate=1e-3, ema_decay=0.99, save_every=500
+        ),
+    ),
+}
+
+
+def preset_settings(name: str) -> Settings:
+    """Return the settings of a preset.
+
+    Raises:
+        UnknownNameError: If there is no such preset.
+    """
+    if name not in PRESETS:
+        raise UnknownNameError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def write_settings(settings: Settings) -> str:
+    """Return settings as YAML that :func:`read_settings` reads back."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return str(value) if isinstance(value, Path) else value
+
+    # Where a run lies and how it was started are no part of what it is.
+    told = asdict(replace(settings, resume=False, config=None))
+    return yaml.safe_dump(plain(told), sort_keys=False)
+
+
+def read_settings(path: Path) -> Settings:
+    """Read settings that :func:`write_settings` wrote.
+
+    Raises:
+        DataError: If the file is missing, is no YAML mapping, or has a key that no setting has.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist; name a config.yaml of a run") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
+    settings = _from_plain(Settings, content, path, prefix="")
+    assert isinstance(settings, Settings)
+    return settings
+
+
+def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
+    if not isinstance(content, dict):
+        raise DataError(f"{path} must hold settings at {prefix or 'its top'!s}, got {content!r}")
+    known = {f.name: f for f in fields(kind)}
+    values: dict[str, Any] = {}
+    hints = get_type_hints(kind)
+    for key, value in content.items():
+        if key not in known:
+            raise DataError(f"{path} has no setting {prefix}{key}; known there: {', '.join(known)}")
+        hint = hints[key]
+        if is_dataclass(hint) and isinstance(hint, type):
+            values[key] = _from_plain(hint, value, path, prefix=f"{prefix}{key}.")
+        elif isinstance(value, list):
+            values[key] = tuple(value)
+        elif isinstance(value, str) and "Path" in str(hint):
+            values[key] = Path(value)
+        else:
+            values[key] = value
+    missing = [n for n, f in known.items() if n not in values and f.default is MISSING
+               and f.default_factory is MISSING]  # fmt: skip
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(prefix + name for name in missing)}")
+    return kind(**values)

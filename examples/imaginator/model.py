@@ -1,0 +1,152 @@
+"""ImaGINator's networks, wired from parts of stgan.
+
+The generator maps an image, noise and a label to a clip. An encoder turns the image into an
+appearance vector p and a pyramid of maps; the decoder starts from (z, label, p) and fuses a map
+and the label into every level. Two discriminators judge the clip with its label, and one frame.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from examples.imaginator.config import LossSettings, ModelSettings, preset_settings
+from stgan.decoders import VideoDecoder, decoder_stages
+from stgan.discriminators import (
+    ImageDiscriminator,
+    RandomFrames,
+    TwoStreamDiscriminator,
+    VideoDiscriminator,
+)
+from stgan.encoders import ImageEncoder
+from stgan.errors import ShapeError
+from stgan.functional import one_hot_label
+from stgan.layers import init_normal_
+from stgan.shapes import plan
+
+__all__ = ["Generator", "ImaGINator", "build"]
+
+
+class Generator(nn.Module):
+    """Image, noise and label to video.
+
+    Args:
+        encoder: Appearance vector and maps of an image.
+        decoder: Latent vector, maps and label to a clip.
+        z_dim: Length of the noise.
+        num_classes: K.
+
+    Shape:
+        - ``image``: ``(N, 3, H, W)``, in [-1, 1]
+        - ``z``: ``(N, z_dim)``, standard normal
+        - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
+        - Output: ``(N, 3, T, H, W)``, in (-1, 1)
+    """
+
+    def __init__(
+        self, encoder: ImageEncoder, decoder: VideoDecoder, *, z_dim: int, num_classes: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.z_dim = z_dim
+        self.num_classes = num_classes
+
+    def forward(self, image: Tensor, z: Tensor, label: Tensor) -> Tensor:
+        """Generate one clip for each image, noise and label."""
+        if z.ndim != 2 or z.shape[1] != self.z_dim or len({len(image), len(z), len(label)}) > 1:
+            raise ShapeError(
+                f"image, z and label must be batches of one size and z (N, z_dim={self.z_dim}), "
+                f"got {tuple(image.shape)}, {tuple(z.shape)} and {tuple(label.shape)}"
+            )
+        rows = one_hot_label(label, self.num_classes, dtype=z.dtype)
+        features = self.encoder(image)
+        latent = torch.cat([z, rows, features.vector], dim=1)
+        video: Tensor = self.decoder(latent, features.maps, rows)
+        return video
+
+
+class ImaGINator(nn.Module):
+    """The generator and its two discriminators.
+
+    Attributes:
+        generator: ``generator(image, z, label) -> video``.
+        discriminator: ``discriminator(video, label) -> {"video": (N,), "image": (N,)}``, made of
+            ``discriminator.video(video, label)`` and ``discriminator.image(image)``.
+        z_dim: Length of the noise.
+        num_classes: K.
+        settings: What the networks were built from.
+    """
+
+    def __init__(self, settings: ModelSettings, loss: LossSettings, num_classes: int) -> None:
+        super().__init__()
+        if num_classes < 1:
+            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        self.settings = settings
+        self.z_dim = settings.z_dim
+        self.num_classes = num_classes
+        size = (settings.num_frames, *settings.image_size)
+        route = plan(size)
+        base, most = settings.base_channels, 8 * settings.base_channels
+        encoder = ImageEncoder(
+            settings.image_size,
+            stages=route.stages,
+            out_channels=settings.appearance_dim,
+            bias_before_norm=settings.bias_before_norm,
+            base_channels=base,
+            max_channels=most,
+        )
+        decoder = VideoDecoder(
+            settings.z_dim + num_classes + settings.appearance_dim,
+            decoder_stages(
+                route, appearance_channels=encoder.channels, base_channels=base, max_channels=most
+            ),
+            num_classes=num_classes,
+            mid_channels=settings.mid_channels,
+            bias_before_norm=settings.bias_before_norm,
+        )
+        init_normal_(encoder)
+        init_normal_(decoder, convs=settings.init == "normal")
+        self.generator = Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
+        self.discriminator = TwoStreamDiscriminator(
+            video=VideoDiscriminator(
+                size,
+                stages=route.stages,
+                num_classes=num_classes,
+                base_channels=base,
+                max_channels=most,
+            ),
+            image=ImageDiscriminator(
+                settings.image_size, stages=route.stages, base_channels=base, max_channels=most
+            ),
+            sampler=RandomFrames(loss.num_frames, per_clip=loss.frames_per_clip),
+        )
+
+
+def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> ImaGINator:
+    """Build the networks of a preset.
+
+    Args:
+        preset: ``"imaginator"``, ``"released"`` or ``"tiny"``.
+        num_classes: K, the number of actions.
+        **overrides: Fields of :class:`~examples.imaginator.config.ModelSettings`, such as
+            ``num_frames``, ``image_size=(height, width)``, ``base_channels`` or ``z_dim``.
+
+    Raises:
+        UnknownNameError: If there is no such preset.
+        TypeError: If an override is no setting of the model.
+        ShapeError: If no stack of stages reaches ``(num_frames, *image_size)``; names one that
+            is near.
+
+    Example:
+        >>> gan = build("tiny", num_classes=6, num_frames=8, image_size=(24, 32))
+        >>> label = torch.tensor([0, 5])
+        >>> video = gan.generator(torch.zeros(2, 3, 24, 32), torch.randn(2, gan.z_dim), label)
+        >>> video.shape
+        torch.Size([2, 3, 8, 24, 32])
+        >>> gan.discriminator.video(video, label).shape
+        torch.Size([2])
+    """
+    start = preset_settings(preset)
+    return ImaGINator(replace(start.model, **overrides), start.loss, num_classes)

@@ -1,0 +1,196 @@
+"""Downsampling stages of encoders and discriminators."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from stgan._checks import check_layout, pair, triple
+from stgan.layers.act import leaky_relu
+from stgan.layers.init import init_normal_
+from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.registry import BLOCKS
+from stgan.shapes import conv_size
+from stgan.typing import Act, Norm, Size2, Size3
+
+__all__ = ["DownStage2d", "DownStage3d"]
+
+
+class _DownStage(nn.Module):
+    """Convolution, norm, activation; the number of axes comes from the kernel."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        *,
+        norm: Norm,
+        act: Act,
+        spectral_norm: bool,
+        init_std: float | None,
+        bias_before_norm: bool,
+    ) -> None:
+        super().__init__()
+        conv = nn.Conv2d if len(kernel_size) == 2 else nn.Conv3d
+        bias = norm is None or bias_before_norm
+        self.conv: nn.Module = conv(
+            in_channels,
+            out_channels,
+            kernel_size,  # type: ignore[arg-type]  # a pair for one class, a triple for the other
+            stride=stride,  # type: ignore[arg-type]
+            padding=padding,  # type: ignore[arg-type]
+            bias=bias,
+        )
+        self.norm = nn.Identity() if norm is None else norm(out_channels)
+        if init_std is not None:
+            init_normal_(self, init_std)
+        if spectral_norm:
+            self.conv = wrap_spectral_norm(self.conv)
+        self.act = nn.Identity() if act is None else act()
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size: Sequence[int] = kernel_size
+        self.stride: Sequence[int] = stride
+        self.padding: Sequence[int] = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Downsample."""
+        layout, name = (
+            ("N C H W", "image") if len(self.kernel_size) == 2 else ("N C T H W", "video")
+        )
+        check_layout(x, layout, name=name, C=self.in_channels)
+        out: Tensor = self.act(self.norm(self.conv(x)))
+        return out
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output, without running."""
+        sizes = conv_size(
+            tuple(input_shape[2:]),
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+        )
+        return (input_shape[0], self.out_channels, *sizes)
+
+
+@BLOCKS.register(
+    "down_2d",
+    source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, Encoder",
+    shape="(N, C_in, H, W) -> (N, C_out, H', W'), x' = floor((x + 2 p - k) / s) + 1",
+)
+class DownStage2d(_DownStage):
+    """Convolution of images, then a norm and an activation.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: ``int`` or ``(h, w)``.
+        stride: ``int`` or ``(h, w)``.
+        padding: ``int`` or ``(h, w)``.
+        norm: Called with the out channels; ``None`` for no normalization.
+        act: The activation; ``None`` for none.
+        spectral_norm: Whether the convolution is spectrally normalized.
+        init_std: Standard deviation of the initial weights, set before spectral norm wraps them;
+            ``None`` for torch's default.
+        bias_before_norm: Whether the convolution keeps a bias that a norm takes out again.
+
+    Shape:
+        - Input: ``(N, in_channels, H, W)``
+        - Output: ``(N, out_channels, H', W')``, each side by :func:`stgan.shapes.conv_size`
+
+    Raises:
+        ShapeError: In ``forward``, if the input has another layout.
+
+    Example:
+        >>> DownStage2d(3, 8)(torch.zeros(2, 3, 16, 16)).shape
+        torch.Size([2, 8, 8, 8])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size2 = 4,
+        stride: Size2 = 2,
+        padding: Size2 = 1,
+        *,
+        norm: Norm = nn.BatchNorm2d,
+        act: Act = leaky_relu,
+        spectral_norm: bool = False,
+        init_std: float | None = None,
+        bias_before_norm: bool = False,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            pair(kernel_size, "kernel_size"),
+            pair(stride, "stride"),
+            pair(padding, "padding", minimum=0),
+            norm=norm,
+            act=act,
+            spectral_norm=spectral_norm,
+            init_std=init_std,
+            bias_before_norm=bias_before_norm,
+        )
+
+
+@BLOCKS.register(
+    "down_3d",
+    source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
+    shape="(N, C_in, T, H, W) -> (N, C_out, T', H', W'), x' = floor((x + 2 p - k) / s) + 1",
+)
+class DownStage3d(_DownStage):
+    """Convolution of videos, then a norm and an activation.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: ``int`` or ``(t, h, w)``.
+        stride: ``int`` or ``(t, h, w)``.
+        padding: ``int`` or ``(t, h, w)``.
+        norm: Called with the out channels; ``None`` for no normalization.
+        act: The activation; ``None`` for none.
+        spectral_norm: Whether the convolution is spectrally normalized.
+        init_std: Standard deviation of the initial weights, set before spectral norm wraps them;
+            ``None`` for torch's default.
+        bias_before_norm: Whether the convolution keeps a bias that a norm takes out again.
+
+    Shape:
+        - Input: ``(N, in_channels, T, H, W)``
+        - Output: ``(N, out_channels, T', H', W')``, each side by :func:`stgan.shapes.conv_size`
+
+    Raises:
+        ShapeError: In ``forward``, if the input has another layout.
+
+    Example:
+        >>> DownStage3d(3, 8)(torch.zeros(2, 3, 8, 16, 16)).shape
+        torch.Size([2, 8, 4, 8, 8])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size3 = 4,
+        stride: Size3 = 2,
+        padding: Size3 = 1,
+        *,
+        norm: Norm = nn.BatchNorm3d,
+        act: Act = leaky_relu,
+        spectral_norm: bool = False,
+        init_std: float | None = None,
+        bias_before_norm: bool = False,
+    ) -> None:
+        super().__init__(
+            in_channels,
+            out_channels,
+            triple(kernel_size, "kernel_size"),
+            triple(stride, "stride"),
+            triple(padding, "padding", minimum=0),
+            norm=norm,
+            act=act,
+            spectral_norm=spectral_norm,
+            init_std=init_std,
+            bias_before_norm=bias_before_norm,
+        )

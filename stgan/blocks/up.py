@@ -1,0 +1,87 @@
+"""Upsampling stages of video decoders."""
+
+from torch import Tensor, nn
+
+from stgan.layers.act import leaky_relu
+from stgan.layers.conv import ConvTranspose1Plus2d
+from stgan.registry import BLOCKS
+from stgan.typing import Act, MidChannels, Norm, Size3
+
+__all__ = ["UpStage"]
+
+
+@BLOCKS.register(
+    "up",
+    source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
+    shape="(N, C_in, T, H, W) -> (N, C_out, T', H', W'), x' = (x - 1) s - 2 p + k",
+)
+class UpStage(nn.Module):
+    """Transposed (1+2)D convolution, then a norm and an activation.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: ``int`` or ``(t, h, w)``.
+        stride: ``int`` or ``(t, h, w)``.
+        padding: ``int`` or ``(t, h, w)``; trims each end of the output.
+        mid_channels: See :class:`stgan.layers.ConvTranspose1Plus2d`.
+        norm: Called with the out channels; ``None`` for no normalization at the end.
+        act: The activation at the end; ``None`` for none.
+        mid_norm: The norm between the two steps.
+        mid_act: The activation between the two steps.
+        bias_before_norm: Whether convolutions keep a bias that a norm takes out again.
+
+    Shape:
+        - Input: ``(N, in_channels, T, H, W)``
+        - Output: ``(N, out_channels, T', H', W')``, each side by
+          :func:`stgan.shapes.conv_transpose_size`
+
+    Raises:
+        ValueError: As :class:`stgan.layers.ConvTranspose1Plus2d`.
+        ShapeError: In ``forward``, if the input has another layout.
+
+    Example:
+        >>> UpStage(8, 4, kernel_size=4, stride=2, padding=1)(torch.zeros(2, 8, 2, 4, 4)).shape
+        torch.Size([2, 4, 4, 8, 8])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size3,
+        stride: Size3 = 1,
+        padding: Size3 = 0,
+        *,
+        mid_channels: MidChannels = "out",
+        norm: Norm = nn.BatchNorm3d,
+        act: Act = leaky_relu,
+        mid_norm: Norm = nn.BatchNorm3d,
+        mid_act: Act = leaky_relu,
+        bias_before_norm: bool = False,
+    ) -> None:
+        super().__init__()
+        self.conv = ConvTranspose1Plus2d(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            mid_channels=mid_channels,
+            norm=mid_norm,
+            act=mid_act,
+            bias=norm is None or bias_before_norm,
+            bias_before_norm=bias_before_norm,
+        )
+        self.norm = nn.Identity() if norm is None else norm(out_channels)
+        self.act = nn.Identity() if act is None else act()
+        self.out_channels = out_channels
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Upsample ``(N, in_channels, T, H, W)``."""
+        out: Tensor = self.act(self.norm(self.conv(video)))
+        return out
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
+        return self.conv.output_shape(input_shape)

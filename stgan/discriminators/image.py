@@ -1,0 +1,89 @@
+"""Discriminator of single frames."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from stgan._checks import pair
+from stgan.discriminators._stream import Stream
+from stgan.layers.act import leaky_relu
+from stgan.registry import DISCRIMINATORS
+from stgan.shapes import Stage, plan
+from stgan.typing import Act, Norm, Size2
+
+__all__ = ["ImageDiscriminator"]
+
+
+@DISCRIMINATORS.register(
+    "image",
+    source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
+    shape="(N, C, H, W), (N,) -> (N,)",
+)
+class ImageDiscriminator(Stream):
+    """Strided 2-D convolutions over a frame: one logit per frame.
+
+    Args:
+        input_size: ``int`` or ``(H, W)`` of the frames, for a head that covers what the stages
+            leave; ``None`` for any size, with features averaged before the head.
+        stages: Geometry of the stages, coarse to fine, as :func:`stgan.shapes.plan` returns it;
+            ``None`` for the plan of ``input_size``, or of 64 x 64 where that is ``None``. Only
+            its spatial half is used.
+        in_channels: Channels of the frames.
+        num_classes: K; the label joins as a map after the first stage; 0 for no label.
+        base_channels: Width of the first stage; each further stage doubles it.
+        max_channels: Width that no stage exceeds.
+        norm: Called with the channels of every stage but the first; ``None`` for none.
+        act: The activation of every stage.
+        spectral_norm: Whether every convolution is spectrally normalized.
+        init_std: Standard deviation of the initial weights; ``None`` for torch's default.
+
+    Shape:
+        - ``image``: ``(N, in_channels, H, W)``, in [-1, 1]
+        - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
+        - Output: ``(N,)`` logits
+
+    Raises:
+        ShapeError: If no plan reaches ``input_size``; in ``forward``, if a frame has another size.
+        ValueError: In ``forward``, if a label is missing or not expected.
+
+    Example:
+        >>> critic = ImageDiscriminator(32, base_channels=8)
+        >>> critic(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2])
+
+    References:
+        Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020.
+    """
+
+    def __init__(
+        self,
+        input_size: Size2 | None = 64,
+        *,
+        stages: Sequence[Stage] | None = None,
+        in_channels: int = 3,
+        num_classes: int = 0,
+        base_channels: int = 64,
+        max_channels: int = 512,
+        norm: Norm = None,
+        act: Act = leaky_relu,
+        spectral_norm: bool = True,
+        init_std: float | None = 0.02,
+    ) -> None:
+        size = None if input_size is None else pair(input_size, "input_size")
+        super().__init__(
+            size,
+            plan((1, *(size or (64, 64)))).stages if stages is None else stages,
+            ndim=2,
+            in_channels=in_channels,
+            num_classes=num_classes,
+            base_channels=base_channels,
+            max_channels=max_channels,
+            norm=norm,
+            act=act,
+            spectral_norm=spectral_norm,
+            init_std=init_std,
+        )
+
+    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """Return one logit per frame."""
+        return self._logits(image, label, name="image", axes="HW")

@@ -1,0 +1,158 @@
+"""Frame samplers: which frames of a clip the image stream looks at.
+
+A sampler is called with the number of clips and of frames and returns indices, so that the same
+ones can be used for real and generated clips, logged, or replayed.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from stgan._checks import check_positive
+from stgan.registry import SAMPLERS
+
+__all__ = ["AllFrames", "FrameSampler", "RandomFrames", "SubClip"]
+
+
+class FrameSampler(Protocol):
+    """What a two-stream discriminator expects of a sampler."""
+
+    def __call__(
+        self,
+        num_clips: int,
+        num_frames: int,
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Return ``(num_clips, k)`` frame indices in [0, num_frames)."""
+        ...
+
+
+def _check_fits(needed: int, num_frames: int, what: str) -> None:
+    if needed > num_frames:
+        raise ValueError(
+            f"{what} needs clips of at least {needed} frames, got {num_frames}; lower its count"
+        )
+
+
+@SAMPLERS.register(
+    "all_frames",
+    source="every frame, in order",
+    shape="N, T -> (N, T) indices",
+)
+class AllFrames:
+    """Every frame of every clip, in order.
+
+    Example:
+        >>> AllFrames()(2, 3)
+        tensor([[0, 1, 2],
+                [0, 1, 2]])
+    """
+
+    def __call__(
+        self,
+        num_clips: int,
+        num_frames: int,
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Return ``(num_clips, num_frames)`` indices; nothing is drawn from ``generator``."""
+        return torch.arange(num_frames, device=device).expand(num_clips, -1)
+
+    def __repr__(self) -> str:
+        return "AllFrames()"
+
+
+@SAMPLERS.register(
+    "random_frames",
+    source="Clark et al., DVD-GAN, 2019 (k frames); ImaGINator, WACV 2020 (one)",
+    shape="N, T -> (N, k) indices",
+)
+class RandomFrames:
+    """Frames drawn uniformly without replacement, in order of time, for each clip by itself.
+
+    Args:
+        count: k, frames per clip.
+        per_clip: ``False`` draws one set for the whole batch, as the published code of ImaGINator
+            does with one frame.
+
+    Raises:
+        ValueError: If ``count`` is not positive; in a call, if clips have fewer frames.
+
+    Example:
+        >>> sample = RandomFrames(2)
+        >>> sample(3, 8, generator=torch.Generator().manual_seed(0)).shape
+        torch.Size([3, 2])
+    """
+
+    def __init__(self, count: int = 1, *, per_clip: bool = True) -> None:
+        self.count = check_positive(count, "count")
+        self.per_clip = per_clip
+
+    def __call__(
+        self,
+        num_clips: int,
+        num_frames: int,
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Return ``(num_clips, count)`` indices, rising along each row."""
+        _check_fits(self.count, num_frames, repr(self))
+        rows = num_clips if self.per_clip else 1
+        draw_on = generator.device if generator is not None else device
+        # The places of the k largest of T uniform numbers are a uniform draw of k of T.
+        keys = torch.rand(rows, num_frames, generator=generator, device=draw_on)
+        indices = keys.topk(self.count, dim=1).indices.sort(dim=1).values
+        return indices.expand(num_clips, -1).to(device)
+
+    def __repr__(self) -> str:
+        return f"RandomFrames({self.count}, per_clip={self.per_clip})"
+
+
+@SAMPLERS.register(
+    "sub_clip",
+    source="Tulyakov et al., MoCoGAN, CVPR 2018 (T' consecutive frames)",
+    shape="N, T -> (N, k) indices",
+)
+class SubClip:
+    """Frames at a fixed distance from a random start, drawn for each clip by itself.
+
+    Args:
+        count: k, frames per clip.
+        stride: Distance between them, in frames.
+
+    Raises:
+        ValueError: If a number is not positive; in a call, if clips are too short.
+
+    Example:
+        >>> SubClip(3, stride=2)(1, 5)
+        tensor([[0, 2, 4]])
+    """
+
+    def __init__(self, count: int, *, stride: int = 1) -> None:
+        self.count = check_positive(count, "count")
+        self.stride = check_positive(stride, "stride")
+
+    def __call__(
+        self,
+        num_clips: int,
+        num_frames: int,
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Return ``(num_clips, count)`` indices, rising by ``stride``."""
+        span = (self.count - 1) * self.stride + 1
+        _check_fits(span, num_frames, repr(self))
+        draw_on = generator.device if generator is not None else device
+        starts = torch.randint(
+            num_frames - span + 1, (num_clips, 1), generator=generator, device=draw_on
+        ).to(device)
+        return starts + self.stride * torch.arange(self.count, device=starts.device)
+
+    def __repr__(self) -> str:
+        return f"SubClip({self.count}, stride={self.stride})"

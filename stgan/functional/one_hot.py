@@ -1,0 +1,88 @@
+"""Labels as one-hot rows and as one-hot maps."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stgan._checks import check_positive
+from stgan.errors import ShapeError
+from stgan.typing import Size3
+
+__all__ = ["one_hot_label", "one_hot_map"]
+
+
+def one_hot_label(label: Tensor, num_classes: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Turn class indices into one-hot rows; rows that come as such pass through.
+
+    Args:
+        label: ``(N,)`` integers in [0, num_classes), or ``(N, K)`` rows (one-hot or soft).
+        num_classes: K.
+        dtype: Type of the result.
+
+    Returns:
+        ``(N, K)``.
+
+    Raises:
+        ShapeError: If the label is neither ``(N,)`` integers nor ``(N, K)`` rows.
+        ValueError: If a class index is out of range. Values are looked at on the CPU only, since
+            a look would halt a GPU; there, torch's own device assertion stops the program.
+
+    Example:
+        >>> one_hot_label(torch.tensor([2, 0]), 3)
+        tensor([[0., 0., 1.],
+                [1., 0., 0.]])
+    """
+    check_positive(num_classes, "num_classes")
+    if label.ndim == 2 and label.shape[1] == num_classes:
+        return label.to(dtype)
+    if label.ndim != 1 or label.is_floating_point() or label.dtype is torch.bool:
+        raise ShapeError(
+            f"label must be (N,) integers or (N, K={num_classes}) rows, got "
+            f"{tuple(label.shape)} of {str(label.dtype).removeprefix('torch.')}"
+        )
+    if label.device.type == "cpu" and not torch.compiler.is_compiling() and label.numel():
+        low, high = label.aminmax()
+        if low < 0 or high >= num_classes:
+            wrong = int(low) if low < 0 else int(high)
+            raise ValueError(
+                f"label {wrong} is out of range for {num_classes} classes; use 0 to "
+                f"{num_classes - 1}"
+            )
+    return F.one_hot(label.long(), num_classes).to(dtype)
+
+
+def one_hot_map(
+    label: Tensor,
+    num_classes: int,
+    size: Size3 | tuple[int, ...],
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Spread a label over time and space, so that it can be concatenated to features.
+
+    The map is a view: it is expanded, not copied, whatever the size.
+
+    Args:
+        label: ``(N,)`` integers in [0, num_classes), or ``(N, K)`` rows.
+        num_classes: K.
+        size: Sizes of the axes after the channels: ``(T, H, W)``, or ``(H, W)`` for images.
+        dtype: Type of the result.
+
+    Returns:
+        ``(N, K, *size)``, constant over the axes of ``size``.
+
+    Raises:
+        ShapeError: If the label is neither ``(N,)`` integers nor ``(N, K)`` rows.
+        ValueError: If a class index is out of range (checked on the CPU).
+
+    Example:
+        >>> one_hot_map(torch.tensor([2, 0]), 3, (4, 8, 8)).shape
+        torch.Size([2, 3, 4, 8, 8])
+
+    References:
+        Wang et al., ImaGINator, WACV 2020; released code, ``model/networks.py``, ``DecBlock``: what
+        reads like a projection is a broadcast without weights.
+    """
+    sizes = (size,) * 3 if isinstance(size, int) else tuple(size)
+    rows = one_hot_label(label, num_classes, dtype=dtype)
+    return rows.reshape(*rows.shape, *(1 for _ in sizes)).expand(-1, -1, *sizes)

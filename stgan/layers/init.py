@@ -1,0 +1,60 @@
+"""Weight initialization of adversarial networks."""
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+__all__ = ["init_normal_"]
+
+# Named one by one: a transposed convolution is no subclass of the forward one.
+_CONVS = (
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+    nn.Linear,
+)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def init_normal_(
+    module: nn.Module, std: float = 0.02, *, convs: bool = True, norms: bool = True
+) -> nn.Module:
+    r"""Initialize as DCGAN does: weights from :math:`N(0, s)`, norm scales from :math:`N(1, s)`.
+
+    Norm shifts become zero; biases of convolutions keep torch's default.
+
+    Args:
+        module: Changed in place, with everything inside it.
+        std: Standard deviation :math:`s`.
+        convs: Whether convolutions, forward and transposed, and linear maps are initialized.
+        norms: Whether batch norms are initialized.
+
+    Returns:
+        The same module.
+
+    Raises:
+        ValueError: If a weight is already wrapped in a parametrization such as spectral norm,
+            where the assignment would be lost or would leave stale vectors behind.
+
+    Example:
+        >>> layer = init_normal_(nn.ConvTranspose3d(64, 64, 4), std=0.02)
+        >>> round(layer.weight.std().item(), 3)
+        0.02
+
+    References:
+        Radford et al., DCGAN, ICLR 2016, section 4 (standard deviation 0.02).
+    """
+    for name, layer in module.named_modules():
+        if convs and isinstance(layer, _CONVS):
+            if parametrize.is_parametrized(layer, "weight"):
+                raise ValueError(
+                    f"{name or type(layer).__name__} is wrapped in a parametrization; initialize "
+                    f"it before it is wrapped"
+                )
+            nn.init.normal_(layer.weight, 0.0, std)
+        elif norms and isinstance(layer, _NORMS) and layer.affine:
+            nn.init.normal_(layer.weight, 1.0, std)
+            nn.init.zeros_(layer.bias)
+    return module

@@ -1,0 +1,287 @@
+"""Integer algebra of sizes: what comes out of a convolution, and which stages reach a size.
+
+Nothing here touches a tensor, so a network can be planned, refused or explained before it is
+built. Sizes and geometry are ``(time, height, width)``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from stgan._checks import triple
+from stgan.errors import ShapeError
+from stgan.typing import Size3
+
+__all__ = [
+    "Plan",
+    "Stage",
+    "conv_size",
+    "conv_transpose_size",
+    "plan",
+    "plan_downsampling",
+    "plan_upsampling",
+]
+
+Size = TypeVar("Size", int, tuple[int, ...])
+_AXES = ("time", "height", "width")
+# A decoder opens from 1 x 1 x 1 to its base with one kernel of that size; beyond 8 that kernel
+# would hold more weights than the rest of the network.
+_LARGEST_BASE = 8
+
+
+def _per_axis(value: int | Sequence[int], count: int) -> tuple[int, ...]:
+    return (value,) * count if isinstance(value, int) else tuple(value)
+
+
+def conv_size(
+    size: Size,
+    *,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+) -> Size:
+    r"""Size after a convolution, per axis: :math:`\lfloor (x + 2p - k) / s \rfloor + 1`.
+
+    Args:
+        size: One side, or one per axis.
+        kernel_size: For all axes, or one per axis; likewise the others.
+        stride: Step of the kernel.
+        padding: Zeros added at each end.
+
+    Raises:
+        ShapeError: If the kernel is larger than the padded input.
+
+    Example:
+        >>> conv_size((32, 64, 64), kernel_size=4, stride=2, padding=1)
+        (16, 32, 32)
+        >>> conv_size(7, kernel_size=3)
+        5
+    """
+    sizes = _per_axis(size, 1)
+    n = len(sizes)
+    geometry = zip(
+        sizes, _per_axis(kernel_size, n), _per_axis(stride, n), _per_axis(padding, n), strict=True
+    )
+    out = tuple((x + 2 * p - k) // s + 1 for x, k, s, p in geometry)
+    if min(out) < 1:
+        raise ShapeError(
+            f"a kernel of {kernel_size} with padding {padding} does not fit into a size of {size}; "
+            f"give a larger input or fewer stages"
+        )
+    return out if isinstance(size, tuple) else out[0]
+
+
+def conv_transpose_size(
+    size: Size,
+    *,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+) -> Size:
+    r"""Size after a transposed convolution, per axis: :math:`(x - 1)s - 2p + k`.
+
+    Args:
+        size: One side, or one per axis.
+        kernel_size: For all axes, or one per axis; likewise the others.
+        stride: Distance between the places where neighboring inputs write.
+        padding: Outputs trimmed at each end, as in :class:`torch.nn.ConvTranspose3d`.
+
+    Raises:
+        ShapeError: If the padding trims everything away.
+
+    Example:
+        >>> conv_transpose_size((2, 4, 4), kernel_size=4, stride=2, padding=1)
+        (4, 8, 8)
+    """
+    sizes = _per_axis(size, 1)
+    n = len(sizes)
+    geometry = zip(
+        sizes, _per_axis(kernel_size, n), _per_axis(stride, n), _per_axis(padding, n), strict=True
+    )
+    out = tuple((x - 1) * s - 2 * p + k for x, k, s, p in geometry)
+    if min(out) < 1:
+        raise ShapeError(
+            f"padding {padding} trims all of the output that a kernel of {kernel_size} makes from "
+            f"a size of {size}; lower the padding"
+        )
+    return out if isinstance(size, tuple) else out[0]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Geometry of one stage: forward it halves the strided axes, transposed it doubles them.
+
+    Attributes:
+        kernel_size: ``(t, h, w)``.
+        stride: ``(t, h, w)``.
+        padding: ``(t, h, w)``.
+    """
+
+    kernel_size: tuple[int, int, int]
+    stride: tuple[int, int, int]
+    padding: tuple[int, int, int]
+
+    @classmethod
+    def from_stride(cls, stride: tuple[int, int, int]) -> "Stage":
+        """Stage with kernel 4 where it strides by two and kernel 3 where it keeps the size."""
+        t, h, w = ({1: 3, 2: 4}[s] for s in stride)
+        return cls(kernel_size=(t, h, w), stride=stride, padding=(1, 1, 1))
+
+    def up(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Size after the transposed convolution of this stage."""
+        return conv_transpose_size(
+            size, kernel_size=self.kernel_size, stride=self.stride, padding=self.padding
+        )
+
+    def down(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        """Size after the convolution of this stage."""
+        return conv_size(
+            size, kernel_size=self.kernel_size, stride=self.stride, padding=self.padding
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a decoder reaches a size, and how a discriminator or encoder leaves it again.
+
+    Attributes:
+        base: ``(t, h, w)`` of the first feature map, opened from 1 x 1 x 1 by one kernel.
+        stages: Upsampling stages, coarse to fine.
+    """
+
+    base: tuple[int, int, int]
+    stages: tuple[Stage, ...]
+
+    @property
+    def sizes(self) -> tuple[tuple[int, ...], ...]:
+        """``(t, h, w)`` of the base and after every stage, coarse to fine."""
+        sizes: list[tuple[int, ...]] = [self.base]
+        for stage in self.stages:
+            sizes.append(stage.up(sizes[-1]))
+        return tuple(sizes)
+
+
+def _doublings(start: int, target: int) -> int | None:
+    ratio, rest = divmod(target, start)
+    return ratio.bit_length() - 1 if rest == 0 and ratio > 0 and ratio & (ratio - 1) == 0 else None
+
+
+def plan_upsampling(start: Size3, target: Size3) -> tuple[Stage, ...]:
+    """Stages of transposed convolutions from ``start`` to ``target``, coarse to fine.
+
+    Every stage doubles some axes (kernel 4, stride 2, padding 1) and keeps the others (kernel 3,
+    stride 1, padding 1). An axis with fewer doublings than stages takes them in the first stages,
+    as the code of G3AN (Wang et al., CVPR 2020) does for time: motion is laid out early, where it
+    is cheap, and refined later.
+
+    Args:
+        start: ``(t, h, w)`` to begin with.
+        target: ``(t, h, w)`` to reach.
+
+    Raises:
+        ShapeError: If an axis is not a power of two times its start; names the nearest that is.
+
+    Example:
+        >>> [stage.stride for stage in plan_upsampling((2, 4, 4), (4, 16, 16))]
+        [(2, 2, 2), (1, 2, 2)]
+    """
+    begin, end = triple(start, "start"), triple(target, "target")
+    doublings: list[int] = []
+    for axis, s, t in zip(_AXES, begin, end, strict=True):
+        found = _doublings(s, t)
+        if found is None:
+            low = s << max(0, (t // s).bit_length() - 1) if t >= s else s
+            near = f"{low}" if t < s else f"{low} or {2 * low}"
+            raise ShapeError(
+                f"{axis} {t} cannot be reached from {s} by doubling; use {near}, or another start"
+            )
+        doublings.append(found)
+    strides = [
+        tuple(2 if index < count else 1 for count in doublings) for index in range(max(doublings))
+    ]
+    return tuple(Stage.from_stride((t, h, w)) for t, h, w in strides)
+
+
+def plan_downsampling(start: Size3, target: Size3) -> tuple[Stage, ...]:
+    """Stages of convolutions from ``start`` down to ``target``: the way up, walked backwards.
+
+    Args:
+        start: ``(t, h, w)`` of the input.
+        target: ``(t, h, w)`` to reach.
+
+    Raises:
+        ShapeError: If an axis of ``start`` is not a power of two times that of ``target``.
+
+    Example:
+        >>> [stage.stride for stage in plan_downsampling((4, 16, 16), (2, 4, 4))]
+        [(1, 2, 2), (2, 2, 2)]
+    """
+    return plan_upsampling(target, start)[::-1]
+
+
+def _halvings(side: int, smallest: int) -> int:
+    count = 0
+    while side % 2 == 0 and side // 2 >= smallest:
+        side, count = side // 2, count + 1
+    return count
+
+
+def _plan_or_none(size: tuple[int, int, int]) -> Plan | None:
+    frames, height, width = size
+    spatial = (_halvings(height, 3), _halvings(width, 3))
+    # As many stages as the shorter way down; more only if a long side would stay too long.
+    for count in range(max(1, min(spatial)), max(1, *spatial) + 1):
+        h, w = (side >> min(d, count) for side, d in zip((height, width), spatial, strict=True))
+        t = frames >> min(_halvings(frames, 2), count)
+        if max(t, h, w) <= _LARGEST_BASE and min(h, w) < min(height, width):
+            return Plan(base=(t, h, w), stages=plan_upsampling((t, h, w), size))
+    return None
+
+
+def plan(size: Size3) -> Plan:
+    """Plan the stages that reach a clip of ``size`` from a small base.
+
+    The base is about 4 x 4 in space and 2 in time, as in ImaGINator (2 x 4 x 4 and four doublings
+    for 32 x 64 x 64); every side is its base times a power of two.
+
+    Args:
+        size: ``(t, h, w)`` of the clip.
+
+    Raises:
+        ShapeError: If no plan exists; names the nearest size that has one.
+
+    Example:
+        >>> plan((32, 64, 64)).base
+        (2, 4, 4)
+        >>> plan((24, 48, 64)).sizes
+        ((3, 3, 4), (6, 6, 8), (12, 12, 16), (24, 24, 32), (24, 48, 64))
+    """
+    wanted = triple(size, "size")
+    found = _plan_or_none(wanted)
+    if found is None:
+        near = _nearest(wanted)
+        raise ShapeError(
+            f"no stack of doublings reaches (T, H, W) = {wanted} from a base of at most "
+            f"{_LARGEST_BASE} a side; the nearest size that can be reached is {near}"
+        )
+    return found
+
+
+def _nearest(size: tuple[int, int, int]) -> tuple[int, int, int]:
+    # Space decides the number of stages, so mend it first and time after it.
+    sides = sorted(
+        ((h, w) for h in _good_sides(size[1]) for w in _good_sides(size[2])),
+        key=lambda hw: abs(hw[0] - size[1]) + abs(hw[1] - size[2]),
+    )
+    height, width = next(hw for hw in sides if _plan_or_none((2, *hw)) is not None)
+    frames = min(
+        (t for t in range(1, 2 * size[0] + 2) if _plan_or_none((t, height, width)) is not None),
+        key=lambda t: abs(t - size[0]),
+    )
+    return frames, height, width
+
+
+def _good_sides(side: int) -> list[int]:
+    """The sides nearest to ``side`` that halve evenly down to a base of 3 to 8."""
+    good = (x for x in range(6, 2 * side + 7) if x >> _halvings(x, 3) <= _LARGEST_BASE)
+    return sorted(good, key=lambda x: abs(x - side))[:6]
