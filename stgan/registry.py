@@ -91,14 +91,15 @@ class Registry(Mapping[str, Factory]):
             ValueError: If the name is taken or is not snake case.
         """
 
+        if not name.isidentifier() or name != name.lower():
+            raise ValueError(f"a name in {self.kind} must be snake_case, got {name!r}")
+        if name in self._factories:
+            raise ValueError(
+                f"{self.kind} already has {name!r}, registered by "
+                f"{_owner(self._factories[name])}; choose another name"
+            )
+
         def add(factory: F) -> F:
-            if not name.isidentifier() or name != name.lower():
-                raise ValueError(f"a name in {self.kind} must be snake_case, got {name!r}")
-            if name in self._factories:
-                raise ValueError(
-                    f"{self.kind} already has {name!r}, registered by "
-                    f"{_owner(self._factories[name])}; choose another name"
-                )
             self._factories[name] = factory
             self._about[name] = (source, shape)
             return factory

@@ -120,7 +120,7 @@ class TrainSettings:
     """Steps between checkpoints."""
     keep: int = 3
     """Newest checkpoints that are kept."""
-    precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Of the computation."""
     accelerator: str = "auto"
     """cpu, cuda, mps or auto."""

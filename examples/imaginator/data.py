@@ -1,0 +1,117 @@
+"""Clips for the recipe: drawn moving shapes, or a folder of videos for each class."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from examples.imaginator.config import Settings
+from stgan.data import ClipFolder, EndlessSampler, MovingShapes, split_clips
+
+__all__ = ["Clips", "open_clips", "training_loader"]
+
+# Validation shapes are drawn from a seed that no training run is likely to be given.
+_VALIDATION_SEED = 2**31 - 1
+_VALIDATION_SHAPES = 96
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The two splits of a data set.
+
+    Attributes:
+        training: Items are dictionaries of ``video``, ``image`` and ``label``; windows are drawn.
+        validation: Likewise, with fixed windows; ``None`` if nothing was kept aside.
+        classes: Names of the actions, in the order of the labels.
+    """
+
+    training: Dataset[Any]
+    validation: Dataset[Any] | None
+    classes: tuple[str, ...]
+
+
+def open_clips(settings: Settings) -> Clips:
+    """Open the clips that the settings name.
+
+    Raises:
+        DataError: If a folder, class or file is missing, empty, broken or too short.
+    """
+    data, model = settings.data, settings.model
+    size = {"num_frames": model.num_frames, "image_size": model.image_size}
+    if data.root is None:
+        shapes = MovingShapes(data.num_shapes, seed=settings.train.seed, **size)
+        kept = MovingShapes(_VALIDATION_SHAPES, seed=_VALIDATION_SEED, **size)
+        return Clips(shapes, kept, tuple(shapes.classes))
+
+    training_files: list[str] | None = None
+    validation_files: list[str] | None = None
+    if data.validation or data.validation_list is not None:
+        training_files, validation_files = split_clips(
+            data.root, pattern=data.validation or None, files=data.validation_list
+        )
+    common = {
+        "stride": data.stride,
+        "resize": data.resize,
+        "on_error": "skip" if data.skip_broken else "raise",
+        "seed": settings.train.seed,
+        **size,
+    }
+    training = ClipFolder(
+        data.root,
+        files=training_files,
+        window="random",
+        condition=data.condition,
+        flip=data.flip,
+        **common,
+    )
+    validation = None
+    if validation_files is not None:
+        # A random frame is an augmentation; scores are of clips that begin with their image.
+        condition = "first" if data.condition == "random" else data.condition
+        validation = ClipFolder(
+            data.root, files=validation_files, window="first", condition=condition, **common
+        )
+    for folder in filter(None, (training, validation)):
+        for path, reason in folder.skipped.items():
+            print(f"skipped {path}: {reason}")
+    return Clips(training, validation, tuple(training.classes))
+
+
+def training_loader(
+    settings: Settings, training: Dataset[Any], *, step: int, rank: int, world_size: int
+) -> DataLoader[Any]:
+    """Return endless shuffled batches, beginning where ``step`` iterations would have come to.
+
+    Args:
+        settings: Batch size, workers and seed.
+        training: The clips.
+        step: Iterations done already.
+        rank: Number of this process.
+        world_size: Number of processes, which share each batch.
+
+    Raises:
+        ValueError: If the batch cannot be shared evenly.
+    """
+    total = settings.train.batch_size
+    if total % world_size:
+        raise ValueError(
+            f"train.batch_size {total} cannot be shared by {world_size} processes; make it a "
+            f"multiple"
+        )
+    batch_size = total // world_size
+    sampler = EndlessSampler(
+        len(training),  # type: ignore[arg-type]  # all of ours have a length
+        seed=settings.train.seed,
+        rank=rank,
+        world_size=world_size,
+        start=step * batch_size,
+    )
+    return DataLoader(
+        training,
+        batch_size=batch_size,
+        sampler=sampler,
+        num_workers=settings.data.workers,
+        pin_memory=torch.cuda.is_available(),
+        persistent_workers=settings.data.workers > 0,
+    )

@@ -1,0 +1,258 @@
+"""Train ImaGINator.
+
+    python -m examples.imaginator.train                          # moving shapes, full width
+    python -m examples.imaginator.train --preset tiny            # moving shapes, minutes on a CPU
+    python -m examples.imaginator.train --data.root VIDEOS --data.validation '*/subject4_*'
+    python -m examples.imaginator.train --out runs/imaginator --resume
+    torchrun --nproc-per-node 2 -m examples.imaginator.train -- --train.devices 2
+
+VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
+"""
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers import TensorBoardLogger
+from torch import Tensor, nn
+from tqdm import tqdm
+
+import stgan
+from examples.imaginator.cli import parse_settings, user_errors
+from examples.imaginator.config import Settings, write_settings
+from examples.imaginator.data import Clips, open_clips, training_loader
+from examples.imaginator.model import ImaGINator
+from examples.imaginator.steps import train_step
+from stgan.data import numbered_generator
+from stgan.errors import CheckpointError, DataError
+from stgan.training import (
+    ExponentialMovingAverage,
+    latest_checkpoint,
+    load_checkpoint,
+    rng_state,
+    save_checkpoint,
+    seed_everything,
+    set_rng_state,
+)
+
+__all__ = ["Run", "main", "open_run", "train"]
+
+
+@dataclass
+class Run:
+    """Everything that a run changes, and what it works on."""
+
+    settings: Settings
+    clips: Clips
+    fabric: Fabric
+    gan: ImaGINator
+    average: ExponentialMovingAverage | None
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    step: int = 0
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name every network for the checkpoint."""
+        networks: dict[str, nn.Module] = {
+            "generator": self.gan.generator,
+            "discriminator": self.gan.discriminator,
+        }
+        if self.average is not None:
+            networks["generator_ema"] = self.average.module
+        return networks
+
+    def save(self) -> None:
+        """Write a checkpoint of this step."""
+        save_checkpoint(
+            self.settings.out / "checkpoints",
+            step=self.step,
+            networks=self.networks(),
+            state={
+                "step": self.step,
+                "classes": list(self.clips.classes),
+                "generator_optimizer": self.generator_optimizer.state_dict(),
+                "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+                "rng": rng_state(),
+            },
+            config=write_settings(self.settings),
+            keep=self.settings.train.keep,
+        )
+
+    def load(self) -> None:
+        """Go back to the newest checkpoint of the run folder."""
+        out, classes = self.settings.out, self.clips.classes
+        state = load_checkpoint(latest_checkpoint(out / "checkpoints"), self.networks())
+        if tuple(state["classes"]) != classes:
+            raise CheckpointError(
+                f"run folder {out} was trained on the classes {', '.join(state['classes'])}, but "
+                f"the clips have {', '.join(classes)}"
+            )
+        self.generator_optimizer.load_state_dict(state["generator_optimizer"])
+        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        set_rng_state(state["rng"])
+        self.step = state["step"]
+
+    def draw(self, num_clips: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw z and the image stream's frames of real and generated clips.
+
+        The draws are numbered by seed, step and process: a step that is done again draws the same.
+        """
+        settings, device = self.settings, self.fabric.device
+        draws = numbered_generator(settings.train.seed, self.step, self.fabric.global_rank)
+        sampler = self.gan.discriminator.sampler
+        z = torch.randn(num_clips, self.gan.z_dim, generator=draws)
+        real_frames = sampler(num_clips, settings.model.num_frames, generator=draws)
+        fake_frames = real_frames
+        if not settings.loss.same_frames:
+            fake_frames = sampler(num_clips, settings.model.num_frames, generator=draws)
+        return z.to(device), real_frames.to(device), fake_frames.to(device)
+
+
+def open_run(settings: Settings) -> Run:
+    """Open clips, networks and optimizers, and the checkpoint that is resumed.
+
+    Whatever a user can get wrong is found here, before the first step.
+    """
+    out, options = settings.out, settings.train
+    clips = open_clips(settings)
+    fabric = Fabric(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        strategy="ddp" if options.devices > 1 else "auto",
+        precision=options.precision,
+        loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
+    )
+    fabric.launch()
+    seed_everything(options.seed)
+    gan = ImaGINator(settings.model, settings.loss, len(clips.classes)).to(fabric.device)
+    average = None
+    if options.ema_decay:
+        average = ExponentialMovingAverage(gan.generator, options.ema_decay)
+    run = Run(
+        settings=settings,
+        clips=clips,
+        fabric=fabric,
+        gan=gan,
+        average=average,
+        generator_optimizer=_adam(gan.generator, settings),
+        discriminator_optimizer=_adam(gan.discriminator, settings),
+    )
+    if settings.resume:
+        run.load()
+    elif (out / "checkpoints").is_dir():
+        raise CheckpointError(
+            f"run folder {out} holds checkpoints already; add --resume to go on, or name another "
+            f"--out"
+        )
+    return run
+
+
+def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    options = settings.train
+    return torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=options.betas)
+
+
+def train(run: Run) -> Path:
+    """Train to the last step, and return the folder of the last checkpoint."""
+    settings, options, fabric = run.settings, run.settings.train, run.fabric
+    first = fabric.is_global_zero
+    adversarial = stgan.create("losses", settings.loss.family)
+    generator, generator_optimizer = fabric.setup(run.gan.generator, run.generator_optimizer)
+    discriminator, discriminator_optimizer = fabric.setup(
+        run.gan.discriminator, run.discriminator_optimizer
+    )
+    loader = training_loader(
+        settings,
+        run.clips.training,
+        step=run.step,
+        rank=fabric.global_rank,
+        world_size=fabric.world_size,
+    )
+    batches = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+    if first:
+        settings.out.mkdir(parents=True, exist_ok=True)
+        (settings.out / "config.yaml").write_text(write_settings(settings), encoding="utf-8")
+        _forget_lines_after(settings.out / "metrics.jsonl", run.step)
+
+    bar = tqdm(total=options.steps, initial=run.step, unit="step", disable=not first)
+    timer = time.perf_counter()
+    last_logged = run.step
+    while run.step < options.steps:
+        batch = next(batches)
+        z, real_frames, fake_frames = run.draw(len(batch["label"]))
+        losses = train_step(
+            generator,
+            discriminator,
+            generator_optimizer,
+            discriminator_optimizer,
+            batch,
+            z,
+            real_frames=real_frames,
+            fake_frames=fake_frames,
+            adversarial=adversarial,
+            settings=settings.loss,
+            backward=fabric.backward,
+        )
+        run.step += 1
+        if run.average is not None:
+            run.average.update(run.gan.generator, run.step)
+        bar.update()
+
+        last = run.step == options.steps
+        if run.step % options.log_every == 0 or last:
+            # The only place where the host waits for the device.
+            values = {name: value.item() for name, value in losses.items()}
+            _check_finite(values, run)
+            now = time.perf_counter()
+            speed = (run.step - last_logged) * options.batch_size / (now - timer)
+            timer, last_logged = now, run.step
+            values["speed/clips_per_second"] = speed
+            fabric.log_dict(values, step=run.step)
+            if first:
+                with (settings.out / "metrics.jsonl").open("a", encoding="utf-8") as log:
+                    log.write(json.dumps({"step": run.step, **values}) + "\n")
+            bar.set_postfix_str(
+                f"L1 {values['generator/reconstruction']:.3f}, G {values['generator/total']:.2f}, "
+                f"D {values['discriminator/total']:.2f}, {speed:.1f} clips/s"
+            )
+        if run.step % options.save_every == 0 or last:
+            if first:
+                run.save()
+            fabric.barrier()
+    bar.close()
+    return latest_checkpoint(settings.out / "checkpoints")
+
+
+def _check_finite(values: dict[str, float], run: Run) -> None:
+    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    if wrong:
+        raise FloatingPointError(
+            f"{', '.join(wrong)} is not finite at step {run.step}; nothing was saved after that: "
+            f"resume from the last checkpoint in {run.settings.out} with a lower learning rate"
+        )
+
+
+def _forget_lines_after(path: Path, step: int) -> None:
+    """Drop the lines of steps that are done again."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        path.write_text("".join(kept), encoding="utf-8")
+
+
+def main(args: list[str] | None = None) -> None:
+    """Train from the command line."""
+    with user_errors():
+        run = open_run(parse_settings(args))
+    with user_errors(DataError):
+        checkpoint = train(run)
+    if run.fabric.is_global_zero:
+        print(f"checkpoint: {checkpoint}")
+
+
+if __name__ == "__main__":
+    main()

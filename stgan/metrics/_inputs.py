@@ -1,0 +1,29 @@
+"""What every metric checks at its door."""
+
+from torch import Tensor
+
+from stgan._checks import check_layout
+from stgan.errors import ShapeError
+
+__all__ = ["check_same_shape", "check_video"]
+
+
+def check_video(video: Tensor, name: str, layout: str = "N C T H W") -> None:
+    """Refuse anything but float clips; bytes would be taken for values in [-1, 1]."""
+    check_layout(video, layout, name=name)
+    if not video.is_floating_point():
+        raise TypeError(
+            f"{name} must be of a float type with values in [-1, 1], got {video.dtype}; "
+            f"convert bytes by stgan.io.from_uint8"
+        )
+
+
+def check_same_shape(generated: Tensor, real: Tensor) -> None:
+    """Refuse two batches of clips that cannot be compared pixel by pixel."""
+    check_video(generated, "generated")
+    check_video(real, "real")
+    if generated.shape != real.shape:
+        raise ShapeError(
+            f"generated and real must have one shape, got {tuple(generated.shape)} and "
+            f"{tuple(real.shape)}"
+        )

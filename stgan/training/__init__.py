@@ -1,0 +1,23 @@
+"""What every training loop needs and no loop should write again; there is no Trainer here."""
+
+from stgan.training.checkpoint import (
+    latest_checkpoint,
+    load_checkpoint,
+    load_networks,
+    save_checkpoint,
+)
+from stgan.training.ema import ExponentialMovingAverage
+from stgan.training.freezing import frozen
+from stgan.training.seeding import rng_state, seed_everything, set_rng_state
+
+__all__ = [
+    "ExponentialMovingAverage",
+    "frozen",
+    "latest_checkpoint",
+    "load_checkpoint",
+    "load_networks",
+    "rng_state",
+    "save_checkpoint",
+    "seed_everything",
+    "set_rng_state",
+]

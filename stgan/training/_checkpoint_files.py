@@ -1,0 +1,157 @@
+"""The files of one checkpoint: how each is written, checked and read."""
+
+import hashlib
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from stgan.errors import CheckpointError
+
+__all__ = [
+    "CONFIG",
+    "STATE",
+    "SUMS",
+    "flush",
+    "read_network",
+    "read_state",
+    "read_sums",
+    "sha256",
+    "verify",
+    "write_network",
+    "write_state",
+]
+
+STATE, CONFIG, SUMS = "state.pt", "config.yaml", "SHA256SUMS"
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk."""
+    if path.is_dir() and os.name != "posix":
+        return  # other systems have no handle of a folder to flush
+    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_network(path: Path, name: str, network: nn.Module) -> None:
+    """Write the state of a network; each entry becomes a tensor of its own."""
+    tensors: dict[str, Tensor] = {}
+    for key, value in network.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"network {name} keeps a {type(value).__name__} in its state dict under {key}; "
+                f"a checkpoint holds tensors only, so pass it in state instead"
+            )
+        # Copied, since the format refuses tensors that share memory, as tied weights do.
+        tensors[key] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:
+        raise CheckpointError(f"network {name} could not be written to {path}: {error}") from error
+
+
+def write_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write the state of a run, and make sure that it can be read again without running code."""
+    try:
+        torch.save(dict(state), path)
+        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (pickle.PicklingError, pickle.UnpicklingError, AttributeError, TypeError) as error:
+        raise CheckpointError(
+            "state holds an object that cannot be loaded without running code; use tensors, "
+            "numbers, strings, lists and dictionaries only"
+        ) from error
+
+
+def read_sums(path: Path) -> dict[str, str]:
+    """File name to checksum of every file that the checkpoint must have."""
+    if not path.is_dir():
+        raise CheckpointError(
+            f"checkpoint {path} does not exist; give a folder such as latest_checkpoint returns"
+        )
+    if not (path / SUMS).is_file():
+        raise CheckpointError(
+            f"{path} is not a whole checkpoint, it has no {SUMS}; give a folder such as "
+            f"latest_checkpoint returns"
+        )
+    try:
+        lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+        sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
+    except ValueError:  # of which UnicodeDecodeError is one
+        raise _damaged(path / SUMS) from None
+    absent = [name for name in sums if not (path / name).is_file()]
+    if absent:
+        raise CheckpointError(
+            f"checkpoint {path} is incomplete, it lacks {', '.join(absent)}; use an earlier one"
+        )
+    return sums
+
+
+def _damaged(path: Path) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is damaged, it is not what was written; use an earlier checkpoint"
+    )
+
+
+def verify(path: Path, sums: Mapping[str, str]) -> None:
+    """Refuse a file whose bytes are not those that were written."""
+    if sums.get(path.name) != sha256(path):
+        raise _damaged(path)
+
+
+def read_network(
+    path: Path, sums: Mapping[str, str], name: str, network: nn.Module
+) -> dict[str, Tensor]:
+    """Read the tensors of a network; refuse any that it lacks, has too many or of another shape."""
+    file = path / f"{name}.safetensors"
+    if file.name not in sums:
+        held = sorted(Path(key).stem for key in sums if key.endswith(".safetensors"))
+        raise CheckpointError(
+            f"checkpoint {path} has no network {name}, only {', '.join(held) or 'none'}"
+        )
+    verify(file, sums)
+    try:
+        tensors = load_file(file)
+    except SafetensorError:
+        raise _damaged(file) from None
+    wanted = network.state_dict()
+    fix = "build the network with the settings in the checkpoint's config.yaml"
+    for key in wanted:
+        if key not in tensors:
+            raise CheckpointError(f"network {name} needs {key}, which {file} does not have; {fix}")
+    for key, tensor in tensors.items():
+        if key not in wanted:
+            raise CheckpointError(f"network {name} has no {key}, which {file} has; {fix}")
+        if tensor.shape != wanted[key].shape:
+            raise CheckpointError(
+                f"network {name} has {key} of shape {tuple(wanted[key].shape)}, {file} has "
+                f"{tuple(tensor.shape)}; {fix}"
+            )
+    return tensors
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Read the state of a run, its tensors onto the CPU, and run nothing."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} was refused, it would run code when loaded; use only checkpoints that "
+            f"save_checkpoint wrote"
+        ) from error
+    except (RuntimeError, EOFError):  # not an archive of torch at all
+        raise _damaged(path) from None

@@ -1,0 +1,242 @@
+"""Checkpoints that are either whole or not there, and that run no code when loaded.
+
+A checkpoint is a folder::
+
+    step_00001000/
+        generator.safetensors    one per network: its parameters and buffers
+        state.pt                 optimizers, random generators, counters
+        config.yaml              the settings of the run
+        SHA256SUMS               as written and read by ``sha256sum``
+
+One process writes to a folder of checkpoints at a time; any number may read.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from stgan._checks import check_positive
+from stgan.errors import CheckpointError
+from stgan.training._checkpoint_files import (
+    CONFIG,
+    STATE,
+    SUMS,
+    flush,
+    read_network,
+    read_state,
+    read_sums,
+    sha256,
+    verify,
+    write_network,
+    write_state,
+)
+
+__all__ = ["latest_checkpoint", "load_checkpoint", "load_networks", "save_checkpoint"]
+
+_FINAL = re.compile(r"step_(\d{8,})")
+# Folders under these names are never a checkpoint; what a killed process leaves of them is
+# cleared away by the next save.
+_SAVING, _REMOVING, _REPLACED = ".saving_", ".removing_", ".replaced_"
+
+
+def save_checkpoint(
+    folder: str | Path,
+    *,
+    step: int,
+    networks: Mapping[str, nn.Module],
+    state: Mapping[str, Any],
+    config: str,
+    keep: int = 3,
+) -> Path:
+    """Write ``folder/step_00001000`` so that a kill at any moment leaves no half of it.
+
+    Everything is written into a hidden sibling folder, flushed to the disk and then renamed. Only
+    then are older checkpoints removed. A checkpoint of the same step is replaced.
+
+    Args:
+        folder: Where the checkpoints of a run lie; made if missing.
+        step: The number in the name, from 0.
+        networks: Name to network. Names become file names. Tensors that several entries share are
+            written once for each, so that loading does not depend on how a network ties them.
+        state: Everything else that a resumed run needs, made of tensors, numbers, strings, lists
+            and dictionaries: state dicts of optimizers, :func:`stgan.training.rng_state`, counters.
+        config: The text of ``config.yaml``.
+        keep: How many checkpoints stay: this one, and of the others those of the highest steps.
+
+    Returns:
+        The folder of the new checkpoint.
+
+    Raises:
+        ValueError: If ``step`` or ``keep`` is out of range, or a network's name cannot be a file
+            name.
+        CheckpointError: If ``state`` would need code to be loaded, a network's state is not made
+            of tensors, or its file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> network = nn.Linear(2, 1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save_checkpoint(
+        ...         folder, step=20, networks={"generator": network}, state={"step": 20}, config=""
+        ...     )
+        ...     path.name, load_checkpoint(path, {"generator": network})
+        ('step_00000020', {'step': 20})
+    """
+    check_positive(keep, "keep")
+    if step < 0:
+        raise ValueError(f"step must be at least 0, got {step}")
+    for name in networks:
+        if not re.fullmatch(r"\w[\w.-]*", name):
+            raise ValueError(
+                f"network name {name!r} cannot be a file name; use letters, digits and underscores"
+            )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(folder)
+    final = folder / f"step_{step:08d}"
+    work = folder / f"{_SAVING}{final.name}"
+    work.mkdir()
+    try:
+        for name, network in networks.items():
+            write_network(work / f"{name}.safetensors", name, network)
+        write_state(work / STATE, state)
+        (work / CONFIG).write_text(config, encoding="utf-8")
+        files = sorted(work.iterdir())
+        sums = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
+        (work / SUMS).write_text(sums, encoding="utf-8")
+        for path in (*files, work / SUMS, work):
+            flush(path)
+    except BaseException:
+        shutil.rmtree(work)
+        raise
+    replaced = folder / f"{_REPLACED}{final.name}"
+    if final.exists():
+        final.rename(replaced)
+    work.rename(final)
+    flush(folder)
+    if replaced.exists():
+        shutil.rmtree(replaced)
+    others = sorted((path for path in _checkpoints(folder) if path != final), key=_step)
+    for path in others[: max(0, len(others) - (keep - 1))]:
+        _remove(path)
+    return final
+
+
+def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """Load networks in place and return the state that was saved beside them.
+
+    Nothing is executed from the files. Every file is compared with its checksum, and every tensor
+    with the network's, before the first network is changed: after an error all are as before.
+
+    Args:
+        path: The folder of one checkpoint, such as :func:`latest_checkpoint` returns.
+        networks: Name to network, of the names that were saved; not all need be given. Each takes
+            every tensor of its file and nothing else.
+
+    Returns:
+        The ``state`` of :func:`save_checkpoint`, its tensors on the CPU.
+
+    Raises:
+        CheckpointError: If the folder is missing, incomplete, damaged or from other settings, or
+            its state would run code.
+
+    Example:
+        >>> load_checkpoint("nowhere/step_00000001", {})
+        Traceback (most recent call last):
+        stgan.errors.CheckpointError: checkpoint nowhere/step_00000001 does not exist; ...
+    """
+    path = Path(path)
+    sums = read_sums(path)
+    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
+    verify(path / STATE, sums)
+    state = read_state(path / STATE)
+    for name, network in networks.items():
+        network.load_state_dict(tensors[name])
+    return state
+
+
+def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
+    """Load networks in place, and leave the rest of the checkpoint unread.
+
+    For generating and evaluating, which need neither optimizers nor counters; otherwise as
+    :func:`load_checkpoint`.
+
+    Args:
+        path: The folder of one checkpoint.
+        networks: Name to network, of the names that were saved; not all need be given.
+
+    Raises:
+        CheckpointError: As :func:`load_checkpoint`, for the files that it reads.
+
+    Example:
+        >>> import tempfile
+        >>> saved, loaded = nn.Linear(2, 1), nn.Linear(2, 1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save_checkpoint(
+        ...         folder, step=1, networks={"generator": saved}, state={}, config=""
+        ...     )
+        ...     load_networks(path, {"generator": loaded})
+        >>> bool((saved.weight == loaded.weight).all())
+        True
+    """
+    path = Path(path)
+    sums = read_sums(path)
+    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
+    for name, network in networks.items():
+        network.load_state_dict(tensors[name])
+
+
+def latest_checkpoint(folder: str | Path) -> Path:
+    """Folder of the checkpoint with the highest step; what a killed save left is not one.
+
+    Args:
+        folder: Where the checkpoints of a run lie.
+
+    Raises:
+        CheckpointError: If the folder is missing or holds no checkpoint.
+
+    Example:
+        >>> latest_checkpoint("nowhere")
+        Traceback (most recent call last):
+        stgan.errors.CheckpointError: folder nowhere does not exist; ...
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(
+            f"folder {folder} does not exist; give the one that save_checkpoint wrote to"
+        )
+    found = _checkpoints(folder)
+    if not found:
+        raise CheckpointError(
+            f"folder {folder} holds no checkpoint; one is a folder such as {folder}/step_00001000"
+        )
+    return max(found, key=_step)
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removeprefix("step_"))
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and _FINAL.fullmatch(path.name)]
+
+
+def _remove(path: Path) -> None:
+    # Renamed first: a kill in the middle of the removal must not leave half a checkpoint.
+    shutil.rmtree(path.rename(path.with_name(f"{_REMOVING}{path.name}")))
+
+
+def _clear_leftovers(folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        if path.name.startswith(_REPLACED):
+            # Killed between the two renames of a replacement: the old one is the whole one.
+            final = folder / path.name.removeprefix(_REPLACED)
+            if not final.exists():
+                path.rename(final)
+                continue
+        if path.name.startswith((_SAVING, _REMOVING, _REPLACED)):
+            shutil.rmtree(path)

@@ -1,0 +1,35 @@
+"""Networks that only pass gradients on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import nn
+
+__all__ = ["frozen"]
+
+
+@contextmanager
+def frozen(*modules: nn.Module) -> Iterator[None]:
+    """Switch off the parameters of networks while gradients flow through them to their input.
+
+    In the generator's step the discriminators' own gradients would be computed and thrown away;
+    frozen, they cost nothing. Parameters that were off before stay off afterwards.
+
+    Args:
+        *modules: The networks to freeze.
+
+    Example:
+        >>> critic, fake = nn.Linear(3, 1), torch.zeros(2, 3, requires_grad=True)
+        >>> with frozen(critic):
+        ...     critic(fake).sum().backward()
+        >>> critic.weight.grad is None, fake.grad is not None, critic.weight.requires_grad
+        (True, True, True)
+    """
+    switched = [p for module in modules for p in module.parameters() if p.requires_grad]
+    for parameter in switched:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in switched:
+            parameter.requires_grad_(True)

@@ -1,0 +1,183 @@
+"""How losses and speed went over a run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stgan.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+__all__ = ["plot_curves"]
+
+# A smoothed point averages this share of its curve.
+_SMOOTHED_SHARE = 1 / 25
+# Curves of one panel whose usual sizes lie further apart than this need a logarithmic axis.
+_LOG_BEYOND = 20.0
+
+
+def plot_curves(
+    history: Mapping[str, Sequence[float]] | str | Path,
+    path: str | Path,
+    *,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    title: str | None = None,
+) -> None:
+    """Draw every curve of a run over its steps, a panel for each group.
+
+    A smoothed line (centered moving average over a twenty-fifth of the curve) lies over the faint
+    raw one. A panel whose curves are positive and of very different size gets a logarithmic axis.
+    Values that are not finite are left out and leave a hole.
+
+    Args:
+        history: Name to one value per step, with the steps under ``step`` or else counted from 1;
+            or the path of a file of JSON lines, each with its ``step`` and any of the values.
+            Entries of a line that are no numbers are no curves.
+        path: Of the picture; its ending gives the format, such as ``.png`` or ``.pdf``. Its
+            folder must exist.
+        groups: Title of a panel to the names that it shows, in order; names in no group are left
+            out. Without it names are grouped by what stands before their first ``/``
+            (``generator/l1``), and each name without one gets a panel of its own.
+        title: Above all panels.
+
+    Raises:
+        DataError: If the file is missing or not of JSON lines, or there is nothing to draw.
+        ValueError: If a curve and its steps differ in length, or a group names no curve.
+
+    Example:
+        >>> import tempfile
+        >>> history = {"generator/l1": [0.5, 0.3, 0.2], "generator/video": [0.7, 0.8, 0.7]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     plot_curves(history, f"{folder}/curves.png")
+        ...     Path(folder, "curves.png").stat().st_size > 1000
+        True
+    """
+    # The Figure itself, not pyplot, which keeps figures and a choice of screen for the process.
+    from matplotlib.figure import Figure
+
+    curves = _read(history) if isinstance(history, str | Path) else _from_mapping(history)
+    if not curves:
+        raise DataError(
+            "history holds no curve to draw; give at least one name with a list of numbers"
+        )
+    panels = _group(curves, groups)
+    columns = min(2, len(panels))
+    lines = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(6.2 * columns, 3.4 * lines), layout="constrained", dpi=110)
+    figure.suptitle(title or "")
+    axes = figure.subplots(lines, columns, squeeze=False).ravel()
+    for panel, (name, members) in zip(axes, panels.items(), strict=False):
+        _draw(panel, name, {member: curves[member] for member in members})
+    for panel in axes[len(panels) :]:
+        panel.set_visible(False)
+    figure.savefig(path)
+
+
+Curve = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
+
+
+def _from_mapping(history: Mapping[str, Sequence[float]]) -> dict[str, Curve]:
+    curves = {}
+    steps = history.get("step")
+    for name, values in history.items():
+        if name == "step":
+            continue
+        y = np.asarray(values, dtype=np.float64)
+        x = np.arange(1, len(y) + 1) if steps is None else np.asarray(steps)
+        if len(x) != len(y):
+            raise ValueError(f"{name} has {len(y)} values for {len(x)} steps; give as many")
+        if len(y):
+            curves[name] = (x.astype(np.float64), y)
+    return curves
+
+
+def _read(path: str | Path) -> dict[str, Curve]:
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; give the file of JSON lines that a run wrote")
+    points: dict[str, list[tuple[float, float]]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            step = float(entry["step"])
+        except (ValueError, KeyError, TypeError):
+            raise DataError(
+                f"line {number} of {path} is not a JSON object with a step; remove the line"
+            ) from None
+        for name, value in entry.items():
+            if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
+                points.setdefault(name, []).append((step, float(value)))
+    return {
+        name: (np.array([x for x, _ in pairs]), np.array([y for _, y in pairs]))
+        for name, pairs in points.items()
+    }
+
+
+def _group(
+    curves: Mapping[str, Curve], groups: Mapping[str, Sequence[str]] | None
+) -> dict[str, list[str]]:
+    if groups is not None:
+        unknown = sorted({name for names in groups.values() for name in names} - set(curves))
+        if unknown or not groups:
+            raise ValueError(
+                f"groups name no curve by {', '.join(unknown) or 'anything'}; "
+                f"the curves are {', '.join(sorted(curves))}"
+            )
+        return {title: list(names) for title, names in groups.items()}
+    panels: dict[str, list[str]] = {}
+    for name in curves:
+        panels.setdefault(name.partition("/")[0], []).append(name)
+    return panels
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Centered moving average, over fewer values at the ends, without those that are not finite."""
+    half = max(1, round(len(values) * _SMOOTHED_SHARE / 2))
+    window = np.ones(2 * half + 1)
+    finite = np.isfinite(values)
+    total = np.convolve(np.where(finite, values, 0.0), window)[half : half + len(values)]
+    count = np.convolve(finite.astype(np.float64), window)[half : half + len(values)]
+    return np.where(finite, total / np.maximum(count, 1), np.nan)
+
+
+def _draw(axes: Axes, title: str, curves: Mapping[str, Curve]) -> None:
+    sizes = []
+    for index, (name, (steps, values)) in enumerate(curves.items()):
+        values = np.where(np.isfinite(values), values, np.nan)
+        color = f"C{index % 10}"
+        label = name.removeprefix(f"{title}/")
+        # A handful of points is a curve already; smoothing would only bend it.
+        smoothed = len(values) >= 20
+        if smoothed:
+            axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
+        axes.plot(
+            steps,
+            _smooth(values) if smoothed else values,
+            color=color,
+            label=label,
+            linewidth=1.6,
+            marker="o" if len(values) < 20 else None,
+            markersize=3,
+        )
+        sizes.append(values[np.isfinite(values)])
+    if all(len(size) and size.min() > 0 for size in sizes):
+        medians = [float(np.median(size)) for size in sizes]
+        if max(medians) / min(medians) > _LOG_BEYOND:
+            axes.set_yscale("log")
+    axes.set_title(title)
+    axes.set_xlabel("step")
+    axes.set_ylabel("value, log scale" if axes.get_yscale() == "log" else "value")
+    axes.grid(alpha=0.3, linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(curves) > 1 or title not in curves:
+        axes.legend(frameon=False)

@@ -1,0 +1,106 @@
+"""Spectral norm against the singular values, initialization against its statistics."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from stgan.layers import SpectralNorm, init_normal_, leaky_relu, spectral_norm
+from stgan.layers.projectors import OneHotMapProjector
+from tests.strategies import SEEDS
+
+
+@given(SEEDS, st.integers(1, 6), st.integers(1, 4), st.integers(1, 3))
+def test_many_iterations_find_the_largest_singular_value(
+    seed: int, c_out: int, c_in: int, kernel: int
+) -> None:
+    torch.manual_seed(seed)
+    # Known singular values, the first well apart: power iteration converges by their ratio.
+    matrix = torch.randn(c_out, c_in * kernel**3, dtype=torch.float64)
+    u, s, vh = torch.linalg.svd(matrix, full_matrices=False)
+    s = torch.cat([s.new_tensor([3.0]), torch.full_like(s[1:], 1.0)])
+    weight = ((u * s) @ vh).reshape(c_out, c_in, kernel, kernel, kernel)
+    normalized = SpectralNorm(weight).eval()(weight)
+    largest = torch.linalg.matrix_norm(normalized.flatten(1), ord=2)
+    torch.testing.assert_close(largest, torch.ones_like(largest), atol=1e-9, rtol=0)
+
+
+def test_each_use_in_training_mode_is_one_iteration_in_the_order_of_the_paper() -> None:
+    weight = torch.randn(4, 3, 2, dtype=torch.float64)
+    norm = SpectralNorm(weight)
+    u = norm._u.clone()
+    out = norm(weight)
+    matrix = weight.flatten(1)
+    v = nn.functional.normalize(matrix.T @ u, dim=0)
+    u = nn.functional.normalize(matrix @ v, dim=0)
+    torch.testing.assert_close(norm._u, u)
+    torch.testing.assert_close(norm._v, v)
+    torch.testing.assert_close(out, weight / (u @ matrix @ v))
+
+
+def test_evaluation_iterates_not_and_two_uses_before_one_backward_work() -> None:
+    layer = spectral_norm(nn.Conv3d(2, 3, 2)).eval()
+    x = torch.randn(1, 2, 3, 3, 3)
+    assert torch.equal(layer(x), layer(x))
+    layer.train()
+    (layer(x) - layer(2 * x)).square().sum().backward()
+    assert layer.parametrizations.weight.original.grad is not None
+    copy.deepcopy(layer)  # which torch's older spectral norm refuses after a backward pass
+
+
+def test_the_gradient_passes_through_sigma() -> None:
+    weight = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    norm = SpectralNorm(weight).double().eval()
+    assert torch.autograd.gradcheck(norm, (weight,))
+
+
+def test_a_transposed_convolution_is_refused() -> None:
+    with pytest.raises(TypeError, match="needs output channels first, which ConvTranspose3d"):
+        spectral_norm(nn.ConvTranspose3d(2, 3, 4))
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(64, 64, 4), nn.Conv3d(32, 32, 4), nn.ConvTranspose2d(64, 64, 4),
+              nn.ConvTranspose3d(32, 32, 4), nn.Linear(256, 256)], ids=lambda x: type(x).__name__
+)  # fmt: skip
+def test_all_kinds_of_layers_are_initialized(layer: nn.Module) -> None:
+    bias = layer.bias.clone()
+    init_normal_(layer, std=0.02)
+    assert layer.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert torch.equal(layer.bias, bias)
+
+
+def test_norms_are_initialized_around_one_and_parts_can_be_left_alone() -> None:
+    network = nn.Sequential(nn.ConvTranspose3d(8, 8, 4), nn.BatchNorm3d(2000))
+    conv = network[0].weight.clone()
+    init_normal_(network, convs=False)
+    assert torch.equal(network[0].weight, conv)
+    assert network[1].weight.mean().item() == pytest.approx(1, abs=0.005)
+    assert network[1].weight.std().item() == pytest.approx(0.02, rel=0.1)
+    norm = network[1].weight.clone()
+    init_normal_(network, norms=False)
+    assert torch.equal(network[1].weight, norm)
+    assert not torch.equal(network[0].weight, conv)
+
+
+def test_a_wrapped_weight_is_refused_instead_of_left_as_it_is() -> None:
+    with pytest.raises(ValueError, match="0 is wrapped in a parametrization; initialize it before"):
+        init_normal_(nn.Sequential(spectral_norm(nn.Conv2d(3, 3, 3))))
+
+
+def test_the_activation_has_the_slope_of_the_paper() -> None:
+    assert leaky_relu()(torch.tensor([-1.0, 2.0])).tolist() == pytest.approx([-0.2, 2.0])
+
+
+def test_the_projector_has_no_weights_and_takes_the_type_it_is_asked_for() -> None:
+    project = OneHotMapProjector(3)
+    assert not list(project.parameters())
+    like = torch.zeros(1, dtype=torch.bfloat16)
+    spread = project(torch.tensor([2, 0]), (2, 4, 4), like=like)
+    assert spread.dtype is torch.bfloat16
+    assert tuple(spread.shape) == project.output_shape((2,), (2, 4, 4)) == (2, 3, 2, 4, 4)
+    with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
+        OneHotMapProjector(0)

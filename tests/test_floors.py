@@ -1,0 +1,83 @@
+"""Imports go down only, and importing the library stays cheap and silent."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stgan
+
+ROOT = Path(stgan.__file__).parent
+# What each room may import besides itself. Ground files may import ground files.
+GROUND = {"errors", "typing", "_checks", "registry", "shapes", "_torchvision"}
+BELOW: dict[str, set[str]] = {
+    "functional": GROUND,
+    "layers": GROUND | {"functional"},
+    "losses": GROUND | {"functional"},
+    "blocks": GROUND | {"functional", "layers"},
+    "encoders": GROUND | {"functional", "layers", "blocks"},
+    "decoders": GROUND | {"functional", "layers", "blocks"},
+    "discriminators": GROUND | {"functional", "layers", "blocks"},
+    "io": GROUND | {"functional"},
+    "data": GROUND | {"functional", "io"},
+    "metrics": GROUND | {"functional"},
+    "visual": GROUND | {"functional", "io"},
+    "training": GROUND | {"functional"},
+}
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} uses a relative import"
+            found |= {f"{node.module}.{a.name}" if node.module == "stgan" else node.module
+                      for a in node.names}  # fmt: skip
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+FILES = sorted(ROOT.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_imports_go_down(path: Path) -> None:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    room = parts[0]
+    if room == "__init__":
+        return
+    allowed = (GROUND if room in GROUND else BELOW[room]) | {room}
+    rooms = {name.split(".")[1] for name in _imports(path) if name.startswith("stgan.")}
+    assert rooms <= allowed, f"{path} imports {sorted(rooms - allowed)}, which is not below it"
+    assert not any(name.split(".")[0] == "examples" for name in _imports(path))
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in FILES} - {"__init__"}
+    assert rooms == set(BELOW) | GROUND
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_every_public_module_names_its_public_names(path: Path) -> None:
+    if path.name.startswith("_") and path.name != "__init__.py":
+        return
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert any(
+        isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
+        for node in tree.body
+    )
+
+
+def test_importing_stgan_is_silent_and_leaves_the_heavy_libraries_alone() -> None:
+    program = (
+        "import sys, stgan\n"
+        "heavy = 'timm kornia torchmetrics torchvision matplotlib PIL av lightning_fabric'.split()\n"
+        "print([name for name in heavy if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "[]", "")

@@ -1,0 +1,100 @@
+"""The registry refuses, suggests, lends nothing out, and agrees with the public names."""
+
+import pytest
+from torch import nn
+
+import stgan
+from stgan.errors import UnknownNameError
+from stgan.registry import REGISTRIES, Registry
+
+
+def _registry() -> Registry:
+    registry = Registry("pens")
+
+    @registry.register("ball_point", source="a shop", shape="(N,) -> (N,)")
+    class BallPoint:
+        """Writes with a ball.
+
+        And more.
+        """
+
+        def __init__(self, width: int = 1, *, inks: list[str] | None = None) -> None:
+            self.width, self.inks = width, inks if inks is not None else []
+
+    registry.register("fountain", source="another", shape="()")(lambda: "fountain")
+    return registry
+
+
+def test_create_passes_settings_on_and_refuses_unknown_ones() -> None:
+    pens = _registry()
+    assert pens.create("ball_point", 3).width == 3
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        pens.create("ball_point", colour="red")
+
+
+def test_two_builds_share_nothing() -> None:
+    pens = _registry()
+    first, second = pens.create("ball_point"), pens.create("ball_point")
+    first.inks.append("red")
+    assert second.inks == []
+
+
+def test_a_duplicate_is_refused_and_the_owner_named() -> None:
+    pens = _registry()
+    with pytest.raises(ValueError, match=r"pens already has 'ball_point', registered by .*BallPoi"):
+        pens.register("ball_point", source="", shape="")(object)
+    with pytest.raises(ValueError, match="must be snake_case, got 'BallPoint'"):
+        pens.register("BallPoint", source="", shape="")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_then_the_list() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        _registry().create("ballpoint")
+    assert str(caught.value) == (
+        "pens has no entry named 'ballpoint'; did you mean 'ball_point'? known: ball_point, "
+        "fountain"
+    )
+
+
+def test_it_is_a_read_only_mapping() -> None:
+    pens = _registry()
+    assert (len(pens), list(pens), "fountain" in pens) == (2, ["ball_point", "fountain"], True)
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        pens["quill"] = object  # type: ignore[index]
+
+
+def test_listing_takes_patterns_and_exclusions() -> None:
+    assert stgan.list("layers", "conv_transpose*") == ["conv_transpose_1p2d"]
+    assert stgan.list("losses", exclude="hinge") == ["least_squares", "non_saturating"]
+    assert stgan.list("losses", exclude=["h*", "*squares"]) == ["non_saturating"]
+
+
+def test_info_tells_summary_source_shape_and_signature() -> None:
+    about = stgan.info("layers", "conv_transpose_1p2d")
+    assert about.summary.startswith("Transposed (1+2)D convolution")
+    assert "ImaGINator" in about.source
+    assert "mid_channels" in about.signature
+    assert about.owner == "stgan.layers.conv.ConvTranspose1Plus2d"
+
+
+def test_an_unknown_kind_is_answered_too() -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'layers'"):
+        stgan.create("layer", "conv_transpose_1p2d")
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_every_entry_is_public_and_documented(kind: str) -> None:
+    assert stgan.list(kind), f"registry {kind} is empty"
+    for name in stgan.list(kind):
+        factory = REGISTRIES[kind][name]
+        home = __import__(".".join(factory.__module__.split(".")[:2]), fromlist=["__all__"])
+        assert factory.__name__ in home.__all__, f"{factory} is registered, but not public"
+        about = stgan.info(kind, name)
+        assert about.summary.endswith(".")
+        assert about.source
+        assert "->" in about.shape
+
+
+@pytest.mark.parametrize("kind", [k for k in REGISTRIES if k not in ("samplers",)])
+def test_entries_are_modules(kind: str) -> None:
+    assert all(issubclass(REGISTRIES[kind][name], nn.Module) for name in stgan.list(kind))  # type: ignore[arg-type]

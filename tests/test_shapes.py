@@ -1,0 +1,105 @@
+"""Sizes agree with torch, plans reach what they promise, and refusals name what is near."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stgan.errors import ShapeError
+from stgan.shapes import (
+    Stage,
+    conv_size,
+    conv_transpose_size,
+    plan,
+    plan_downsampling,
+    plan_upsampling,
+)
+from tests.strategies import Geometry, conv_geometries
+
+SIDES = st.tuples(*[st.integers(1, 6)] * 3)
+
+
+@given(SIDES, conv_geometries())
+def test_conv_transpose_size_is_torchs(size: tuple[int, ...], geometry: Geometry) -> None:
+    video, weight = torch.zeros(1, 1, *size), torch.zeros(1, 1, *geometry.kernel_size)
+    out = F.conv_transpose3d(video, weight, stride=geometry.stride, padding=geometry.padding)
+    assert conv_transpose_size(size, **vars(geometry)) == tuple(out.shape[2:])
+
+
+@given(SIDES, conv_geometries())
+def test_conv_size_is_torchs(extra: tuple[int, ...], geometry: Geometry) -> None:
+    size = tuple(k + e for k, e in zip(geometry.kernel_size, extra, strict=True))
+    video, weight = torch.zeros(1, 1, *size), torch.zeros(1, 1, *geometry.kernel_size)
+    out = F.conv3d(video, weight, stride=geometry.stride, padding=geometry.padding)
+    assert conv_size(size, **vars(geometry)) == tuple(out.shape[2:])
+
+
+@given(SIDES, st.tuples(*[st.integers(0, 4)] * 3))
+def test_a_plan_up_reaches_its_target_and_the_plan_down_returns(
+    start: tuple[int, int, int], doublings: tuple[int, int, int]
+) -> None:
+    target = tuple(s << d for s, d in zip(start, doublings, strict=True))
+    size: tuple[int, ...] = start
+    for stage in plan_upsampling(start, target):
+        assert stage.down(stage.up(size)) == size
+        size = stage.up(size)
+    assert size == target
+    for stage in plan_downsampling(target, start):
+        size = stage.down(size)
+    assert size == start
+
+
+@given(st.tuples(st.integers(1, 80), st.integers(1, 140), st.integers(1, 140)))
+def test_a_plan_reaches_the_size_or_names_one_that_has_a_plan(size: tuple[int, int, int]) -> None:
+    try:
+        found = plan(size)
+    except ShapeError as error:
+        near = tuple(int(x) for x in str(error).rpartition("(")[2].rstrip(")").split(","))
+        assert plan(near).sizes[-1] == near
+        assert near != size
+    else:
+        assert found.sizes[-1] == size
+        assert found.sizes[0] == found.base
+        assert max(found.base) <= 8
+
+
+@pytest.mark.parametrize(
+    ("size", "base"),
+    [
+        ((32, 64, 64), (2, 4, 4)),
+        ((16, 64, 64), (2, 4, 4)),
+        ((32, 128, 128), (2, 4, 4)),
+        ((24, 48, 64), (3, 3, 4)),
+        ((32, 64, 256), (2, 4, 8)),
+    ],
+)
+def test_known_plans(size: tuple[int, int, int], base: tuple[int, int, int]) -> None:
+    assert plan(size).base == base
+
+
+def test_the_published_sizes_need_the_published_stages() -> None:
+    found = plan((32, 64, 64))
+    assert found.stages == (Stage((4, 4, 4), (2, 2, 2), (1, 1, 1)),) * 4
+
+
+def test_an_axis_with_fewer_doublings_takes_them_first() -> None:
+    strides = [stage.stride for stage in plan((16, 64, 64)).stages]
+    assert strides == [(2, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plan((32, 36, 36)), r"\(32, 36, 36\) .* the nearest .* is \(32, 32, 32\)"),
+        (lambda: plan((31, 64, 64)), r"the nearest .* is \(32, 64, 64\)"),
+        (lambda: plan((0, 64, 64)), "size must be an integer or .* at least 1, got"),
+        (lambda: plan_upsampling((1, 4, 4), (32, 128, 96)), "width 96 cannot .* use 64 or 128"),
+        (lambda: plan_upsampling((4, 4, 4), (2, 4, 4)), "time 2 cannot .* from 4 .* use 4"),
+        (lambda: conv_size((2, 2), kernel_size=5), "kernel of 5 .* does not fit into a size of"),
+        (lambda: conv_transpose_size(1, kernel_size=2, padding=1), "padding 1 trims all"),
+    ],
+)
+def test_refusals_teach(call: object, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()  # type: ignore[operator]
