@@ -90,7 +90,6 @@ class Registry(Mapping[str, Factory]):
         Raises:
             ValueError: If the name is taken or is not snake case.
         """
-
         if not name.isidentifier() or name != name.lower():
             raise ValueError(f"a name in {self.kind} must be snake_case, got {name!r}")
         if name in self._factories:

@@ -16,16 +16,18 @@ __all__ = ["parse_settings", "user_errors"]
 
 
 @contextmanager
-def user_errors(*kinds: type[Exception]) -> Iterator[None]:
+def user_errors(
+    kinds: tuple[type[Exception], ...] = (ValueError, UnknownNameError),
+) -> Iterator[None]:
     """End the program with one sentence where the user, not the program, is mistaken.
 
     Args:
-        *kinds: The errors to tell; by default every ``ValueError`` and unknown name, for the part
+        kinds: The errors to tell; by default every ``ValueError`` and unknown name, for the part
             of a program that reads settings and opens files.
     """
     try:
         yield
-    except kinds or (ValueError, UnknownNameError) as error:
+    except kinds as error:
         # An error of a loader's worker arrives with its traceback; the sentence is at its end.
         sentence = re.split(r"\w*Error: ", str(error).strip())[-1]
         print(f"error: {sentence}", file=sys.stderr)

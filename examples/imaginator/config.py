@@ -42,6 +42,8 @@ class ModelSettings:
     mid_channels: int | Literal["out", "match", "released"] = "match"
     """Width inside the (1+2)D convolutions. The published widths have 2.2 times the weights of
     the dense convolution they replace; "match" has as many."""
+    frame_mid_channels: int | Literal["out", "match", "released"] | None = None
+    """The same inside the last stage, which makes the frames; none: as all others."""
     bias_before_norm: bool = False
     """Keep the convolution biases that batch norm takes out again, as the published weights do."""
     init: Literal["normal", "released"] = "normal"
@@ -104,6 +106,8 @@ class TrainSettings:
 
     steps: int = 55_000
     """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
+    max_minutes: float | None = None
+    """Stop after this time, whatever the step; none: no limit."""
     batch_size: int = 64
     """Clips in an iteration, all processes together."""
     learning_rate: float = 2e-4
@@ -171,6 +175,7 @@ PRESETS: dict[str, Settings] = {
             appearance_dim=32,
             base_channels=16,
             mid_channels="out",
+            frame_mid_channels="match",  # three channels could not carry the picture
         ),
         train=TrainSettings(
             steps=1000, batch_size=16, learning_rate=1e-3, ema_decay=0.99, save_every=500

@@ -38,7 +38,7 @@ def open_clips(settings: Settings) -> Clips:
         DataError: If a folder, class or file is missing, empty, broken or too short.
     """
     data, model = settings.data, settings.model
-    size = {"num_frames": model.num_frames, "image_size": model.image_size}
+    size: dict[str, Any] = {"num_frames": model.num_frames, "image_size": model.image_size}
     if data.root is None:
         shapes = MovingShapes(data.num_shapes, seed=settings.train.seed, **size)
         kept = MovingShapes(_VALIDATION_SHAPES, seed=_VALIDATION_SEED, **size)
@@ -50,7 +50,7 @@ def open_clips(settings: Settings) -> Clips:
         training_files, validation_files = split_clips(
             data.root, pattern=data.validation or None, files=data.validation_list
         )
-    common = {
+    common: dict[str, Any] = {
         "stride": data.stride,
         "resize": data.resize,
         "on_error": "skip" if data.skip_broken else "raise",

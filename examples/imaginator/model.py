@@ -100,7 +100,11 @@ class ImaGINator(nn.Module):
         decoder = VideoDecoder(
             settings.z_dim + num_classes + settings.appearance_dim,
             decoder_stages(
-                route, appearance_channels=encoder.channels, base_channels=base, max_channels=most
+                route,
+                appearance_channels=encoder.channels,
+                frame_mid_channels=settings.frame_mid_channels,
+                base_channels=base,
+                max_channels=most,
             ),
             num_classes=num_classes,
             mid_channels=settings.mid_channels,

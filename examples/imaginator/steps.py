@@ -10,6 +10,7 @@ where g and d are the two halves of an adversarial loss, by default -log D and c
 
 from collections.abc import Callable, Mapping
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
@@ -66,7 +67,7 @@ def discriminator_losses(
         f"discriminator/{name}": adversarial.discriminator(real=real[name], fake=fake[name])
         for name in ("video", "image")
     }
-    return terms | {"discriminator/total": sum(terms.values())}
+    return terms | {"discriminator/total": torch.stack(list(terms.values())).sum()}
 
 
 def train_step(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers import TensorBoardLogger
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -172,16 +172,18 @@ def train(run: Run) -> Path:
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
-    batches = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+    loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+    batches = iter(cast(Iterable[dict[str, Tensor]], loader))
     if first:
         settings.out.mkdir(parents=True, exist_ok=True)
         (settings.out / "config.yaml").write_text(write_settings(settings), encoding="utf-8")
         _forget_lines_after(settings.out / "metrics.jsonl", run.step)
 
     bar = tqdm(total=options.steps, initial=run.step, unit="step", disable=not first)
-    timer = time.perf_counter()
-    last_logged = run.step
-    while run.step < options.steps:
+    began = timer = time.perf_counter()
+    limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
+    last, last_logged = run.step >= options.steps, run.step
+    while not last:
         batch = next(batches)
         z, real_frames, fake_frames = run.draw(len(batch["label"]))
         losses = train_step(
@@ -202,7 +204,7 @@ def train(run: Run) -> Path:
             run.average.update(run.gan.generator, run.step)
         bar.update()
 
-        last = run.step == options.steps
+        last = run.step >= options.steps or time.perf_counter() - began > limit
         if run.step % options.log_every == 0 or last:
             # The only place where the host waits for the device.
             values = {name: value.item() for name, value in losses.items()}
@@ -248,7 +250,7 @@ def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
     with user_errors():
         run = open_run(parse_settings(args))
-    with user_errors(DataError):
+    with user_errors((DataError,)):
         checkpoint = train(run)
     if run.fabric.is_global_zero:
         print(f"checkpoint: {checkpoint}")

@@ -1,7 +1,7 @@
 """Video decoder: a latent vector grows into a clip, with appearance and label at every level."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -26,6 +26,7 @@ class DecoderStage:
         stride: ``int`` or ``(t, h, w)``.
         padding: ``int`` or ``(t, h, w)``.
         appearance_channels: Channels of the appearance map fused after the stage; 0 for none.
+        mid_channels: Width inside the stage's (1+2)D convolution; ``None`` for the decoder's.
     """
 
     out_channels: int
@@ -33,6 +34,7 @@ class DecoderStage:
     stride: Size3 = 1
     padding: Size3 = 0
     appearance_channels: int = 0
+    mid_channels: MidChannels | None = None
 
 
 def decoder_stages(
@@ -42,6 +44,7 @@ def decoder_stages(
     max_channels: int = 512,
     out_channels: int = 3,
     appearance_channels: Sequence[int] = (),
+    frame_mid_channels: MidChannels | None = None,
 ) -> tuple[DecoderStage, ...]:
     """Turn a plan into the stages of a decoder.
 
@@ -55,6 +58,9 @@ def decoder_stages(
         out_channels: Channels of the frames.
         appearance_channels: Channels of the appearance maps, coarsest first, one for every stage
             but the last; empty for none.
+        frame_mid_channels: Width inside the last stage; ``None`` for the decoder's. Where that is
+            ``"out"``, all that the frames show would pass through as many channels as they have,
+            normalized and rectified: give the last stage more, such as ``"match"``.
 
     Raises:
         ValueError: If there are maps, but not one for every stage but the last.
@@ -79,6 +85,7 @@ def decoder_stages(
             [*widths[1:], out_channels], [*appearance[1:], 0], plan.stages, strict=True
         )
     ]
+    rest[-1] = replace(rest[-1], mid_channels=frame_mid_channels)
     return (first, *rest)
 
 
@@ -153,7 +160,7 @@ class VideoDecoder(nn.Module):
                     spec.kernel_size,
                     spec.stride,
                     spec.padding,
-                    mid_channels=mid_channels,
+                    mid_channels=spec.mid_channels or mid_channels,
                     norm=None if last else norm,
                     act=nn.Tanh if last else act,
                     mid_norm=norm,

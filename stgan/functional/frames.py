@@ -32,7 +32,7 @@ def unfold_time(images: Tensor, num_frames: int) -> Tensor:
 
     Args:
         images: ``(N * T, C, H, W)``.
-        num_frames: T.
+        num_frames: Number of frames, T.
 
     Returns:
         ``(N, C, T, H, W)``.

@@ -16,7 +16,7 @@ def expand_over_time(image: Tensor, num_frames: int) -> Tensor:
 
     Args:
         image: ``(N, C, H, W)``.
-        num_frames: T.
+        num_frames: Number of frames, T.
 
     Returns:
         ``(N, C, T, H, W)``, constant over T.

@@ -16,7 +16,7 @@ def one_hot_label(label: Tensor, num_classes: int, *, dtype: torch.dtype = torch
 
     Args:
         label: ``(N,)`` integers in [0, num_classes), or ``(N, K)`` rows (one-hot or soft).
-        num_classes: K.
+        num_classes: Number of classes, K.
         dtype: Type of the result.
 
     Returns:
@@ -64,7 +64,7 @@ def one_hot_map(
 
     Args:
         label: ``(N,)`` integers in [0, num_classes), or ``(N, K)`` rows.
-        num_classes: K.
+        num_classes: Number of classes, K.
         size: Sizes of the axes after the channels: ``(T, H, W)``, or ``(H, W)`` for images.
         dtype: Type of the result.
 

@@ -21,7 +21,7 @@ class OneHotMapProjector(nn.Module):
     discriminator: nothing is learned.
 
     Args:
-        num_classes: K.
+        num_classes: Number of classes, K.
 
     Attributes:
         out_channels: K, for the next layer to ask.

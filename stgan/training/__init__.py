@@ -4,6 +4,7 @@ from stgan.training.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
     load_networks,
+    load_state,
     save_checkpoint,
 )
 from stgan.training.ema import ExponentialMovingAverage
@@ -16,6 +17,7 @@ __all__ = [
     "latest_checkpoint",
     "load_checkpoint",
     "load_networks",
+    "load_state",
     "rng_state",
     "save_checkpoint",
     "seed_everything",

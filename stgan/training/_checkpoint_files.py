@@ -145,9 +145,12 @@ def read_network(
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Read the state of a run, its tensors onto the CPU, and run nothing."""
+    """Read the state of a run, its tensors onto the CPU, and run nothing.
+
+    Tensors are mapped from the file: who needs only a counter does not wait for the optimizers.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} was refused, it would run code when loaded; use only checkpoints that "

@@ -35,7 +35,13 @@ from stgan.training._checkpoint_files import (
     write_state,
 )
 
-__all__ = ["latest_checkpoint", "load_checkpoint", "load_networks", "save_checkpoint"]
+__all__ = [
+    "latest_checkpoint",
+    "load_checkpoint",
+    "load_networks",
+    "load_state",
+    "save_checkpoint",
+]
 
 _FINAL = re.compile(r"step_(\d{8,})")
 # Folders under these names are never a checkpoint; what a killed process leaves of them is
@@ -188,6 +194,28 @@ def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
     tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
     for name, network in networks.items():
         network.load_state_dict(tensors[name])
+
+
+def load_state(path: str | Path) -> dict[str, Any]:
+    """Return the state of a checkpoint, and leave its networks unread.
+
+    Args:
+        path: The folder of one checkpoint.
+
+    Raises:
+        CheckpointError: If the folder is missing or incomplete, or its state is damaged or would
+            run code.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save_checkpoint(folder, step=1, networks={}, state={"clips": 8}, config="")
+        ...     load_state(path)
+        {'clips': 8}
+    """
+    path = Path(path)
+    read_sums(path)
+    return read_state(path / STATE)
 
 
 def latest_checkpoint(folder: str | Path) -> Path:

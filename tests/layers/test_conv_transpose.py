@@ -83,8 +83,7 @@ def test_it_can_be_copied_pickled_compiled_and_run_in_bf16() -> None:
         (
             (3, 4, (3, 4, 4), (4, 2, 2)),
             ValueError,
-            r"stride \(4, 2, 2\) exceeds kernel_size \(3, 4, 4\) along time.* raise "
-            r"kernel_size\[0\] to at least 4",
+            r"stride \(4, 2, 2\) exceeds .* along time.* raise kernel_size\[0\] to at least 4",
         ),
     ],
     ids=["channels", "float", "pair", "stride", "padding", "holes"],

@@ -1,0 +1,60 @@
+"""What evaluating and generating share: the generator of a run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from examples.imaginator.config import Settings, read_settings
+from examples.imaginator.model import ImaGINator
+from stgan.errors import CheckpointError
+from stgan.training import latest_checkpoint, load_networks, load_state
+
+__all__ = ["TrainedGenerator", "load_generator"]
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator that is ready to be used.
+
+    Attributes:
+        generator: ``generator(image, z, label) -> video``, in eval mode, without gradients.
+        settings: Of its run.
+        classes: Names of the actions, in the order of the labels.
+        step: Iterations that it was trained for.
+        checkpoint: Where it came from.
+    """
+
+    generator: nn.Module
+    settings: Settings
+    classes: tuple[str, ...]
+    step: int
+    checkpoint: Path
+
+
+def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedGenerator:
+    """Load the newest generator of a run, the averaged one if there is one.
+
+    Args:
+        run: A run folder, or one of its checkpoints.
+        device: Where to put it.
+
+    Raises:
+        CheckpointError: If the folder holds no sound checkpoint.
+    """
+    if not run.is_dir():
+        raise CheckpointError(f"run folder {run} does not exist; train one first")
+    checkpoint = run if (run / "state.pt").is_file() else latest_checkpoint(run / "checkpoints")
+    settings = read_settings(checkpoint / "config.yaml")
+    state = load_state(checkpoint)
+    gan = ImaGINator(settings.model, settings.loss, len(state["classes"]))
+    name = "generator_ema" if settings.train.ema_decay else "generator"
+    load_networks(checkpoint, {name: gan.generator})
+    return TrainedGenerator(
+        generator=gan.generator.to(device).eval().requires_grad_(False),
+        settings=settings,
+        classes=tuple(state["classes"]),
+        step=state["step"],
+        checkpoint=checkpoint,
+    )

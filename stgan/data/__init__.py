@@ -1,0 +1,29 @@
+"""Data sets of labeled clips: shapes drawn on the fly, folders of one's own, an endless sampler.
+
+Items are dictionaries of ``video (3, T, H, W)``, ``image (3, H, W)`` and ``label``; values lie in
+[-1, 1]. An item is a function of the seed, its number and the number of the draw, never of the
+process, the worker or the order. Video files need the extra ``stgan[video]``.
+"""
+
+from stgan.data.clip_folder import Clip, ClipFolder
+from stgan.data.items import Item, numbered_generator
+from stgan.data.motions import MOTIONS
+from stgan.data.moving_shapes import MovingShapes, Scene
+from stgan.data.polygons import SHAPES
+from stgan.data.resizing import resize_frames
+from stgan.data.sampler import EndlessSampler
+from stgan.data.selection import split_clips
+
+__all__ = [
+    "MOTIONS",
+    "SHAPES",
+    "Clip",
+    "ClipFolder",
+    "EndlessSampler",
+    "Item",
+    "MovingShapes",
+    "Scene",
+    "numbered_generator",
+    "resize_frames",
+    "split_clips",
+]

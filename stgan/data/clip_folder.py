@@ -1,0 +1,230 @@
+"""Clips of one's own: a folder per class, of videos, strips or folders of frames."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from stgan._checks import check_positive, pair
+from stgan.data.items import Index, Item, numbered_generator, split_index
+from stgan.data.resizing import RESIZES, resize_frames
+from stgan.data.selection import Patterns, find_clips, select_clips
+from stgan.data.windows import WINDOWS, window_span, window_start, window_starts
+from stgan.errors import DataError
+from stgan.io import clip_kind, count_frames, from_uint8, read_video
+from stgan.registry import unknown_name
+from stgan.typing import Size2
+
+__all__ = ["Clip", "ClipFolder"]
+
+_CONDITIONS = ("first", "neutral", "random")
+_ON_ERROR = ("raise", "skip")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of a :class:`ClipFolder`.
+
+    Attributes:
+        path: File or folder.
+        label: Number of its class.
+        num_frames: Stored frames.
+    """
+
+    path: Path
+    label: int
+    num_frames: int
+
+
+class ClipFolder(Dataset[Item]):
+    """Labeled clips from ``root/<class>/<clip>``, a clip being a file or a folder of frames.
+
+    A clip is what :func:`stgan.io.read_video` reads: a video file, a GIF, a frame strip or a
+    folder of pictures. Classes are the sorted names of all folders in ``root``, whatever the
+    selection, so that training and validation number them alike. Lengths are checked here, in the
+    constructor, and not hours later in a worker.
+
+    Items are numbered draws: ``dataset[index, draw]`` makes its random choices from a hash of
+    ``(seed, index, draw)`` alone, so that it is the same in any process, worker and order;
+    ``dataset[index]`` is draw 0. Feed it :class:`~stgan.data.EndlessSampler`, whose epochs are
+    the draws.
+
+    Args:
+        root: Folder of class folders.
+        num_frames: Frames of an item.
+        image_size: ``(H, W)`` of an item or one number for both.
+        stride: Step between the frames of an item, in stored frames.
+        window: Where an item begins: ``"random"``, at the ``"first"`` frame, in the ``"center"``;
+            or ``"all"``: every window that fits end to end is an item of its own.
+        include: Shell pattern, or several, on the path relative to ``root``; ``*`` matches
+            slashes too.
+        exclude: Likewise, of clips to leave out, such as ``"*/subject4_*"``.
+        files: Text file of relative paths, one a line, or the paths, such as
+            :func:`~stgan.data.split_clips` returns; ``None`` means all.
+        condition: The image of an item: the ``"first"`` frame of its window, the ``"neutral"``
+            frame 0 of the file, or a ``"random"`` frame of its window.
+        resize: ``"squash"`` to the size, or ``"crop"``: short side to the size, then the center.
+        flip: Mirror one item in two, its frames and its image alike.
+        frame_width: Width of one frame of a strip; ``None`` means square frames.
+        on_error: ``"raise"``, or ``"skip"`` clips that are broken or too short; see ``skipped``.
+        cache: Keep decoded clips in memory, resized, as bytes: ``3 * H * W`` of them a frame.
+        seed: Seed of all random choices.
+
+    Attributes:
+        classes: Names of the classes.
+        clips: The clips in use, each a :class:`Clip`.
+        paths: File or folder of every item.
+        labels: Label of every item.
+        skipped: Reason by path of every clip that ``on_error="skip"`` left out.
+
+    Raises:
+        DataError: If ``root`` is missing or has no classes, a class is empty, the selection is
+            empty or lists a missing path, or a clip is broken or too short; names the file.
+        UnknownNameError: If ``window``, ``condition``, ``resize`` or ``on_error`` is not known.
+        ValueError: If a size is not positive.
+        TypeError: If a size is not an integer.
+
+    Example:
+        >>> import tempfile
+        >>> from stgan.io import write_strip
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     Path(root, "wave").mkdir()
+        ...     write_strip(torch.zeros(3, 20, 32, 32), f"{root}/wave/subject1.png")
+        ...     data = ClipFolder(root, num_frames=8, image_size=16)
+        ...     data[0]["video"].shape
+        torch.Size([3, 8, 16, 16])
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        *,
+        num_frames: int,
+        image_size: Size2,
+        stride: int = 1,
+        window: str = "random",
+        include: Patterns = "*",
+        exclude: Patterns = (),
+        files: str | Path | Sequence[str] | None = None,
+        condition: str = "first",
+        resize: str = "squash",
+        flip: bool = False,
+        frame_width: int | None = None,
+        on_error: str = "raise",
+        cache: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.root = Path(root)
+        self.num_frames = check_positive(num_frames, "num_frames")
+        self.image_size = pair(image_size, "image_size")
+        self.stride = check_positive(stride, "stride")
+        self.window = _known("window", window, WINDOWS)
+        self.condition = _known("condition", condition, _CONDITIONS)
+        self.resize = _known("resize", resize, RESIZES)
+        self.flip = flip
+        self.frame_width = frame_width
+        self.seed = seed
+        _known("on_error", on_error, _ON_ERROR)
+        self._span = window_span(num_frames, stride)
+        self._cache: dict[Path, Tensor] | None = {} if cache else None
+
+        self.classes = list(find_clips(root))
+        self.clips: list[Clip] = []
+        skipped: dict[Path, str] = {}
+        for name in select_clips(root, include=include, exclude=exclude, files=files):
+            try:
+                self.clips.append(self._checked(name))
+            except DataError as error:
+                if on_error == "raise":
+                    raise
+                skipped[self.root / name] = str(error)
+        self.skipped: Mapping[Path, str] = skipped
+        if not self.clips:
+            raise DataError(
+                f"all {len(skipped)} selected clips of {root} are broken or too short; the first: "
+                f"{next(iter(skipped.values()))}"
+            )
+        # (clip, start), where None is a start to be chosen when the item is asked for.
+        self._items: list[tuple[Clip, int | None]] = [
+            (clip, start)
+            for clip in self.clips
+            for start in (
+                window_starts(clip.num_frames, self._span) if window == "all" else (None,)
+            )
+        ]
+
+    def _checked(self, name: str) -> Clip:
+        path = self.root / name
+        count = count_frames(path, frame_width=self._frame_width(path))
+        if count < self._span:
+            raise DataError(
+                f"clip {path} has {count} frames, but num_frames={self.num_frames} with "
+                f"stride={self.stride} needs {self._span}; lower them or pass on_error='skip'"
+            )
+        return Clip(path, self.classes.index(name.partition("/")[0]), count)
+
+    def _frame_width(self, path: Path) -> int | None:
+        return self.frame_width if clip_kind(path) == "strip" else None
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def paths(self) -> list[Path]:
+        """File or folder of every item."""
+        return [clip.path for clip, _ in self._items]
+
+    @property
+    def labels(self) -> list[int]:
+        """Label of every item."""
+        return [clip.label for clip, _ in self._items]
+
+    def __getitem__(self, index: Index) -> Item:
+        """Return an item; ``(index, draw)`` numbers its random choices."""
+        number, draw = split_index(index, len(self))
+        clip, start = self._items[number]
+        generator = numbered_generator(self.seed, number, draw)
+        # All choices are drawn always and in this order: an option changes nothing but itself.
+        one_window = "first" if start is not None else self.window
+        drawn = window_start(one_window, clip.num_frames, self._span, generator)
+        chosen = int(torch.randint(self.num_frames, (), generator=generator))
+        mirror = float(torch.rand((), generator=generator)) < 0.5
+
+        start = drawn if start is None else start
+        video = self._read(clip, start, self.num_frames)
+        if self.condition == "neutral":
+            image = self._read(clip, 0, 1)[:, 0]
+        else:
+            image = video[:, chosen if self.condition == "random" else 0]
+        if self.flip and mirror:
+            video, image = video.flip(-1), image.flip(-1)
+        return Item(video=from_uint8(video), image=from_uint8(image), label=clip.label)
+
+    def _read(self, clip: Clip, start: int, num_frames: int) -> Tensor:
+        """Return resized bytes ``(3, num_frames, H, W)`` of a clip from ``start``."""
+        if self._cache is None:
+            return self._decode(clip.path, start, num_frames, self.stride)
+        if clip.path not in self._cache:
+            self._cache[clip.path] = self._decode(clip.path, 0, clip.num_frames, 1)
+        stop = start + (num_frames - 1) * self.stride + 1
+        return self._cache[clip.path][:, start : stop : self.stride]
+
+    def _decode(self, path: Path, start: int, num_frames: int, stride: int) -> Tensor:
+        video = read_video(
+            path,
+            start=start,
+            num_frames=num_frames,
+            stride=stride,
+            frame_width=self._frame_width(path),
+            dtype=torch.uint8,
+        )
+        return resize_frames(video, self.image_size, resize=self.resize)
+
+
+def _known(setting: str, name: str, known: Sequence[str]) -> str:
+    if name not in known:
+        raise unknown_name(setting, name, dict.fromkeys(known))
+    return name

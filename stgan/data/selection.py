@@ -1,0 +1,171 @@
+"""Which clips of a folder take part: by pattern, by list, split for validation."""
+
+import fnmatch
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from stgan.errors import DataError
+from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key
+
+__all__ = ["find_clips", "read_list", "select_clips", "split_clips"]
+
+_SUFFIXES = {*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES, *PICTURE_SUFFIXES}
+
+Patterns = str | Sequence[str]
+
+
+def find_clips(root: str | Path) -> dict[str, list[str]]:
+    """List the clips of every class folder.
+
+    A class is a folder in ``root``; a clip is a video file, GIF, frame strip or folder of frames
+    in it. Hidden files and other suffixes are passed over.
+
+    Args:
+        root: Folder of class folders.
+
+    Returns:
+        Class names in sorted order, with paths relative to ``root`` (``"wave/clip_2.mp4"``, with
+        slashes on every system) in natural order.
+
+    Raises:
+        DataError: If ``root`` is missing or has no class folder, or a class has no clip.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"root {root} must be a folder with one folder per class; check the path")
+    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
+    if not classes:
+        raise DataError(f"root {root} must hold one folder per class, got no folder in it")
+    found: dict[str, list[str]] = {}
+    for name in classes:
+        clips = [
+            path.name
+            for path in (root / name).iterdir()
+            if path.name[0] != "." and (path.is_dir() or path.suffix.lower() in _SUFFIXES)
+        ]
+        if not clips:
+            raise DataError(
+                f"class folder {root / name} must hold clips (videos, strips or folders of "
+                f"frames), got none; fill or remove it"
+            )
+        found[name] = [f"{name}/{clip}" for clip in sorted(clips, key=natural_key)]
+    return found
+
+
+def read_list(path: str | Path) -> list[str]:
+    """Read relative paths from a text file, one a line; blank lines and ``#`` lines are skipped.
+
+    Args:
+        path: The text file, in UTF-8.
+
+    Raises:
+        DataError: If the file is missing or is not text.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"list {path} must be a text file of relative paths, one a line: {error}"
+        ) from error
+    stripped = (line.strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _matches(path: str, patterns: Patterns) -> bool:
+    wanted = [patterns] if isinstance(patterns, str) else patterns
+    return any(fnmatch.fnmatchcase(path, pattern) for pattern in wanted)
+
+
+def _listed(clips: Sequence[str], files: str | Path | Sequence[str], root: Path) -> set[str]:
+    names = read_list(files) if isinstance(files, str | Path) else list(files)
+    wanted = {PurePosixPath(name.replace("\\", "/")).as_posix() for name in names}
+    missing = sorted(wanted.difference(clips))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise DataError(
+            f"files= lists {missing[0]!r}{more}, which is no clip of {root}; write paths relative "
+            f"to it, such as {clips[0]!r}"
+        )
+    return wanted
+
+
+def select_clips(
+    root: str | Path,
+    *,
+    include: Patterns = "*",
+    exclude: Patterns = (),
+    files: str | Path | Sequence[str] | None = None,
+) -> list[str]:
+    """List the clips that take part, in the order of :func:`find_clips`.
+
+    Args:
+        root: Folder of class folders.
+        include: Shell pattern, or several, of which a relative path must match one; ``*`` matches
+            slashes too.
+        exclude: Shell pattern, or several, of which it must match none.
+        files: Text file of relative paths (see :func:`read_list`) or the paths themselves;
+            ``None`` means all.
+
+    Raises:
+        DataError: If a listed path is no clip, or nothing is left.
+    """
+    clips = [clip for group in find_clips(root).values() for clip in group]
+    listed = None if files is None else _listed(clips, files, Path(root))
+    chosen = [
+        clip
+        for clip in clips
+        if _matches(clip, include)
+        and not _matches(clip, exclude)
+        and (listed is None or clip in listed)
+    ]
+    if not chosen:
+        raise DataError(
+            f"nothing of the {len(clips)} clips of {root} is selected by include={include!r}, "
+            f"exclude={exclude!r} and files={files!r}; paths look like {clips[0]!r}"
+        )
+    return chosen
+
+
+def split_clips(
+    root: str | Path,
+    *,
+    pattern: Patterns | None = None,
+    files: str | Path | Sequence[str] | None = None,
+) -> tuple[list[str], list[str]]:
+    """Split the clips of a folder into training and validation, to pass on as ``files=``.
+
+    Args:
+        root: Folder of class folders.
+        pattern: Shell pattern, or several, of the clips to hold out for validation.
+        files: The same as a list: a text file of relative paths, or the paths.
+
+    Returns:
+        Relative paths for training, and for validation.
+
+    Raises:
+        DataError: If one side would be empty, or a listed path is no clip.
+        ValueError: If not exactly one of ``pattern`` and ``files`` is given.
+
+    Example:
+        >>> import tempfile
+        >>> from stgan.io import write_strip
+        >>> with tempfile.TemporaryDirectory() as root:
+        ...     Path(root, "wave").mkdir()
+        ...     for subject in (1, 2, 3):
+        ...         write_strip(torch.zeros(3, 4, 16, 16), f"{root}/wave/subject{subject}.png")
+        ...     split_clips(root, pattern="*/subject2*")
+        (['wave/subject1.png', 'wave/subject3.png'], ['wave/subject2.png'])
+    """
+    if (pattern is None) == (files is None):
+        raise ValueError(
+            "split_clips takes either pattern= or files= for the validation clips, got "
+            + ("neither" if pattern is None else "both")
+        )
+    everything = select_clips(root)
+    held_out = set(select_clips(root, include="*" if pattern is None else pattern, files=files))
+    training = [clip for clip in everything if clip not in held_out]
+    if not training:
+        raise DataError(
+            f"the validation split takes all {len(everything)} clips of {root}; hold out fewer"
+        )
+    return training, [clip for clip in everything if clip in held_out]

@@ -1,0 +1,23 @@
+"""Clips on disk: read and write video files, GIFs, folders of frames and frame strips.
+
+Video files need the extra ``stgan[video]``; pictures and GIFs do not. Everything inside the
+library is ``(3, T, H, W)`` in [-1, 1]; bytes exist only in files and behind
+:func:`to_uint8` and :func:`from_uint8`.
+"""
+
+from stgan.io.kinds import clip_kind
+from stgan.io.ranges import from_uint8, to_uint8
+from stgan.io.read import count_frames, read_image, read_video
+from stgan.io.write import write_frames, write_strip, write_video
+
+__all__ = [
+    "clip_kind",
+    "count_frames",
+    "from_uint8",
+    "read_image",
+    "read_video",
+    "to_uint8",
+    "write_frames",
+    "write_strip",
+    "write_video",
+]
