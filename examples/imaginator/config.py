@@ -39,6 +39,11 @@ class ModelSettings:
     """Length of the appearance vector that joins the noise."""
     base_channels: int = 64
     """Width of the finest stages; towards the coarse end it doubles, up to eight times this."""
+    discriminator_channels: int | None = None
+    """The same for the discriminators; none: as base_channels."""
+    norm: Literal["batch", "group"] = "batch"
+    """Of encoder and decoder. Batch norm lets the other clips of a small batch tint each clip;
+    group norm, 8 channels a group, does not."""
     mid_channels: int | Literal["out", "match", "released"] = "match"
     """Width inside the (1+2)D convolutions. The published widths have 2.2 times the weights of
     the dense convolution they replace; "match" has as many."""
@@ -171,14 +176,16 @@ PRESETS: dict[str, Settings] = {
         model=ModelSettings(
             num_frames=16,
             image_size=(32, 32),
-            z_dim=16,
-            appearance_dim=32,
-            base_channels=16,
+            z_dim=8,
+            appearance_dim=64,
+            base_channels=32,
+            discriminator_channels=16,
+            norm="group",
             mid_channels="out",
             frame_mid_channels="match",  # three channels could not carry the picture
         ),
         train=TrainSettings(
-            steps=1000, batch_size=16, learning_rate=1e-3, ema_decay=0.99, save_every=500
+            steps=1000, batch_size=16, learning_rate=2e-3, ema_decay=0.99, save_every=500
         ),
     ),
 }

@@ -23,9 +23,21 @@ from stgan.encoders import ImageEncoder
 from stgan.errors import ShapeError
 from stgan.functional import one_hot_label
 from stgan.layers import init_normal_
-from stgan.shapes import plan
+from stgan.shapes import Plan, plan
+from stgan.typing import Norm
 
 __all__ = ["Generator", "ImaGINator", "build"]
+
+
+def _group_norm(channels: int) -> nn.Module:
+    return nn.GroupNorm(channels // 8 if channels % 8 == 0 else 1, channels)
+
+
+# For images, and for videos.
+_NORMS: dict[str, tuple[Norm, Norm]] = {
+    "batch": (nn.BatchNorm2d, nn.BatchNorm3d),
+    "group": (_group_norm, _group_norm),
+}
 
 
 class Generator(nn.Module):
@@ -86,46 +98,59 @@ class ImaGINator(nn.Module):
         self.settings = settings
         self.z_dim = settings.z_dim
         self.num_classes = num_classes
-        size = (settings.num_frames, *settings.image_size)
-        route = plan(size)
-        base, most = settings.base_channels, 8 * settings.base_channels
-        encoder = ImageEncoder(
-            settings.image_size,
-            stages=route.stages,
-            out_channels=settings.appearance_dim,
-            bias_before_norm=settings.bias_before_norm,
-            base_channels=base,
-            max_channels=most,
-        )
-        decoder = VideoDecoder(
-            settings.z_dim + num_classes + settings.appearance_dim,
-            decoder_stages(
-                route,
-                appearance_channels=encoder.channels,
-                frame_mid_channels=settings.frame_mid_channels,
-                base_channels=base,
-                max_channels=most,
-            ),
-            num_classes=num_classes,
-            mid_channels=settings.mid_channels,
-            bias_before_norm=settings.bias_before_norm,
-        )
-        init_normal_(encoder)
-        init_normal_(decoder, convs=settings.init == "normal")
-        self.generator = Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
-        self.discriminator = TwoStreamDiscriminator(
-            video=VideoDiscriminator(
-                size,
-                stages=route.stages,
-                num_classes=num_classes,
-                base_channels=base,
-                max_channels=most,
-            ),
-            image=ImageDiscriminator(
-                settings.image_size, stages=route.stages, base_channels=base, max_channels=most
-            ),
-            sampler=RandomFrames(loss.num_frames, per_clip=loss.frames_per_clip),
-        )
+        route = plan((settings.num_frames, *settings.image_size))
+        self.generator = _generator(settings, route, num_classes)
+        self.discriminator = _discriminator(settings, route, num_classes)
+        self.discriminator.sampler = RandomFrames(loss.num_frames, per_clip=loss.frames_per_clip)
+
+
+def _generator(settings: ModelSettings, route: Plan, num_classes: int) -> Generator:
+    width, widest = settings.base_channels, 8 * settings.base_channels
+    norm_2d, norm_3d = _NORMS[settings.norm]
+    encoder = ImageEncoder(
+        settings.image_size,
+        stages=route.stages,
+        base_channels=width,
+        max_channels=widest,
+        out_channels=settings.appearance_dim,
+        norm=norm_2d,
+        bias_before_norm=settings.bias_before_norm,
+    )
+    stages = decoder_stages(
+        route,
+        base_channels=width,
+        max_channels=widest,
+        appearance_channels=encoder.channels,
+        frame_mid_channels=settings.frame_mid_channels,
+    )
+    decoder = VideoDecoder(
+        settings.z_dim + num_classes + settings.appearance_dim,
+        stages,
+        num_classes=num_classes,
+        mid_channels=settings.mid_channels,
+        norm=norm_3d,
+        bias_before_norm=settings.bias_before_norm,
+    )
+    init_normal_(encoder)
+    init_normal_(decoder, convs=settings.init == "normal")
+    return Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
+
+
+def _discriminator(
+    settings: ModelSettings, route: Plan, num_classes: int
+) -> TwoStreamDiscriminator:
+    width = settings.discriminator_channels or settings.base_channels
+    video = VideoDiscriminator(
+        (settings.num_frames, *settings.image_size),
+        stages=route.stages,
+        num_classes=num_classes,
+        base_channels=width,
+        max_channels=8 * width,
+    )
+    image = ImageDiscriminator(
+        settings.image_size, stages=route.stages, base_channels=width, max_channels=8 * width
+    )
+    return TwoStreamDiscriminator(video=video, image=image)
 
 
 def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> ImaGINator:

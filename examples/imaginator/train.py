@@ -12,8 +12,10 @@ VIDEOS holds one folder of clips for each class: video files, frame strips or fo
 import json
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -172,8 +174,9 @@ def train(run: Run) -> Path:
         rank=fabric.global_rank,
         world_size=fabric.world_size,
     )
-    loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
-    batches = iter(cast(Iterable[dict[str, Tensor]], loader))
+    batches: Iterator[dict[str, Tensor]] = iter(
+        cast(Any, fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+    )
     if first:
         settings.out.mkdir(parents=True, exist_ok=True)
         (settings.out / "config.yaml").write_text(write_settings(settings), encoding="utf-8")

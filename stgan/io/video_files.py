@@ -70,9 +70,8 @@ def video_frames(path: Path, start: int, stop: int | None, stride: int) -> Itera
         DataError: If the file is damaged, wrongly named, or changes its size on the way.
     """
     with reading(path, f"a {path.suffix} video"), _open(path) as (container, stream):
-        reformatter = (
-            load_av().video.reformatter.VideoReformatter()
-        )  # one for all frames, two to three times faster
+        # One for all frames: two to three times faster than one for each.
+        reformatter = load_av().video.reformatter.VideoReformatter()
         size: tuple[int, int] | None = None
         for index, frame in enumerate(_decoded(container, stream, path)):
             size = size or (frame.height, frame.width)
