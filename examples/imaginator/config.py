@@ -179,13 +179,14 @@ PRESETS: dict[str, Settings] = {
             z_dim=8,
             appearance_dim=64,
             base_channels=32,
-            discriminator_channels=16,
+            discriminator_channels=8,
             norm="group",
             mid_channels="out",
             frame_mid_channels="match",  # three channels could not carry the picture
+            init="released",
         ),
         train=TrainSettings(
-            steps=1000, batch_size=16, learning_rate=2e-3, ema_decay=0.99, save_every=500
+            steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99, save_every=250
         ),
     ),
 }

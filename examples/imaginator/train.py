@@ -31,6 +31,7 @@ from examples.imaginator.model import ImaGINator
 from examples.imaginator.steps import train_step
 from stgan.data import numbered_generator
 from stgan.errors import CheckpointError, DataError
+from stgan.losses import AdversarialLoss
 from stgan.training import (
     ExponentialMovingAverage,
     latest_checkpoint,
@@ -51,6 +52,7 @@ class Run:
     settings: Settings
     clips: Clips
     fabric: Fabric
+    adversarial: AdversarialLoss
     gan: ImaGINator
     average: ExponentialMovingAverage | None
     generator_optimizer: torch.optim.Optimizer
@@ -98,6 +100,13 @@ class Run:
         set_rng_state(state["rng"])
         self.step = state["step"]
 
+    def log(self, values: dict[str, float]) -> None:
+        """Write a line of metrics.jsonl, and to TensorBoard."""
+        self.fabric.log_dict(values, step=self.step)
+        if self.fabric.is_global_zero:
+            with (self.settings.out / "metrics.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps({"step": self.step, **values}) + "\n")
+
     def draw(self, num_clips: int) -> tuple[Tensor, Tensor, Tensor]:
         """Draw z and the image stream's frames of real and generated clips.
 
@@ -120,6 +129,7 @@ def open_run(settings: Settings) -> Run:
     Whatever a user can get wrong is found here, before the first step.
     """
     out, options = settings.out, settings.train
+    adversarial = stgan.create("losses", settings.loss.family)
     clips = open_clips(settings)
     fabric = Fabric(
         accelerator=options.accelerator,
@@ -138,6 +148,7 @@ def open_run(settings: Settings) -> Run:
         settings=settings,
         clips=clips,
         fabric=fabric,
+        adversarial=adversarial,
         gan=gan,
         average=average,
         generator_optimizer=_adam(gan.generator, settings),
@@ -162,7 +173,6 @@ def train(run: Run) -> Path:
     """Train to the last step, and return the folder of the last checkpoint."""
     settings, options, fabric = run.settings, run.settings.train, run.fabric
     first = fabric.is_global_zero
-    adversarial = stgan.create("losses", settings.loss.family)
     generator, generator_optimizer = fabric.setup(run.gan.generator, run.generator_optimizer)
     discriminator, discriminator_optimizer = fabric.setup(
         run.gan.discriminator, run.discriminator_optimizer
@@ -182,53 +192,49 @@ def train(run: Run) -> Path:
         (settings.out / "config.yaml").write_text(write_settings(settings), encoding="utf-8")
         _forget_lines_after(settings.out / "metrics.jsonl", run.step)
 
-    bar = tqdm(total=options.steps, initial=run.step, unit="step", disable=not first)
     began = timer = time.perf_counter()
     limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
-    last, last_logged = run.step >= options.steps, run.step
-    while not last:
-        batch = next(batches)
-        z, real_frames, fake_frames = run.draw(len(batch["label"]))
-        losses = train_step(
-            generator,
-            discriminator,
-            generator_optimizer,
-            discriminator_optimizer,
-            batch,
-            z,
-            real_frames=real_frames,
-            fake_frames=fake_frames,
-            adversarial=adversarial,
-            settings=settings.loss,
-            backward=fabric.backward,
-        )
-        run.step += 1
-        if run.average is not None:
-            run.average.update(run.gan.generator, run.step)
-        bar.update()
-
-        last = run.step >= options.steps or time.perf_counter() - began > limit
-        if run.step % options.log_every == 0 or last:
-            # The only place where the host waits for the device.
-            values = {name: value.item() for name, value in losses.items()}
-            _check_finite(values, run)
-            now = time.perf_counter()
-            speed = (run.step - last_logged) * options.batch_size / (now - timer)
-            timer, last_logged = now, run.step
-            values["speed/clips_per_second"] = speed
-            fabric.log_dict(values, step=run.step)
-            if first:
-                with (settings.out / "metrics.jsonl").open("a", encoding="utf-8") as log:
-                    log.write(json.dumps({"step": run.step, **values}) + "\n")
-            bar.set_postfix_str(
-                f"L1 {values['generator/reconstruction']:.3f}, G {values['generator/total']:.2f}, "
-                f"D {values['discriminator/total']:.2f}, {speed:.1f} clips/s"
+    last, logged = run.step >= options.steps, run.step
+    with tqdm(total=options.steps, initial=run.step, unit="step", disable=not first) as bar:
+        while not last:
+            batch = next(batches)
+            z, real_frames, fake_frames = run.draw(len(batch["label"]))
+            losses = train_step(
+                generator,
+                discriminator,
+                generator_optimizer,
+                discriminator_optimizer,
+                batch,
+                z,
+                real_frames=real_frames,
+                fake_frames=fake_frames,
+                adversarial=run.adversarial,
+                settings=settings.loss,
+                backward=fabric.backward,
             )
-        if run.step % options.save_every == 0 or last:
-            if first:
-                run.save()
-            fabric.barrier()
-    bar.close()
+            run.step += 1
+            if run.average is not None:
+                run.average.update(run.gan.generator, run.step)
+            bar.update()
+
+            last = run.step >= options.steps or time.perf_counter() - began > limit
+            if run.step % options.log_every == 0 or last:
+                # The only place where the host waits for the device.
+                values = {name: value.item() for name, value in losses.items()}
+                _check_finite(values, run)
+                now = time.perf_counter()
+                speed = (run.step - logged) * options.batch_size / (now - timer)
+                timer, logged = now, run.step
+                run.log(values | {"speed/clips_per_second": speed})
+                bar.set_postfix_str(
+                    f"L1 {values['generator/reconstruction']:.3f}, "
+                    f"G {values['generator/total']:.2f}, "
+                    f"D {values['discriminator/total']:.2f}, {speed:.1f} clips/s"
+                )
+            if run.step % options.save_every == 0 or last:
+                if first:
+                    run.save()
+                fabric.barrier()
     return latest_checkpoint(settings.out / "checkpoints")
 
 

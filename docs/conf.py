@@ -1,0 +1,78 @@
+"""Configuration of the documentation; nothing here, and nothing in a build, uses the network."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# The extensions, the library and the recipe, wherever the build was started.
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
+
+from stgan._torchvision import ensure_torchvision  # noqa: E402
+
+# Before anything imports timm or torchmetrics, which would import torchvision by themselves.
+ensure_torchvision()
+
+import stgan  # noqa: E402
+
+project = "stgan"
+author = "The stgan developers"
+copyright = author
+version = release = stgan.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "stgan_math",
+    "stgan_references",
+    "stgan_tables",
+]
+exclude_patterns = ["_build"]
+nitpicky = True
+nitpick_ignore = [
+    # Type variables: placeholders, with nothing to link to.
+    ("py:class", "stgan.registry.F"),
+    ("py:class", "stgan.shapes.Size"),
+    # Names that a public docstring mentions but no package exports.
+    ("py:data", "MIN_SIDE"),
+    ("py:func", "stable_seed"),
+]
+
+# -- Docstrings ------------------------------------------------------------------------------------
+
+autodoc_default_options = {
+    "members": True,
+    "member-order": "bysource",
+    "exclude-members": "extra_repr",
+}
+# Types stand in the signature, one parameter a line as soon as it is long; never twice.
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 90
+python_use_unqualified_type_names = True
+python_display_short_literal_types = True
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Shape", "Differs from the source"]
+# As a list in the description: fields of dataclasses would otherwise be documented twice.
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+# -- Pages -----------------------------------------------------------------------------------------
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+# Prompts and printed output stay behind when an example is copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+# -- HTML ------------------------------------------------------------------------------------------
+
+html_theme = "furo"
+html_math_renderer = "mathml"
+html_title = f"stgan {release}"
+html_static_path = ["_static"]
+html_css_files = ["stgan.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {"navigation_with_keys": True}
