@@ -34,9 +34,6 @@ nitpick_ignore = [
     # Type variables: placeholders, with nothing to link to.
     ("py:class", "stgan.registry.F"),
     ("py:class", "stgan.shapes.Size"),
-    # Names that a public docstring mentions but no package exports.
-    ("py:data", "MIN_SIDE"),
-    ("py:func", "stable_seed"),
 ]
 
 # -- Docstrings ------------------------------------------------------------------------------------

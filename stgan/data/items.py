@@ -45,7 +45,7 @@ def stable_seed(*numbers: int) -> int:
 
 
 def numbered_generator(*numbers: int) -> torch.Generator:
-    """Return a CPU generator seeded by :func:`stable_seed`.
+    """Return a CPU generator seeded by ``stable_seed``.
 
     Args:
         *numbers: Any integers, such as the seed of a data set, an item and a draw.

@@ -181,7 +181,7 @@ class MovingShapes(Dataset[Item]):
     Args:
         num_clips: Number of items.
         num_frames: Length of a clip.
-        image_size: ``(H, W)`` or one number for both, each at least :data:`MIN_SIDE`.
+        image_size: ``(H, W)`` or one number for both, each at least ``MIN_SIDE``.
         motions: Names out of :data:`MOTIONS`; their order numbers the classes.
         seed: Seed of all choices.
         jitter: From 0 to 1. The extent is drawn from 1 down to ``1 - jitter / 2``, the speed from

@@ -144,13 +144,14 @@ def read_network(
     return tensors
 
 
-def read_state(path: Path) -> dict[str, Any]:
+def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     """Read the state of a run, its tensors onto the CPU, and run nothing.
 
-    Tensors are mapped from the file: who needs only a counter does not wait for the optimizers.
+    Mapped tensors stay in the file until they are looked at: who needs only a counter does not
+    wait for the optimizers.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path} was refused, it would run code when loaded; use only checkpoints that "

@@ -215,7 +215,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     read_sums(path)
-    return read_state(path / STATE)
+    return read_state(path / STATE, mapped=True)
 
 
 def latest_checkpoint(folder: str | Path) -> Path:
