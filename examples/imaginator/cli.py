@@ -68,7 +68,9 @@ def parse_settings(args: list[str] | None = None) -> Settings:
         saved = replace(read_settings(out / "config.yaml"), out=out)
     elif start.config is not None:
         default = read_settings(start.config)
-    settings = tyro.cli(Settings, args=given, default=saved or default)
+    settings = tyro.cli(
+        Settings, args=given, default=saved or default, prog="python -m examples.imaginator.train"
+    )
     if saved is not None:
         _check_same(saved, settings)
     return settings

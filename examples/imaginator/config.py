@@ -42,18 +42,18 @@ class ModelSettings:
     discriminator_channels: int | None = None
     """The same for the discriminators; none: as base_channels."""
     norm: Literal["batch", "group"] = "batch"
-    """Of encoder and decoder. Batch norm lets the other clips of a small batch tint each clip;
-    group norm, 8 channels a group, does not."""
+    # Batch norm lets the other clips of a small batch tint each clip; group norm does not.
+    """Of encoder and decoder; for batches under about 16 take group (8 channels a group)."""
     mid_channels: int | Literal["out", "match", "released"] = "match"
-    """Width inside the (1+2)D convolutions. The published widths have 2.2 times the weights of
-    the dense convolution they replace; "match" has as many."""
+    # The published widths have 2.2 times the weights of the dense convolution they replace.
+    """Inside the (1+2)D convolutions; match: as many weights as a dense one; out: far fewer."""
     frame_mid_channels: int | Literal["out", "match", "released"] | None = None
     """The same inside the last stage, which makes the frames; none: as all others."""
     bias_before_norm: bool = False
-    """Keep the convolution biases that batch norm takes out again, as the published weights do."""
+    """Keep convolution biases that a norm takes out again, as the published weights do."""
     init: Literal["normal", "released"] = "normal"
-    """"normal" draws all convolutions from N(0, 0.02), as the published code means to;
-    "released" leaves the decoder's at torch's default, as it does."""
+    # The published code means the first, but its decoder keeps torch's default.
+    """Normal: all convolutions from N(0, 0.02); released: the decoder's are torch's default."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ class LossSettings:
     frames_per_clip: bool = True
     """Draw those frames for each clip by itself; off: one draw for the batch, as published."""
     same_frames: bool = True
-    """Show the image stream the same moments of real and generated clips; off: two draws, as
-    published."""
+    """Show it the same moments of real and generated clips; off: two draws, as published."""
     order: Literal["discriminator_first", "generator_first"] = "discriminator_first"
     """Who steps first on the same generated clips."""
 
@@ -141,8 +140,8 @@ class TrainSettings:
 class Settings:
     """Train ImaGINator: an image, an action label and noise become a video.
 
-    Without data it trains on drawn moving shapes. ``python -m examples.imaginator.evaluate`` and
-    ``generate`` take the run folder afterwards.
+    Without data it trains on drawn moving shapes. The commands evaluate and generate take the run
+    folder afterwards.
     """
 
     preset: str = "imaginator"

@@ -117,9 +117,9 @@ def _guess_network(state_dict: Mapping[str, Tensor], path: Path) -> str:
 class Arguments:
     """Convert published ImaGINator weights for this recipe."""
 
-    source: Annotated[Path, tyro.conf.Positional]
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
     """The published file: a state dict as torch saved it."""
-    target: Annotated[Path, tyro.conf.Positional]
+    target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
     """The .safetensors file to write."""
     network: Network | None = None
     """Which network it is; by default told from its keys."""
@@ -141,7 +141,7 @@ def _load(path: Path) -> dict[str, Tensor]:
 
 def main(args: list[str] | None = None) -> None:
     """Convert one file."""
-    arguments = tyro.cli(Arguments, args=args)
+    arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.convert")
     state_dict = _load(arguments.source)
     network = arguments.network or _guess_network(state_dict, arguments.source)
     converted = {k: v.contiguous() for k, v in convert_state_dict(state_dict, network).items()}

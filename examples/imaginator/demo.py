@@ -116,7 +116,7 @@ def run_demo(arguments: Arguments) -> dict[str, dict[str, float]]:
 def main(args: list[str] | None = None) -> None:
     """Run the demo from the command line."""
     with user_errors():
-        run_demo(tyro.cli(Arguments, args=args))
+        run_demo(tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.demo"))
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ _COLUMNS = {
 class Arguments:
     """Score a trained generator on its validation clips."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Run folder, or one of its checkpoints."""
     samples: int = 4
     """Clips for each image and label, from which diversity is measured."""
@@ -174,7 +174,7 @@ def format_table(scores: Scores) -> str:
 
 def main(args: list[str] | None = None) -> None:
     """Evaluate from the command line."""
-    arguments = tyro.cli(Arguments, args=args)
+    arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.evaluate")
     with user_errors():
         trained = load_generator(arguments.run)
         clips = open_clips(trained.settings)

@@ -27,9 +27,9 @@ __all__ = ["generate", "main"]
 class Arguments:
     """Animate a picture with a trained generator."""
 
-    run: Annotated[Path, tyro.conf.Positional]
+    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
     """Run folder, or one of its checkpoints."""
-    image: Annotated[Path, tyro.conf.Positional]
+    image: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IMAGE")]
     """Picture to animate; made to fit as the clips of the run were."""
     label: str | None = None
     """Action, by name or number; none: all of them."""
@@ -90,7 +90,9 @@ def generate(arguments: Arguments) -> list[Path]:
 def main(args: list[str] | None = None) -> None:
     """Generate from the command line."""
     with user_errors((ValueError, UnknownNameError, FileExistsError)):
-        written = generate(tyro.cli(Arguments, args=args))
+        written = generate(
+            tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate")
+        )
     print(f"wrote {len(written)} files beside folders of frames; all at once: {written[-1]}")
 
 
