@@ -111,7 +111,7 @@ class TrainSettings:
     steps: int = 55_000
     """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
     max_minutes: float | None = None
-    """Stop after this time, whatever the step; none: no limit."""
+    """Stop at the first log line after this time; none: no limit."""
     batch_size: int = 64
     """Clips in an iteration, all processes together."""
     learning_rate: float = 2e-4

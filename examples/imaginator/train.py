@@ -4,7 +4,7 @@
     python -m examples.imaginator.train --preset tiny            # moving shapes, minutes on a CPU
     python -m examples.imaginator.train --data.root VIDEOS --data.validation '*/subject4_*'
     python -m examples.imaginator.train --out runs/imaginator --resume
-    torchrun --nproc-per-node 2 -m examples.imaginator.train -- --train.devices 2
+    torchrun --nproc-per-node 2 -m examples.imaginator.train --train.devices 2
 
 VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
 """
@@ -217,8 +217,10 @@ def train(run: Run) -> Path:
                 run.average.update(run.gan.generator, run.step)
             bar.update()
 
-            last = run.step >= options.steps or time.perf_counter() - began > limit
+            last = run.step >= options.steps
             if run.step % options.log_every == 0 or last:
+                # One clock for all processes, which must stop at the same step.
+                last = last or fabric.broadcast(time.perf_counter() - began > limit)
                 # The only place where the host waits for the device.
                 values = {name: value.item() for name, value in losses.items()}
                 _check_finite(values, run)
