@@ -68,7 +68,7 @@ def write_grids(trained: TrainedGenerator, shapes: MovingShapes, out: Path) -> l
     captions: dict[str, Any] = {"row_labels": names, "column_labels": list(trained.classes)}
     film, still = out / "grid.gif", out / "grid.png"
     write_video(clip_grid(rows, scale=3, **captions), film, fps=10)
-    write_picture(film_strip_grid(rows, scale=1, num_frames=5, **captions), still)
+    write_picture(film_strip_grid(rows, scale=2, num_frames=5, **captions), still)
     return [film, still]
 
 

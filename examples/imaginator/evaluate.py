@@ -69,11 +69,12 @@ def stack(clips: Dataset[Any], limit: int | None = None) -> dict[str, Tensor]:
 
     Args:
         clips: The data set.
-        limit: At most this many, evenly spread.
+        limit: At most this many, drawn at random, always the same. A regular choice would miss
+            classes where labels come in turn.
     """
     count = len(cast(Any, clips))
-    step = 1 if limit is None else -(-count // limit)
-    return cast(dict[str, Tensor], default_collate([clips[i] for i in range(0, count, step)]))
+    chosen = torch.randperm(count, generator=numbered_generator(count))[:limit].sort().values
+    return cast(dict[str, Tensor], default_collate([clips[i] for i in chosen.tolist()]))
 
 
 @torch.no_grad()

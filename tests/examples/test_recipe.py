@@ -156,6 +156,15 @@ def test_evaluating_is_deterministic_and_asks_a_classifier(run: Path) -> None:
     assert 0 <= reports[0]["scores"]["generated"]["accuracy"] <= 1
 
 
+def test_a_part_of_a_data_set_shows_all_classes() -> None:
+    shapes = MovingShapes(1000, num_frames=2, image_size=16)
+    part = evaluate.stack(shapes, limit=250)
+    assert part["video"].shape[0] == 250
+    assert torch.bincount(part["label"], minlength=6).min() > 20
+    whole = evaluate.stack(MovingShapes(7, num_frames=2, image_size=16))
+    assert whole["label"].tolist() == [0, 1, 2, 3, 4, 5, 0]
+
+
 def test_generating_writes_a_clip_for_each_label_and_noise(run: Path, tmp_path: Path) -> None:
     picture = tmp_path / "odd.png"
     write_strip(torch.rand(3, 1, 20, 31) * 2 - 1, picture)
