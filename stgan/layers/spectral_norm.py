@@ -24,11 +24,9 @@ class SpectralNorm(nn.Module):
         eps: Smallest norm to divide by.
 
     Example:
-        >>> norm = SpectralNorm(torch.eye(3) * 5).eval()
-        >>> norm(torch.eye(3) * 5)
-        tensor([[1., 0., 0.],
-                [0., 1., 0.],
-                [0., 0., 1.]])
+        >>> weight = torch.diag(torch.tensor([5.0, 1.0, 1.0]))
+        >>> SpectralNorm(weight).eval()(weight).diag()
+        tensor([1.0000, 0.2000, 0.2000])
 
     Differs from the source:
         torch's own parametrization updates ``u`` before ``v``. Vectors of published checkpoints,
