@@ -1,15 +1,12 @@
 """Exponential moving average of a network's parameters."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
 from stgan._torchvision import ensure_torchvision
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["ExponentialMovingAverage"]
 

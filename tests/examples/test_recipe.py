@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from examples.imaginator import convert, evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
-from examples.imaginator.data import open_clips
+from examples.imaginator.data import open_clips, training_loader
 from examples.imaginator.model import build
 from stgan.data import MovingShapes
 from stgan.errors import CheckpointError, DataError
@@ -154,6 +154,20 @@ def test_evaluating_is_deterministic_and_asks_a_classifier(run: Path) -> None:
         reports.append(json.loads((run / "evaluation.json").read_text()))
     assert reports[0] == reports[1]
     assert 0 <= reports[0]["scores"]["generated"]["accuracy"] <= 1
+
+
+def test_a_batch_is_shared_evenly_by_processes_or_refused() -> None:
+    settings = train.parse_settings(TINY)
+    clips = open_clips(settings)
+    items = [
+        next(iter(training_loader(settings, clips.training, step=3, rank=rank, world_size=2)))
+        for rank in range(2)
+    ]
+    whole = next(iter(training_loader(settings, clips.training, step=3, rank=0, world_size=1)))
+    interleaved = torch.stack([item["video"] for item in items], dim=1).flatten(0, 1)
+    assert torch.equal(interleaved, whole["video"])
+    with pytest.raises(ValueError, match="batch_size 4 cannot be shared by 3 processes; make it"):
+        training_loader(settings, clips.training, step=0, rank=0, world_size=3)
 
 
 def test_a_part_of_a_data_set_shows_all_classes() -> None:
