@@ -1,19 +1,17 @@
 """The recipe from the command line: train, resume, evaluate, generate, convert, refuse."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from examples.imaginator import convert, evaluate, generate, train
+from examples.imaginator import evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
 from examples.imaginator.data import open_clips, training_loader
-from examples.imaginator.model import build
 from stgan.data import MovingShapes
-from stgan.errors import CheckpointError, DataError
+from stgan.errors import DataError
 from stgan.io import read_video, write_strip, write_video
 from stgan.training import latest_checkpoint, load_state
 
@@ -342,61 +340,6 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(DataError, match="cannot be read as YAML"):
         read_settings(path)
-
-
-def _official_image_discriminator() -> dict[str, torch.Tensor]:
-    ours = build("released", num_classes=6).discriminator.image.state_dict()
-    names = {f"stages.{i}.conv": f"net.{2 * i}" for i in range(4)} | {"head": "net.8"}
-    leaves = {
-        "parametrizations.weight.original": "weight_orig",
-        "parametrizations.weight.0._u": "weight_u",
-        "parametrizations.weight.0._v": "weight_v",
-        "bias": "bias",
-    }
-    return {
-        f"module.{new}.{leaf}": ours[f"{old}.{ending}"]
-        for old, new in names.items()
-        for ending, leaf in leaves.items()
-    }
-
-
-def test_a_published_file_is_converted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    official = _official_image_discriminator()
-    source, target = tmp_path / "official.pth", tmp_path / "out.safetensors"
-    torch.save(official, source)
-    convert.main([str(source), str(target)])
-    assert "image_discriminator, 20 tensors" in capsys.readouterr().out
-    network = build("released", num_classes=6).discriminator.image
-    network.load_state_dict(load_file(target))
-    assert torch.equal(network.head.bias, official["module.net.8.bias"])
-
-
-class _Trap:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, ("trapped",)
-
-
-def test_conversion_refuses_code_and_strangers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    source, target = tmp_path / "file.pth", tmp_path / "out.safetensors"
-    for content, message in (
-        ({"net.0.bias": _Trap()}, "is no file of tensors alone"),
-        ({"weights": 3}, "must hold one state dict"),
-        ({"conv.weight": torch.zeros(1)}, "holds no published ImaGINator network"),
-    ):
-        torch.save(content, source)
-        with pytest.raises(CheckpointError, match=message):
-            convert.main([str(source), str(target)])
-    assert not (tmp_path / "trapped").exists()
-    assert not target.exists()
-    with pytest.raises(CheckpointError, match=r"nowhere\.pth does not exist"):
-        convert.main(["nowhere.pth", str(target)])
-    with pytest.raises(CheckpointError, match=r"'net\.9\.bias' is not one of a published"):
-        convert.convert_state_dict({"net.9.bias": torch.zeros(1)}, "image_discriminator")
-    with pytest.raises(CheckpointError, match="network must be one of generator, video_disc"):
-        convert.convert_state_dict({}, "encoder")
 
 
 @pytest.mark.shared
