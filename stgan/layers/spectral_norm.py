@@ -58,12 +58,14 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its estimated largest singular value."""
-        matrix = weight.flatten(1)
-        if self.training:
-            self._iterate(matrix, self.num_iterations)
-        # Copies, since a second use before the backward pass changes the buffers in place.
-        u, v = self._u.clone(), self._v.clone()
-        return weight / torch.dot(u, matrix @ v)
+        # Under autocast the products would be rounded to 16 bits, and sigma with them.
+        with torch.autocast(weight.device.type, enabled=False):
+            matrix = weight.flatten(1)
+            if self.training:
+                self._iterate(matrix, self.num_iterations)
+            # Copies, since a second use before the backward pass changes the buffers in place.
+            u, v = self._u.clone(), self._v.clone()
+            return weight / torch.dot(u, matrix @ v)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Assigning a weight stores it as it is."""

@@ -117,6 +117,36 @@ def test_a_time_limit_ends_a_run_with_a_checkpoint(tmp_path: Path) -> None:
     assert latest_checkpoint(tmp_path / "run" / "checkpoints").name == "step_00000001"
 
 
+def test_bf16_trains_to_finite_float32_weights(tmp_path: Path) -> None:
+    lines = _train(tmp_path / "run", "--train.steps", "2", "--train.precision", "bf16-mixed")
+    full = _train(tmp_path / "full", "--train.steps", "2")
+    # The same draws in fewer digits: near, and not the same.
+    first, exact = lines[0]["generator/total"], full[0]["generator/total"]
+    assert first == pytest.approx(exact, rel=0.02)
+    assert first != exact
+    for tensor in _weights(tmp_path / "run").values():
+        assert tensor.dtype in (torch.float32, torch.int64)
+        assert torch.isfinite(tensor).all()
+
+
+def test_clips_can_be_kept_aside_by_a_list_and_conditioned_otherwise(
+    videos: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "validation.txt"
+    listed.write_text("slide/subject1.png\n", encoding="utf-8")
+    settings = train.parse_settings([
+        *TINY, "--data.root", str(videos), "--data.validation-list", str(listed),
+        "--data.condition", "neutral", "--data.stride", "1",
+    ])  # fmt: skip
+    clips = open_clips(settings)
+    assert len(clips.training) == 11  # type: ignore[arg-type]
+    neutral = read_video(videos / "slide" / "subject0.png")[:, 0]
+    items = [clips.training[0, draw] for draw in range(8)]  # type: ignore[index]
+    assert all(torch.equal(item["image"], neutral) for item in items)
+    # Windows begin elsewhere too, and the image stays.
+    assert not all(torch.equal(item["video"][:, 0], neutral) for item in items)
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match=r"generator/.* is not finite at step \d+; nothi"):
         _train(tmp_path / "run", "--train.steps", "20", "--train.learning-rate", "1e30",

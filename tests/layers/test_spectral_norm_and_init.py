@@ -51,6 +51,16 @@ def test_evaluation_iterates_not_and_two_uses_before_one_backward_work() -> None
     copy.deepcopy(layer)  # which torch's older spectral norm refuses after a backward pass
 
 
+def test_autocast_does_not_round_sigma() -> None:
+    weight = torch.randn(8, 6)
+    plain, cast = SpectralNorm(weight), SpectralNorm(weight)
+    cast.load_state_dict(plain.state_dict())
+    with torch.autocast("cpu", torch.bfloat16):
+        normalized = cast(weight)
+    assert torch.equal(normalized, plain(weight))
+    assert torch.equal(cast._u, plain._u)
+
+
 def test_the_gradient_passes_through_sigma() -> None:
     weight = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     norm = SpectralNorm(weight).double().eval()
