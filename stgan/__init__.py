@@ -5,9 +5,11 @@ One layout and one range everywhere: video ``(N, C, T, H, W)``, image ``(N, C, H
 """
 
 from stgan import blocks, decoders, discriminators, encoders, functional, layers, losses, shapes
+from stgan.example import Example
 from stgan.registry import Registry, create, info, list
 
 __all__ = [
+    "Example",
     "Registry",
     "blocks",
     "create",

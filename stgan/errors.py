@@ -1,6 +1,13 @@
 """The errors that a caller of stgan may want to catch."""
 
-__all__ = ["CheckpointError", "DataError", "ShapeError", "UnknownNameError"]
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "PluginError",
+    "ShapeError",
+    "UnknownNameError",
+]
 
 
 class ShapeError(ValueError):
@@ -13,6 +20,14 @@ class UnknownNameError(KeyError):
     def __str__(self) -> str:
         # KeyError prints the repr of its argument, quotes and all; a sentence should read as one.
         return str(self.args[0]) if self.args else ""
+
+
+class PluginError(ImportError):
+    """Another package offers an entry to a registry, and it cannot be loaded."""
+
+
+class ConfigError(ValueError):
+    """A configuration of a part is not one that can be built, or a part not one to write down."""
 
 
 class DataError(ValueError):

@@ -1,27 +1,37 @@
 """Registries: find a part by name, see what it is, build it.
 
 A registry is a door. Names are resolved once, where a configuration or a command line comes in;
-inside the library, classes and modules travel, never names.
+inside the library, classes and modules travel, never names. Other packages add entries through
+entry points: group ``stgan.layers`` for layers, and so on.
 """
 
 import builtins
 import difflib
 import fnmatch
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
-from stgan.errors import UnknownNameError
+from stgan._plugins import find_plugins, package_of
+from stgan._settings import record_settings
+from stgan.errors import PluginError, UnknownNameError
+from stgan.example import Example
 
 __all__ = [
+    "AUGMENTATIONS",
     "BLOCKS",
     "DECODERS",
     "DISCRIMINATORS",
     "ENCODERS",
+    "FEATURES",
     "FUSIONS",
+    "HEADS",
     "LAYERS",
     "LOSSES",
+    "PENALTIES",
     "PROJECTORS",
     "REGISTRIES",
     "SAMPLERS",
@@ -47,6 +57,7 @@ class EntryInfo:
         shape: The shape contract in one line.
         signature: The settings of the constructor.
         owner: Module and qualified name of the class or function.
+        example: Settings and inputs to try it with; ``None`` if it was registered without.
     """
 
     name: str
@@ -55,6 +66,15 @@ class EntryInfo:
     shape: str
     signature: str
     owner: str
+    example: Example | None = None
+
+
+@dataclass(frozen=True)
+class _Entry:
+    factory: Factory
+    source: str
+    shape: str
+    example: Example | None
 
 
 class Registry(Mapping[str, Factory]):
@@ -76,31 +96,34 @@ class Registry(Mapping[str, Factory]):
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._factories: dict[str, Factory] = {}
-        self._about: dict[str, tuple[str, str]] = {}
+        self._entries: dict[str, _Entry] = {}
 
-    def register(self, name: str, *, source: str, shape: str) -> Callable[[F], F]:
+    def register(
+        self, name: str, *, source: str, shape: str, example: Example | None = None
+    ) -> Callable[[F], F]:
         """Return a decorator that adds a class or function under ``name``.
 
         Args:
             name: Family first, in snake case: ``"conv_transpose_1p2d"``.
             source: The paper with its section or equation.
             shape: The shape contract in one line.
+            example: Settings and inputs with which the entry is checked, shown and profiled.
 
         Raises:
             ValueError: If the name is taken or is not snake case.
         """
         if not name.isidentifier() or name != name.lower():
             raise ValueError(f"a name in {self.kind} must be snake_case, got {name!r}")
-        if name in self._factories:
+        if name in self._entries:
             raise ValueError(
                 f"{self.kind} already has {name!r}, registered by "
-                f"{_owner(self._factories[name])}; choose another name"
+                f"{_owner(self._entries[name].factory)}; choose another name"
             )
 
         def add(factory: F) -> F:
-            self._factories[name] = factory
-            self._about[name] = (source, shape)
+            if inspect.isclass(factory):
+                record_settings(factory)
+            self._entries[name] = _Entry(factory, source, shape, example)
             return factory
 
         return add
@@ -110,50 +133,85 @@ class Registry(Mapping[str, Factory]):
         return self[name](*args, **settings)
 
     def list(self, pattern: str = "*", *, exclude: str | Sequence[str] = ()) -> builtins.list[str]:
-        """Return the sorted names that match a shell pattern and none of ``exclude``."""
+        """Return the sorted names that match a shell pattern and none of ``exclude``.
+
+        Names that other packages offer are among them; listing does not import those packages.
+        """
         refused = [exclude] if isinstance(exclude, str) else exclude
-        return sorted(
+        return [
             name
-            for name in fnmatch.filter(self._factories, pattern)
+            for name in fnmatch.filter(self, pattern)
             if not any(fnmatch.fnmatchcase(name, no) for no in refused)
-        )
+        ]
 
     def info(self, name: str) -> EntryInfo:
         """Return what is known about an entry without building it."""
-        factory = self[name]
-        source, shape = self._about[name]
-        doc = inspect.getdoc(factory) or ""
+        entry = self._entry(name)
+        doc = inspect.getdoc(entry.factory) or ""
         return EntryInfo(
             name=name,
             summary=doc.partition("\n")[0],
-            source=source,
-            shape=shape,
-            signature=str(inspect.signature(factory)),
-            owner=_owner(factory),
+            source=entry.source,
+            shape=entry.shape,
+            signature=str(inspect.signature(entry.factory)),
+            owner=_owner(entry.factory),
+            example=entry.example,
         )
 
-    def __getitem__(self, name: str) -> Factory:
+    def name_of(self, factory: object) -> str | None:
+        """Return the name under which a class or function is registered here, or ``None``."""
+        return next((n for n, entry in self._entries.items() if entry.factory is factory), None)
+
+    @cached_property
+    def _plugins(self) -> dict[str, EntryPoint]:
+        owners = {name: _owner(entry.factory) for name, entry in self._entries.items()}
+        return find_plugins(self.kind, owners)
+
+    def _entry(self, name: str) -> _Entry:
+        if name not in self._entries and name in self._plugins:
+            self._load(self._plugins[name])
         try:
-            return self._factories[name]
+            return self._entries[name]
         except KeyError:
-            raise unknown_name(self.kind, name, self._factories) from None
+            raise unknown_name(self.kind, name, self) from None
+
+    def _load(self, point: EntryPoint) -> None:
+        offer = f"{point.name!r}, which the package {package_of(point)} offers to {self.kind}"
+        try:
+            point.load()
+        except Exception as error:
+            raise PluginError(
+                f"cannot load {offer}: {type(error).__name__}: {error}; mend or remove that package"
+            ) from error
+        if point.name not in self._entries:
+            raise PluginError(
+                f"cannot find {offer}: {point.value} was imported but registers no such name; its "
+                f"class needs @{self.kind.upper()}.register({point.name!r}, ...)"
+            )
+
+    def __getitem__(self, name: str) -> Factory:
+        return self._entry(name).factory
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._factories))
+        return iter(sorted({*self._entries, *self._plugins}))
 
     def __len__(self) -> int:
-        return len(self._factories)
+        return len({*self._entries, *self._plugins})
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self._plugins
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self)})"
 
 
-def unknown_name(kind: str, name: object, known: Mapping[str, Any]) -> UnknownNameError:
+def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
     """Return the error for a name that is not in ``known``: near match first, then the list."""
-    near = difflib.get_close_matches(str(name), known, n=1)
+    names = sorted(known)
+    near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UnknownNameError(
-        f"{kind} has no entry named {name!r}; {hint}known: {', '.join(sorted(known))}"
+        f"{kind} has no entry named {name!r}; {hint}known: {', '.join(names) or 'none'}"
     )
 
 
@@ -168,13 +226,18 @@ BLOCKS = Registry("blocks")
 ENCODERS = Registry("encoders")
 DECODERS = Registry("decoders")
 DISCRIMINATORS = Registry("discriminators")
+HEADS = Registry("heads")
 SAMPLERS = Registry("samplers")
 LOSSES = Registry("losses")
+PENALTIES = Registry("penalties")
+AUGMENTATIONS = Registry("augmentations")
+FEATURES = Registry("features")
 
 REGISTRIES: dict[str, Registry] = {
     registry.kind: registry
     for registry in (
-        LAYERS, FUSIONS, PROJECTORS, BLOCKS, ENCODERS, DECODERS, DISCRIMINATORS, SAMPLERS, LOSSES,
+        LAYERS, FUSIONS, PROJECTORS, BLOCKS, ENCODERS, DECODERS, DISCRIMINATORS, HEADS, SAMPLERS,
+        LOSSES, PENALTIES, AUGMENTATIONS, FEATURES,
     )
 }  # fmt: skip
 

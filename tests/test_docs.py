@@ -46,8 +46,7 @@ CALLABLE = {n: t for n, t in PUBLIC.items() if inspect.isclass(t) or inspect.isf
 def _own_registries(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a page registers must not be seen by other tests."""
     for registry in REGISTRIES.values():
-        monkeypatch.setattr(registry, "_factories", dict(registry._factories))
-        monkeypatch.setattr(registry, "_about", dict(registry._about))
+        monkeypatch.setattr(registry, "_entries", dict(registry._entries))
 
 
 @pytest.mark.usefixtures("_own_registries")

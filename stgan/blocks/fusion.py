@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
+from stgan.example import Example
 from stgan.functional.fusion import concat_streams
 from stgan.functional.one_hot import one_hot_label
 from stgan.registry import FUSIONS
@@ -15,6 +16,10 @@ __all__ = ["SpatioTemporalFusion"]
     "concat",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
     shape="(N, C1, T, H, W), (N, C2, H, W), (N,) -> (N, C1 + C2 + K, T, H, W)",
+    example=Example(
+        settings={"video_channels": 4, "appearance_channels": 2, "num_classes": 3},
+        inputs={"video": "N 4 T H W", "appearance": "N 2 H W", "label": "N < 3"},
+    ),
 )
 class SpatioTemporalFusion(nn.Module):
     """Concatenate video features with an appearance map and a one-hot label.

@@ -1,8 +1,12 @@
 """Upsampling stages of video decoders."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
+from stgan.example import Example
 from stgan.layers.act import leaky_relu
+from stgan.functional.fusion import FusedFeatures
 from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import BLOCKS
 from stgan.typing import Act, MidChannels, Norm, Size3
@@ -14,9 +18,13 @@ __all__ = ["UpStage"]
     "up",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
     shape="(N, C_in, T, H, W) -> (N, C_out, T', H', W'), x' = (x - 1) s - 2 p + k",
+    example=Example(
+        settings={"in_channels": 4, "out_channels": 3, "kernel_size": 4, "stride": 2, "padding": 1},
+        inputs={"video": "N 4 T H W"},
+    ),
 )
 class UpStage(nn.Module):
-    """Transposed (1+2)D convolution, then a norm and an activation.
+    """Transposed convolution, by default (1+2)D, then a norm and an activation.
 
     Args:
         in_channels: Channels of the input.
@@ -29,6 +37,8 @@ class UpStage(nn.Module):
         act: The activation at the end; ``None`` for none.
         mid_norm: The norm between the two steps.
         mid_act: The activation between the two steps.
+        conv: The convolution: a class with the signature of
+            :class:`stgan.layers.ConvTranspose1Plus2d`.
         bias_before_norm: Whether convolutions keep a bias that a norm takes out again.
 
     Shape:
@@ -59,9 +69,10 @@ class UpStage(nn.Module):
         mid_norm: Norm = nn.BatchNorm3d,
         mid_act: Act = leaky_relu,
         bias_before_norm: bool = False,
+        conv: Callable[..., nn.Module] = ConvTranspose1Plus2d,
     ) -> None:
         super().__init__()
-        self.conv = ConvTranspose1Plus2d(
+        self.conv = conv(
             in_channels,
             out_channels,
             kernel_size,
@@ -77,11 +88,12 @@ class UpStage(nn.Module):
         self.act = nn.Identity() if act is None else act()
         self.out_channels = out_channels
 
-    def forward(self, video: Tensor) -> Tensor:
+    def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Upsample ``(N, in_channels, T, H, W)``."""
         out: Tensor = self.act(self.norm(self.conv(video)))
         return out
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
-        return self.conv.output_shape(input_shape)
+        shape: tuple[int, ...] = self.conv.output_shape(input_shape)  # type: ignore[operator]
+        return shape

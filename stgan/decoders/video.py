@@ -1,6 +1,6 @@
 """Video decoder: a latent vector grows into a clip, with appearance and label at every level."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
@@ -9,6 +9,7 @@ from stgan._checks import check_layout, check_positive
 from stgan.blocks.fusion import SpatioTemporalFusion
 from stgan.blocks.up import UpStage
 from stgan.layers.act import leaky_relu
+from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import DECODERS
 from stgan.shapes import Plan
 from stgan.typing import Act, MidChannels, Norm, Size3
@@ -95,7 +96,7 @@ def decoder_stages(
     shape="(N, D), maps (N, C_i, H_i, W_i), (N,) -> (N, C, T, H, W)",
 )
 class VideoDecoder(nn.Module):
-    """Stages of transposed (1+2)D convolutions with fusion in between, and Tanh at the end.
+    """Stages of transposed convolutions with fusion in between, and Tanh at the end.
 
     Args:
         latent_channels: D, length of the latent vector.
@@ -106,6 +107,10 @@ class VideoDecoder(nn.Module):
         norm: Called with the channels of each norm; ``None`` for no normalization.
         act: The activation of every stage but the last.
         bias_before_norm: Whether convolutions keep a bias that a norm takes out again.
+        conv: The convolution of every stage: a class with the signature of
+            :class:`stgan.layers.ConvTranspose1Plus2d`; ``stgan.list("layers")`` shows others.
+        fusion: What joins appearance and label to the video: a class with the signature of
+            :class:`stgan.blocks.SpatioTemporalFusion`; ``stgan.list("fusions")`` shows others.
 
     Shape:
         - ``latent``: ``(N, D)``
@@ -138,6 +143,8 @@ class VideoDecoder(nn.Module):
         norm: Norm = nn.BatchNorm3d,
         act: Act = leaky_relu,
         bias_before_norm: bool = False,
+        conv: Callable[..., nn.Module] = ConvTranspose1Plus2d,
+        fusion: Callable[..., nn.Module] = SpatioTemporalFusion,
     ) -> None:
         super().__init__()
         self.latent_channels = check_positive(latent_channels, "latent_channels")
@@ -148,6 +155,7 @@ class VideoDecoder(nn.Module):
             raise ValueError(
                 "nothing is fused after the last stage; set its appearance_channels to 0"
             )
+        self.specs = tuple(stages)
         self.stages = nn.ModuleList()
         self.fusions = nn.ModuleList()
         channels = latent_channels
@@ -166,14 +174,13 @@ class VideoDecoder(nn.Module):
                     mid_norm=norm,
                     mid_act=act,
                     bias_before_norm=bias_before_norm,
+                    conv=conv,
                 )
             )
             if not last:
-                fusion = SpatioTemporalFusion(
-                    spec.out_channels, spec.appearance_channels, num_classes
-                )
-                self.fusions.append(fusion)
-                channels = fusion.out_channels
+                fuse = fusion(spec.out_channels, spec.appearance_channels, num_classes)
+                self.fusions.append(fuse)
+                channels = int(fuse.out_channels)
 
     def forward(
         self, latent: Tensor, maps: Sequence[Tensor] = (), label: Tensor | None = None
@@ -182,8 +189,10 @@ class VideoDecoder(nn.Module):
         check_layout(latent, "N D", name="latent", D=self.latent_channels)
         video = latent[:, :, None, None, None]
         remaining = iter(maps)
-        for stage, fusion in zip(self.stages[:-1], self.fusions, strict=True):
-            appearance = next(remaining, None) if fusion.appearance_channels else None
+        for stage, fusion, spec in zip(
+            self.stages[:-1], self.fusions, self.specs[:-1], strict=True
+        ):
+            appearance = next(remaining, None) if spec.appearance_channels else None
             video = fusion(stage(video), appearance, label)
         if next(remaining, None) is not None:
             raise ValueError(f"this decoder fuses fewer than the {len(maps)} maps that it got")

@@ -1,6 +1,7 @@
 """Joining features that move with features that do not."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,7 +9,33 @@ from torch import Tensor
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
 
-__all__ = ["concat_streams", "expand_over_time"]
+__all__ = ["FusedFeatures", "concat_streams", "expand_over_time"]
+
+
+class FusedFeatures(NamedTuple):
+    """Features that are fused, but not yet repeated and concatenated.
+
+    A layer that knows how to use the static parts as such saves their repetition; any other calls
+    :meth:`materialize`. Channels come in the order of the attributes.
+
+    Attributes:
+        video: ``(N, C1, T, H, W)``.
+        statics: Each ``(N, C_i, H, W)``, constant in time, or ``(N, C_i)``, constant in time and
+            space.
+    """
+
+    video: Tensor
+    statics: tuple[Tensor, ...]
+
+    @property
+    def shape(self) -> torch.Size:
+        """Shape that :meth:`materialize` would have."""
+        n, c, *size = self.video.shape
+        return torch.Size((n, c + sum(static.shape[1] for static in self.statics), *size))
+
+    def materialize(self) -> Tensor:
+        """Repeat and concatenate; see :func:`concat_streams`."""
+        return concat_streams(self.video, self.statics)
 
 
 def expand_over_time(image: Tensor, num_frames: int) -> Tensor:

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, check_stride, triple
+from stgan.example import Example
 from stgan.functional.conv import conv_transpose_1p2d, factorized_mid_channels
 from stgan.layers.act import leaky_relu
 from stgan.registry import LAYERS
@@ -16,6 +17,10 @@ __all__ = ["ConvTranspose1Plus2d"]
     "conv_transpose_1p2d",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
     shape="(N, C_in, T, H, W) -> (N, C_out, T', H', W'), x' = (x - 1) s - 2 p + k",
+    example=Example(
+        settings={"in_channels": 4, "out_channels": 3, "kernel_size": 4, "stride": 2, "padding": 1},
+        inputs={"video": "N 4 T H W"},
+    ),
 )
 class ConvTranspose1Plus2d(nn.Module):
     """Transposed (1+2)D convolution: upsample along time, then over space.

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
+from stgan.example import Example
 from stgan.functional.one_hot import one_hot_map
 from stgan.registry import PROJECTORS
 
@@ -13,6 +14,9 @@ __all__ = ["OneHotMapProjector"]
     "one_hot",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
     shape="(N,) or (N, K) -> (N, K, T, H, W)",
+    example=Example(
+        settings={"num_classes": 3}, inputs={"label": "N < 3", "size": "= T H W"}
+    ),
 )
 class OneHotMapProjector(nn.Module):
     """Broadcast a one-hot label over time and space, without weights and without copies.

@@ -1,0 +1,37 @@
+"""Entries from other packages, found by entry points and loaded when they are asked for."""
+
+import warnings
+from importlib.metadata import EntryPoint, entry_points
+
+__all__ = ["find_plugins", "package_of"]
+
+
+def find_plugins(kind: str, owners: dict[str, str]) -> dict[str, EntryPoint]:
+    """Return the entry points of group ``stgan.<kind>`` by name, without importing anything.
+
+    The first owner of a name keeps it: a later claim is left out with a warning that names both.
+
+    Args:
+        kind: A kind of registry.
+        owners: Who has which name already.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=f"stgan.{kind}"), key=package_of):
+        owner = owners.get(point.name)
+        if point.name in found:
+            owner = f"the package {package_of(found[point.name])}"
+        if owner is None:
+            found[point.name] = point
+        # An installation in editable mode may list its own metadata twice.
+        elif point != found.get(point.name):
+            warnings.warn(
+                f"the package {package_of(point)} offers {kind} under the name {point.name!r}, "
+                f"which belongs to {owner}; it is left out",
+                stacklevel=3,
+            )
+    return found
+
+
+def package_of(point: EntryPoint) -> str:
+    """Name and version of the package that an entry point comes from."""
+    return "unknown" if point.dist is None else f"{point.dist.name} {point.dist.version}"

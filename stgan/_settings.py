@@ -1,0 +1,37 @@
+"""Remember what an object was built from, so that it can be written down and built again."""
+
+import functools
+import inspect
+from typing import Any
+
+__all__ = ["record_settings", "recorded_settings"]
+
+_NAME = "_stgan_settings"
+
+
+def record_settings(cls: type) -> None:
+    """Let every instance of exactly this class keep the arguments of its constructor.
+
+    Arguments are kept complete, defaults included, so that an architecture stays what it was when
+    a default changes. They live in the instance's own dictionary: they are copied and pickled
+    with it, and are no part of the state dict.
+    """
+    original = cls.__init__  # type: ignore[misc]  # the class itself is asked, not an instance
+    signature = inspect.signature(original)
+
+    @functools.wraps(original)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        if type(self) is cls:
+            bound = signature.bind(self, *args, **kwargs)
+            bound.apply_defaults()
+            _, *arguments = bound.arguments.items()
+            object.__setattr__(self, _NAME, dict(arguments))
+
+    cls.__init__ = __init__  # type: ignore[misc]
+
+
+def recorded_settings(instance: object) -> dict[str, Any] | None:
+    """Return the arguments that built an instance of a registered class, or ``None``."""
+    kept: dict[str, Any] | None = vars(instance).get(_NAME) if hasattr(instance, "__dict__") else None
+    return kept

@@ -1,0 +1,109 @@
+"""Examples of registered entries: settings and inputs with which anyone can try one.
+
+One example serves the contract checks, the support matrix, ``stgan show`` and ``stgan profile``,
+so that registering an entry is enough for it to be checked, drawn and measured.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+__all__ = ["Example"]
+
+# Different on every axis, so that a swap of two is seen.
+_USUAL = {"N": 2, "T": 4, "H": 6, "W": 5}
+
+
+@dataclass(frozen=True)
+class Example:
+    """Settings and inputs with which a registered entry can be tried.
+
+    An input is written as a layout: names are sizes that all inputs share, numbers are fixed.
+
+    - ``"N 4 T H W"``: floats in [-1, 1] of that shape;
+    - ``"N < 6"``: integers from 0 to 5, as class labels;
+    - ``"= T H W"``: the sizes themselves, as a tuple; ``"= T"`` as a number;
+    - a tuple of layouts: a tuple of such inputs.
+
+    Attributes:
+        settings: Plain settings of the constructor, as :func:`stgan.build` takes them.
+        inputs: Layout of every input, by the name of the argument.
+        smallest: The smallest size of a named axis, where that is not 1.
+        steps: Named axes whose size must be a multiple of a number.
+        call: The method that is called with the inputs.
+        claims: What the entry cannot do, each with the reason; see :mod:`stgan.testing`.
+
+    Example:
+        >>> import stgan
+        >>> example = stgan.info("fusions", "concat").example
+        >>> example.inputs["video"], example.inputs["label"]
+        ('N 4 T H W', 'N < 3')
+        >>> inputs = example.make_inputs({"T": 7})
+        >>> inputs["video"].shape
+        torch.Size([2, 4, 7, 6, 5])
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    smallest: Mapping[str, int] = field(default_factory=dict)
+    steps: Mapping[str, int] = field(default_factory=dict)
+    call: str = "forward"
+    claims: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """The named axes of the inputs, in order of appearance."""
+        words = " ".join(_flat(tuple(self.inputs.values()))).replace("<", " ").split()
+        return tuple(dict.fromkeys(word for word in words if word.isidentifier()))
+
+    def sizes(self, wanted: Mapping[str, int] | None = None) -> dict[str, int]:
+        """Size of every named axis: the wanted one, or a usual one that the entry can take."""
+        chosen = {}
+        for axis in self.axes:
+            step = self.steps.get(axis, 1)
+            least = max(self.smallest.get(axis, 1), _USUAL.get(axis, 3))
+            chosen[axis] = -(-least // step) * step
+        return chosen | dict(wanted or {})
+
+    def make_inputs(
+        self,
+        sizes: Mapping[str, int] | None = None,
+        *,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> dict[str, Any]:
+        """Draw the inputs, to be passed by name.
+
+        Args:
+            sizes: Sizes of named axes; others are the usual ones.
+            seed: Of the values.
+            dtype: Type of the floats.
+            device: Where the tensors are.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        known = self.sizes(sizes)
+
+        def make(layout: Any) -> Any:
+            if isinstance(layout, tuple):
+                return tuple(make(one) for one in layout)
+            shown, _, classes = layout.partition("<")
+            asked, _, names = shown.rpartition("=")
+            shape = tuple(known[word] if word.isidentifier() else int(word)
+                          for word in names.split())  # fmt: skip
+            if "=" in shown:
+                return shape if len(shape) > 1 else shape[0]
+            if classes:
+                return torch.randint(int(classes), shape, generator=generator).to(device)
+            values = torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1
+            return values.to(device, dtype)
+
+        return {name: make(layout) for name, layout in self.inputs.items()}
+
+
+def _flat(layouts: Any) -> list[str]:
+    if isinstance(layouts, tuple):
+        return [word for layout in layouts for word in _flat(layout)]
+    return [layouts]
