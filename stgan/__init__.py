@@ -5,6 +5,7 @@ One layout and one range everywhere: video ``(N, C, T, H, W)``, image ``(N, C, H
 """
 
 from stgan import blocks, decoders, discriminators, encoders, functional, layers, losses, shapes
+from stgan.config import build, to_config
 from stgan.example import Example
 from stgan.registry import Registry, create, info, list
 
@@ -12,6 +13,7 @@ __all__ = [
     "Example",
     "Registry",
     "blocks",
+    "build",
     "create",
     "decoders",
     "discriminators",
@@ -22,6 +24,7 @@ __all__ = [
     "list",
     "losses",
     "shapes",
+    "to_config",
 ]
 
 __version__ = "0.1.0.dev0"

@@ -18,12 +18,11 @@ def find_plugins(kind: str, owners: dict[str, str]) -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
     for point in sorted(entry_points(group=f"stgan.{kind}"), key=package_of):
         owner = owners.get(point.name)
-        if point.name in found:
-            owner = f"the package {package_of(found[point.name])}"
-        if owner is None:
+        if owner is None and point.name not in found:
             found[point.name] = point
         # An installation in editable mode may list its own metadata twice.
-        elif point != found.get(point.name):
+        elif point.name not in found or point != found[point.name]:
+            owner = owner or f"the package {package_of(found[point.name])}"
             warnings.warn(
                 f"the package {package_of(point)} offers {kind} under the name {point.name!r}, "
                 f"which belongs to {owner}; it is left out",

@@ -1,5 +1,6 @@
 """Remember what an object was built from, so that it can be written down and built again."""
 
+import contextlib
 import functools
 import inspect
 from typing import Any
@@ -20,18 +21,28 @@ def record_settings(cls: type) -> None:
     signature = inspect.signature(original)
 
     @functools.wraps(original)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+    def construct(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
         if type(self) is cls:
             bound = signature.bind(self, *args, **kwargs)
             bound.apply_defaults()
-            _, *arguments = bound.arguments.items()
-            object.__setattr__(self, _NAME, dict(arguments))
+            settings: dict[str, Any] = {}
+            for name, value in [*bound.arguments.items()][1:]:
+                if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                    settings |= value
+                # A class without a constructor shows the open one of its base.
+                elif (
+                    value or signature.parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL
+                ):
+                    settings[name] = value
+            object.__setattr__(self, _NAME, settings)
 
-    cls.__init__ = __init__  # type: ignore[misc]
+    # A class written in C keeps nothing.
+    with contextlib.suppress(TypeError):
+        cls.__init__ = construct  # type: ignore[misc]
 
 
 def recorded_settings(instance: object) -> dict[str, Any] | None:
     """Return the arguments that built an instance of a registered class, or ``None``."""
-    kept: dict[str, Any] | None = vars(instance).get(_NAME) if hasattr(instance, "__dict__") else None
+    kept: dict[str, Any] | None = getattr(instance, "__dict__", {}).get(_NAME)
     return kept

@@ -90,9 +90,8 @@ class Example:
             if isinstance(layout, tuple):
                 return tuple(make(one) for one in layout)
             shown, _, classes = layout.partition("<")
-            asked, _, names = shown.rpartition("=")
-            shape = tuple(known[word] if word.isidentifier() else int(word)
-                          for word in names.split())  # fmt: skip
+            words = shown.replace("=", " ").split()
+            shape = tuple(known[word] if word.isidentifier() else int(word) for word in words)
             if "=" in shown:
                 return shape if len(shape) > 1 else shape[0]
             if classes:

@@ -205,13 +205,15 @@ class Registry(Mapping[str, Factory]):
         return f"Registry({self.kind!r}: {', '.join(self)})"
 
 
-def unknown_name(kind: str, name: object, known: Iterable[str]) -> UnknownNameError:
+def unknown_name(
+    kind: str, name: object, known: Iterable[str], *, what: str = "entry"
+) -> UnknownNameError:
     """Return the error for a name that is not in ``known``: near match first, then the list."""
     names = sorted(known)
     near = difflib.get_close_matches(str(name), names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UnknownNameError(
-        f"{kind} has no entry named {name!r}; {hint}known: {', '.join(names) or 'none'}"
+        f"{kind} has no {what} named {name!r}; {hint}known: {', '.join(names) or 'none'}"
     )
 
 

@@ -27,6 +27,8 @@ _AXES = ("time", "height", "width")
 # A decoder opens from 1 x 1 x 1 to its base with one kernel of that size; beyond 8 that kernel
 # would hold more weights than the rest of the network.
 _LARGEST_BASE = 8
+# Kernel and padding for each stride.
+_GEOMETRY = {1: (3, 1), 2: (4, 1), 3: (3, 0)}
 
 
 def _per_axis(value: int | Sequence[int], count: int) -> tuple[int, ...]:
@@ -109,7 +111,7 @@ def conv_transpose_size(
 
 @dataclass(frozen=True)
 class Stage:
-    """Geometry of one stage: forward it halves the strided axes, transposed it doubles them.
+    """Geometry of one stage: forward it divides the size by the stride, transposed it multiplies.
 
     Attributes:
         kernel_size: ``(t, h, w)``.
@@ -123,9 +125,13 @@ class Stage:
 
     @classmethod
     def from_stride(cls, stride: tuple[int, int, int]) -> "Stage":
-        """Stage with kernel 4 where it strides by two and kernel 3 where it keeps the size."""
-        t, h, w = ({1: 3, 2: 4}[s] for s in stride)
-        return cls(kernel_size=(t, h, w), stride=stride, padding=(1, 1, 1))
+        """Stage with kernel 3 where it keeps the size, 4 for a stride of two and 3 for three.
+
+        Kernels of strided axes are multiples of the stride, so that each output is reached by as
+        many inputs as its neighbors (Odena et al., Distill 2016).
+        """
+        (t, h, w), (t0, h0, w0) = zip(*(_GEOMETRY[s] for s in stride), strict=True)
+        return cls(kernel_size=(t, h, w), stride=stride, padding=(t0, h0, w0))
 
     def up(self, size: tuple[int, ...]) -> tuple[int, ...]:
         """Size after the transposed convolution of this stage."""
@@ -161,44 +167,55 @@ class Plan:
         return tuple(sizes)
 
 
-def _doublings(start: int, target: int) -> int | None:
+def _factors(start: int, target: int) -> tuple[int, ...] | None:
+    """Factors of two and three that lead from one size to the other, threes first."""
     ratio, rest = divmod(target, start)
-    return ratio.bit_length() - 1 if rest == 0 and ratio > 0 and ratio & (ratio - 1) == 0 else None
+    if rest or not ratio:
+        return None
+    factors = []
+    for factor in (3, 2):
+        while ratio % factor == 0:
+            ratio //= factor
+            factors.append(factor)
+    return tuple(factors) if ratio == 1 else None
 
 
 def plan_upsampling(start: Size3, target: Size3) -> tuple[Stage, ...]:
     """Stages of transposed convolutions from ``start`` to ``target``, coarse to fine.
 
-    Every stage doubles some axes (kernel 4, stride 2, padding 1) and keeps the others (kernel 3,
-    stride 1, padding 1). An axis with fewer doublings than stages takes them in the first stages,
-    as the code of G3AN (Wang et al., CVPR 2020) does for time: motion is laid out early, where it
-    is cheap, and refined later.
+    Every stage doubles or triples some axes (kernel 4, stride 2, padding 1, or kernel and stride 3)
+    and keeps the others (kernel 3, stride 1, padding 1). An axis with fewer factors than there are
+    stages takes them in the first stages, as the code of G3AN (Wang et al., CVPR 2020) does for
+    time: motion is laid out early, where it is cheap, and refined later. Threes come first too.
 
     Args:
         start: ``(t, h, w)`` to begin with.
         target: ``(t, h, w)`` to reach.
 
     Raises:
-        ShapeError: If an axis is not a power of two times its start; names the nearest that is.
+        ShapeError: If an axis is not its start times twos and threes; names the nearest that is.
 
     Example:
         >>> [stage.stride for stage in plan_upsampling((2, 4, 4), (4, 16, 16))]
         [(2, 2, 2), (1, 2, 2)]
+        >>> [stage.stride for stage in plan_upsampling((1, 4, 4), (8, 32, 48))]
+        [(2, 2, 3), (2, 2, 2), (2, 2, 2)]
     """
     begin, end = triple(start, "start"), triple(target, "target")
-    doublings: list[int] = []
+    factors: list[tuple[int, ...]] = []
     for axis, s, t in zip(_AXES, begin, end, strict=True):
-        found = _doublings(s, t)
+        found = _factors(s, t)
         if found is None:
-            low = s << max(0, (t // s).bit_length() - 1) if t >= s else s
-            near = f"{low}" if t < s else f"{low} or {2 * low}"
+            reachable = [x for x in range(s, 3 * max(s, t)) if _factors(s, x) is not None]
+            near = {max((x for x in reachable if x < t), default=s),
+                    min(x for x in reachable if x > t)} if t >= s else {s}  # fmt: skip
             raise ShapeError(
-                f"{axis} {t} cannot be reached from {s} by doubling; use {near}, or another start"
+                f"{axis} {t} cannot be reached from {s} by doubling and tripling; use "
+                f"{' or '.join(map(str, sorted(near)))}, or another start"
             )
-        doublings.append(found)
-    strides = [
-        tuple(2 if index < count else 1 for count in doublings) for index in range(max(doublings))
-    ]
+        factors.append(found)
+    count = max(map(len, factors))
+    strides = zip(*((*axis, *(1,) * (count - len(axis))) for axis in factors), strict=True)
     return tuple(Stage.from_stride((t, h, w)) for t, h, w in strides)
 
 
@@ -210,7 +227,7 @@ def plan_downsampling(start: Size3, target: Size3) -> tuple[Stage, ...]:
         target: ``(t, h, w)`` to reach.
 
     Raises:
-        ShapeError: If an axis of ``start`` is not a power of two times that of ``target``.
+        ShapeError: If an axis of ``start`` is not that of ``target`` times twos and threes.
 
     Example:
         >>> [stage.stride for stage in plan_downsampling((4, 16, 16), (2, 4, 4))]

@@ -28,6 +28,10 @@ BELOW: dict[str, set[str]] = {
     "metrics": GROUND | {"functional"},
     "visual": GROUND | {"functional", "io"},
     "training": GROUND | {"functional"},
+    "testing": GROUND | {"functional", "layers", "blocks"},
+    "profiling": GROUND | {"functional", "layers"},
+    "cli": GROUND | {"profiling"},
+    "__main__": {"cli"},
 }
 
 

@@ -1,5 +1,7 @@
 """Sizes agree with torch, plans reach what they promise, and refusals name what is near."""
 
+import re
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -83,6 +85,34 @@ def test_the_published_sizes_need_the_published_stages() -> None:
     assert found.stages == (Stage((4, 4, 4), (2, 2, 2), (1, 1, 1)),) * 4
 
 
+def test_a_size_with_a_factor_of_three_takes_it_first() -> None:
+    stages = plan_upsampling((1, 4, 4), (32, 128, 96))
+    assert [stage.stride[2] for stage in stages] == [3, 2, 2, 2, 1]
+    assert all(stage.stride[:2] == (2, 2) for stage in stages)
+    assert stages[0] == Stage((4, 4, 3), (2, 2, 3), (1, 1, 0))
+
+
+@given(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 9)),
+       st.tuples(st.integers(1, 99), st.integers(1, 99), st.integers(1, 99)))  # fmt: skip
+def test_stages_are_returned_or_what_can_be_reached_is_named(
+    start: tuple[int, int, int], target: tuple[int, int, int]
+) -> None:
+    try:
+        stages = plan_upsampling(start, target)
+    except ShapeError as error:
+        axis = ("time", "height", "width").index(str(error).split()[0])
+        for word in re.findall(r"\d+", str(error).partition("; use ")[2]):
+            near = [*start]
+            near[axis] = int(word)
+            assert near[axis] != target[axis]
+            assert plan_upsampling(start, tuple(near)) is not None
+    else:
+        size: tuple[int, ...] = start
+        for stage in stages:
+            size = stage.up(size)
+        assert size == target
+
+
 def test_an_axis_with_fewer_doublings_takes_them_first() -> None:
     strides = [stage.stride for stage in plan((16, 64, 64)).stages]
     assert strides == [(2, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2)]
@@ -94,7 +124,7 @@ def test_an_axis_with_fewer_doublings_takes_them_first() -> None:
         (lambda: plan((32, 36, 36)), r"\(32, 36, 36\) .* the nearest .* is \(32, 32, 32\)"),
         (lambda: plan((31, 64, 64)), r"the nearest .* is \(32, 64, 64\)"),
         (lambda: plan((0, 64, 64)), "size must be an integer or .* at least 1, got"),
-        (lambda: plan_upsampling((1, 4, 4), (32, 128, 96)), "width 96 cannot .* use 64 or 128"),
+        (lambda: plan_upsampling((1, 4, 4), (32, 128, 80)), "width 80 cannot .* use 72 or 96"),
         (lambda: plan_upsampling((4, 4, 4), (2, 4, 4)), "time 2 cannot .* from 4 .* use 4"),
         (lambda: conv_size((2, 2), kernel_size=5), "kernel of 5 .* does not fit into a size of"),
         (lambda: conv_transpose_size(1, kernel_size=2, padding=1), "padding 1 trims all"),

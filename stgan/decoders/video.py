@@ -180,7 +180,7 @@ class VideoDecoder(nn.Module):
             if not last:
                 fuse = fusion(spec.out_channels, spec.appearance_channels, num_classes)
                 self.fusions.append(fuse)
-                channels = int(fuse.out_channels)
+                channels = fuse.out_channels  # type: ignore[assignment]  # an int, by contract
 
     def forward(
         self, latent: Tensor, maps: Sequence[Tensor] = (), label: Tensor | None = None

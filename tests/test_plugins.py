@@ -1,0 +1,183 @@
+"""Entries of other packages are found, loaded when asked for, and named when they are broken."""
+
+import importlib
+import subprocess
+import sys
+import sysconfig
+import textwrap
+import venv
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+
+import pytest
+
+import stgan._plugins
+from stgan.errors import PluginError
+from stgan.registry import Registry
+
+GOOD = """
+import home
+
+@home.pens.register("gel", source="", shape="")
+def gel(): return "a gel pen"
+"""
+Offer = Callable[[dict[str, str]], Registry]
+
+
+@pytest.fixture
+def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
+    """Make a registry of pens, with one pen of its own, to which packages offer entry points."""
+    monkeypatch.syspath_prepend(tmp_path)
+    pens = Registry("pens")
+    pens.register("ball", source="a shop", shape="() -> ()")(object)
+    (tmp_path / "good_pens.py").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "bad_pens.py").write_text("import a_module_that_is_not_there\n", encoding="utf-8")
+    (tmp_path / "no_pens.py").write_text("quill = int\n", encoding="utf-8")
+    (tmp_path / "home.py").write_text("pens = None\n", encoding="utf-8")
+    importlib.import_module("home").pens = pens  # type: ignore[attr-defined]
+
+    def make(points: dict[str, str]) -> Registry:
+        found = EntryPoints(
+            EntryPoint(name.rstrip("!"), value, "stgan.pens") for name, value in points.items()
+        )
+        monkeypatch.setattr(stgan._plugins, "entry_points", lambda group: found.select(group=group))
+        return pens
+
+    yield make
+    for name in ("good_pens", "bad_pens", "no_pens", "home"):
+        sys.modules.pop(name, None)
+
+
+def test_listing_imports_nothing_and_asking_loads(offer: Offer) -> None:
+    pens = offer({"gel": "good_pens:gel"})
+    assert pens.list() == ["ball", "gel"]
+    assert ("gel" in pens, len(pens), list(pens)) == (True, 2, ["ball", "gel"])
+    assert "good_pens" not in sys.modules
+    assert pens.create("gel") == "a gel pen"
+    assert pens.info("gel").owner == "good_pens.gel"
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "bad_pens:x",
+            "cannot load 'quill', which the package unknown offers to pens: Module.* mend",
+        ),
+        (
+            "no_pens:quill",
+            r"no_pens:quill was .* registers no such name; .* @PENS\.register\('quill'",
+        ),
+        ("no_pens:gone", "cannot load 'quill'.*AttributeError"),
+    ],
+    ids=["import", "unregistered", "attribute"],
+)
+def test_a_broken_package_is_named_and_the_rest_works(
+    offer: Offer, value: str, message: str
+) -> None:
+    pens = offer({"quill": value, "gel": "good_pens:gel"})
+    assert pens.list() == ["ball", "gel", "quill"]
+    for _ in range(2):
+        with pytest.raises(PluginError, match=message):
+            pens.create("quill")
+    assert pens.create("gel") == "a gel pen"
+    assert pens["ball"] is object
+
+
+def test_a_taken_name_stays_with_its_first_owner(offer: Offer) -> None:
+    pens = offer({"ball": "good_pens:gel"})
+    with pytest.warns(UserWarning, match="offers pens under the name 'ball', which belongs to "
+                                         "builtins.object; it is left out"):  # fmt: skip
+        assert pens.list() == ["ball"]
+    assert pens["ball"] is object
+
+
+def test_two_packages_with_one_name_are_both_named(offer: Offer) -> None:
+    pens = offer({"gel": "good_pens:gel", "gel!": "no_pens:quill"})
+    with pytest.warns(UserWarning, match="'gel', which belongs to the package unknown; it is left"):
+        assert pens.list() == ["ball", "gel"]
+    assert pens.create("gel") == "a gel pen"
+
+
+PLUGIN = """
+    import torch
+    from torch import nn
+
+    from stgan import Example
+    from stgan.registry import LAYERS
+
+
+    @LAYERS.register("negate", source="arithmetic", shape="(N, C, T, H, W) -> the same",
+                     example=Example(inputs={"video": "N 2 T H W"}))
+    class Negate(nn.Module):
+        '''Change the sign of a clip.'''
+
+        def forward(self, video):
+            return -video
+
+        def output_shape(self, input_shape):
+            return tuple(input_shape)
+"""
+PROJECT = """
+    [build-system]
+    requires = ["setuptools"]
+    build-backend = "setuptools.build_meta"
+
+    [project]
+    name = "stgan-negate"
+    version = "1.2"
+
+    [project.entry-points."stgan.layers"]
+    negate = "stgan_negate:Negate"
+    broken = "stgan_negate.gone:Nothing"
+
+    [tool.setuptools]
+    py-modules = ["stgan_negate"]
+"""
+PROGRAM = """
+    import sys, torch, stgan
+    from stgan.errors import PluginError
+    print(stgan.list("layers", "negate"), "stgan_negate" in sys.modules)
+    print(stgan.create("layers", "negate")(torch.ones(1)).item())
+    config = stgan.to_config(stgan.create("layers", "negate"))
+    print(config, stgan.build(config))
+    try:
+        stgan.info("layers", "broken")
+    except PluginError as error:
+        print(error)
+"""
+
+
+def test_a_package_installed_in_a_fresh_environment_is_found(tmp_path: Path) -> None:
+    source = tmp_path / "plugin"
+    source.mkdir()
+    (source / "stgan_negate.py").write_text(textwrap.dedent(PLUGIN), encoding="utf-8")
+    (source / "pyproject.toml").write_text(textwrap.dedent(PROJECT), encoding="utf-8")
+    home = tmp_path / "env"
+    venv.create(home, with_pip=False)
+    # torch is large: the fresh environment sees the packages of this one, and adds its own.
+    fresh = next(home.glob("lib/python*/site-packages"))
+    here = sysconfig.get_path("purelib")
+    (fresh / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
+    python = str(home / "bin" / "python")
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-build-isolation"]
+    run(*pip, "--no-deps", "--disable-pip-version-check", f"--prefix={home}", str(source))
+    listed, negated, rebuilt, refused = run(
+        python, "-W", "error", "-c", textwrap.dedent(PROGRAM)
+    ).splitlines()
+    assert listed == "['negate'] False"
+    assert negated == "-1.0"
+    assert rebuilt == "{'kind': 'layers', 'name': 'negate'} Negate()"
+    assert refused.startswith(
+        "cannot load 'broken', which the package stgan-negate 1.2 offers to layers: "
+        "ModuleNotFoundError: No module named 'stgan_negate.gone'"
+    )
