@@ -4,6 +4,7 @@ One example serves the contract checks, the support matrix, ``stgan show`` and `
 so that registering an entry is enough for it to be checked, drawn and measured.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 __all__ = ["Example"]
 
+_LAYOUT = re.compile(r"(= )?([A-Za-z]\w*|\d+)( ([A-Za-z]\w*|\d+))*( < \d+)?")
 # Different on every axis, so that a swap of two is seen.
 _USUAL = {"N": 2, "T": 4, "H": 6, "W": 5}
 
@@ -26,6 +28,9 @@ class Example:
     - ``"N < 6"``: integers from 0 to 5, as class labels;
     - ``"= T H W"``: the sizes themselves, as a tuple; ``"= T"`` as a number;
     - a tuple of layouts: a tuple of such inputs.
+
+    Raises:
+        ValueError: If a layout cannot be read, or ``smallest`` or ``steps`` name no axis.
 
     Attributes:
         settings: Plain settings of the constructor, as :func:`stgan.build` takes them.
@@ -51,6 +56,19 @@ class Example:
     steps: Mapping[str, int] = field(default_factory=dict)
     call: str = "forward"
     claims: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse layouts that cannot be drawn, where they are written."""
+        for name, layout in self.inputs.items():
+            if wrong := [one for one in _flat(layout) if not _LAYOUT.fullmatch(one)]:
+                raise ValueError(
+                    f"{wrong[0]!r} is no layout for {name!r}; write 'N 4 T H W' for floats, "
+                    f"'N < 6' for integers below 6, or '= T H W' for the sizes themselves"
+                )
+        if unknown := {*self.smallest, *self.steps} - {*self.axes}:
+            raise ValueError(
+                f"{sorted(unknown)[0]!r} is no axis of the inputs; they have {', '.join(self.axes)}"
+            )
 
     @property
     def axes(self) -> tuple[str, ...]:

@@ -59,6 +59,9 @@ class RegistryTables(SphinxDirective):
         registry = REGISTRIES[kind]
         section = nodes.section(ids=[f"registry-{kind}"], names=[f"registry-{kind}"])
         section += nodes.title("", kind)
+        if not registry:
+            section += nodes.paragraph("", "Open to other packages; stgan has no entry yet.")
+            return section
         rows = [[self._name(registry.info(name)), *self._about(registry.info(name))]
                 for name in registry]  # fmt: skip
         section += _table(["Name", "What it is"], rows, kind="registry")
