@@ -1,14 +1,14 @@
-"""Labels as one-hot rows and as one-hot maps."""
+"""Labels as one-hot rows, and as maps over time and space."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_positive
+from stgan._checks import check_layout, check_positive, pair
 from stgan.errors import ShapeError
-from stgan.typing import Size3
+from stgan.typing import Size2, Size3
 
-__all__ = ["one_hot_label", "one_hot_map"]
+__all__ = ["mix_class_maps", "one_hot_label", "one_hot_map", "spread_rows"]
 
 
 def one_hot_label(label: Tensor, num_classes: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -83,6 +83,58 @@ def one_hot_map(
         Wang et al., ImaGINator, WACV 2020; released code, ``model/networks.py``, ``DecBlock``: what
         reads like a projection is a broadcast without weights.
     """
+    return spread_rows(one_hot_label(label, num_classes, dtype=dtype), size)
+
+
+def spread_rows(rows: Tensor, size: Size3 | tuple[int, ...]) -> Tensor:
+    """Show a vector to every position in time and space, as a view.
+
+    Args:
+        rows: ``(N, C)``.
+        size: Sizes of the axes after the channels: ``(T, H, W)``, or ``(H, W)`` for images.
+
+    Returns:
+        ``(N, C, *size)``, constant over the axes of ``size``.
+
+    Raises:
+        ShapeError: If ``rows`` are not ``(N, C)``.
+
+    Example:
+        >>> spread_rows(torch.zeros(2, 3), (4, 8, 8)).shape
+        torch.Size([2, 3, 4, 8, 8])
+
+    References:
+        Reed et al., Generative Adversarial Text to Image Synthesis, ICML 2016, section 4.1
+        (replicated in space and concatenated).
+    """
+    check_layout(rows, "N C", name="rows")
     sizes = (size,) * 3 if isinstance(size, int) else tuple(size)
-    rows = one_hot_label(label, num_classes, dtype=dtype)
-    return rows.reshape(*rows.shape, *(1 for _ in sizes)).expand(-1, -1, *sizes)
+    return rows[(..., *(None for _ in sizes))].expand(-1, -1, *sizes)
+
+
+def mix_class_maps(rows: Tensor, maps: Tensor, size: Size2) -> Tensor:
+    r"""Mix one map per class by the rows of the labels, and resize the mixture bilinearly.
+
+    .. math:: y_n = \mathrm{resize}\Bigl(\sum_k l_{n k} M_k\Bigr)
+
+    Args:
+        rows: ``(N, K)``, one-hot or soft.
+        maps: ``(K, C, h, w)``.
+        size: ``int`` or ``(H, W)``; pixels are seen as areas (``align_corners=False``).
+
+    Returns:
+        ``(N, C, H, W)``.
+
+    Raises:
+        ShapeError: If the rows do not fit the maps.
+
+    Example:
+        >>> maps = torch.arange(8.0).reshape(2, 1, 2, 2)
+        >>> mix_class_maps(torch.tensor([[0.5, 0.5]]), maps, (2, 2))
+        tensor([[[[2., 3.],
+                  [4., 5.]]]])
+    """
+    check_layout(maps, "K C h w", name="maps")
+    check_layout(rows, "N K", name="rows", K=maps.shape[0])
+    mixed = torch.einsum("nk,kchw->nchw", rows, maps)
+    return F.interpolate(mixed, pair(size, "size"), mode="bilinear", align_corners=False)
