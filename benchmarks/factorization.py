@@ -1,85 +1,199 @@
-"""Time ImaGINator's decoder layers, factorized, against the dense transposed convolution.
+"""ImaGINator's decoder layers: factorized in several ways, against the dense convolution.
 
-    python benchmarks/factorization.py --batch-size 2 --rounds 5
+    python benchmarks/factorization.py --markdown docs/results/factorization.md
 
-Both are measured in turn in one process, so that a drift of the machine's speed meets both; the
-ratio of the medians is what counts. A ratio below 1 means that the factorized layer is faster.
+Every way is measured in turn within each round, so that a drift of the machine's speed meets all;
+what counts are the ratios to the dense layer. Below 1 means fewer weights, less work, or faster.
 """
 
+import json as json_format
 import platform
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
 
 import torch
 import tyro
-from torch import Tensor, nn
 
-from stgan.functional import factorized_mid_channels
-from stgan.layers import ConvTranspose1Plus2d
+from stgan.profiling import Profile, Seconds, compare, factorization_family
+from stgan.shapes import conv_transpose_size
 from stgan.typing import MidChannels
 
-# Channels in, out and size of the input of the four upsampling stages as published.
-STAGES = {
-    "block2": (1030, 256, (2, 4, 4)),
-    "block3": (518, 128, (4, 8, 8)),
-    "block4": (262, 64, (8, 16, 16)),
-    "to_rgb": (134, 3, (16, 32, 32)),
-}
 RULES: tuple[MidChannels, ...] = ("released", "match", "out")
+COLUMNS = ("parameters", "multiply_adds", "activation_bytes", "forward_seconds", "backward_seconds")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A layer of the published decoder: channels, size of the input, geometry."""
+
+    in_channels: int
+    out_channels: int
+    size: tuple[int, int, int]
+    kernel_size: tuple[int, int, int] = (4, 4, 4)
+    stride: int = 2
+    padding: int = 1
+
+
+STAGES = {
+    "block1": Stage(618, 512, (1, 1, 1), kernel_size=(2, 4, 4), stride=1, padding=0),
+    "block2": Stage(1030, 256, (2, 4, 4)),
+    "block3": Stage(518, 128, (4, 8, 8)),
+    "block4": Stage(262, 64, (8, 16, 16)),
+    "to_rgb": Stage(134, 3, (16, 32, 32)),
+}
+
+
+_INTRODUCTION = """# Factorized against dense, layer by layer
+
+The five upsampling layers of ImaGINator's decoder at the published widths and geometry, built in
+every way that upsamples a clip alike. All numbers of a table are relative to the dense layer: above
+1 means more weights, more work, more memory kept for the backward pass, or slower. Multiply-adds
+count every tap of a kernel, see {func}`stgan.profiling.multiply_adds`.
+"""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """Time factorized transposed convolutions against dense ones."""
+    """Measure the decoder's layers in every way of the factorization family."""
 
     batch_size: int = 2
-    """Clips at once."""
+    """Clips at once; at least 2, as block1 begins at 1 x 1 x 1, which one clip cannot normalize."""
     rounds: int = 5
     """Measurements of each, in turn; the median is reported."""
+    warmup: int = 1
+    """Passes before that."""
     threads: int = 2
     """Threads of the CPU."""
+    device: str = "cpu"
+    """Where to run, such as cuda."""
+    markdown: Path | None = None
+    """Write the page of results to this file."""
+    json: Path | None = None
+    """Write all numbers to this file."""
 
 
-def timed(layer: nn.Module, video: Tensor) -> float:
-    """Return the seconds of one forward and backward pass."""
-    start = time.perf_counter()
-    layer(video).sum().backward()
-    return time.perf_counter() - start
+def measure(stage: Stage, arguments: Arguments) -> tuple[Profile, ...]:
+    """Profile every way to build one stage, the dense one first."""
+    family = factorization_family(
+        stage.in_channels,
+        stage.out_channels,
+        stage.kernel_size,
+        stage.stride,
+        stage.padding,
+        mid_channels=RULES,
+    )
+    if family.refused:
+        raise ValueError(f"cannot be built: {dict(family.refused)}")
+    shape = (arguments.batch_size, stage.in_channels, *stage.size)
+    # Built here and moved: profiles are taken where the inputs are.
+    modules = {name: module.to(arguments.device) for name, module in family.modules.items()}
+    video = torch.randn(shape, device=arguments.device)
+    return compare(modules, video, rounds=arguments.rounds, warmup=arguments.warmup)
 
 
-def median_times(calls: list[Callable[[], float]], rounds: int) -> list[float]:
-    """Call each in turn, ``rounds`` times after one warm-up, and return the medians."""
-    for call in calls:
-        call()
-    times = [[call() for call in calls] for _ in range(rounds)]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+def summed(profiles: Sequence[Profile]) -> Profile:
+    """Add up what the stages of one decoder cost."""
+
+    def seconds(values: Sequence[Seconds | None]) -> Seconds:
+        known = [value for value in values if value is not None]
+        return Seconds(
+            sum(value.median for value in known),
+            sum(value.minimum for value in known),
+            sum(value.maximum for value in known),
+        )
+
+    return replace(
+        profiles[0],
+        parameters=sum(cost.parameters for cost in profiles),
+        multiply_adds=sum(cost.multiply_adds for cost in profiles),
+        activation_bytes=sum(cost.activation_bytes or 0 for cost in profiles),
+        output_shape=profiles[-1].output_shape,
+        forward_seconds=seconds([cost.forward_seconds for cost in profiles]),
+        backward_seconds=seconds([cost.backward_seconds for cost in profiles]),
+    )
+
+
+def table(profiles: Sequence[Profile]) -> str:
+    """Ratios to the first profile, which is told in numbers above the table."""
+    base = profiles[0]
+    backward = base.backward_seconds
+    assert backward is not None
+    lines = [
+        f"Dense: {base.parameters / 1e6:.2f} M weights,",
+        f"{base.multiply_adds / 1e9:.3f} G multiply-adds,",
+        f"{(base.activation_bytes or 0) / 2**20:.3g} MiB of activations,",
+        f"{base.forward_seconds.median * 1e3:.1f} ms forward,",
+        f"{backward.median * 1e3:.1f} ms backward.\n",
+        "| layer | inner width | weights | multiply-adds | activations | forward | backward |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for cost in profiles:
+        ratios = cost.ratios(base)
+        name, _, rule = cost.name.partition(" ")
+        numbers = [ratios[column] or 0 for column in COLUMNS]
+        cells = " | ".join(f"{x:.2f}" if x >= 0.1 else f"{x:.3f}" for x in numbers)
+        lines.append(f"| `{name}` | {f'`{rule}`' if rule else '-'} | {cells} |")
+    return "\n".join(lines)
+
+
+def page(results: dict[str, tuple[Profile, ...]], arguments: Arguments) -> str:
+    """The page of results: the whole decoder first, then stage by stage."""
+    whole = [summed(costs) for costs in zip(*results.values(), strict=True)]
+    parts = [_INTRODUCTION, f"## All five layers\n\n{table(whole)}\n"]
+    for name, costs in results.items():
+        stage = STAGES[name]
+        after = conv_transpose_size(
+            stage.size, kernel_size=stage.kernel_size, stride=stage.stride, padding=stage.padding
+        )
+        sizes = " to ".join(" x ".join(map(str, size)) for size in (stage.size, after))
+        channels = f"{stage.in_channels} to {stage.out_channels} channels"
+        parts.append(f"## {name}: {channels}, {sizes}\n\n{table(costs)}\n")
+    return "\n".join([*parts, "## How\n", *how(arguments), ""])
+
+
+def how(arguments: Arguments) -> list[str]:
+    """Command, machine and date, one line each."""
+    command = shlex.join(["python", "benchmarks/factorization.py", *sys.argv[1:]])
+    rounds = "1 round" if arguments.rounds == 1 else f"{arguments.rounds} rounds"
+    return [
+        f"- Command: `{command}`",
+        f"- In turn in one process, medians of {rounds}, batch of {arguments.batch_size}, float32",
+        f"- Machine: {machine(arguments)}; torch {torch.__version__}; {date.today()}",
+    ]
+
+
+def machine(arguments: Arguments) -> str:
+    """What it ran on."""
+    if arguments.device != "cpu":
+        return torch.cuda.get_device_name(arguments.device)
+    cpus = Path("/proc/cpuinfo")
+    lines = cpus.read_text(encoding="utf-8").splitlines() if cpus.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    threads = "1 thread" if arguments.threads == 1 else f"{arguments.threads} threads"
+    return f"{models[0] if models else platform.machine()}, {threads}"
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure, print the page, and write it where it was asked for."""
     arguments = tyro.cli(Arguments)
+    if arguments.batch_size < 2:
+        sys.exit(f"error: batch-size must be at least 2, got {arguments.batch_size}")
     torch.set_num_threads(arguments.threads)
-    print(f"torch {torch.__version__}, {arguments.threads} threads, {platform.machine()}, "
-          f"batch {arguments.batch_size}, forward and backward\n")  # fmt: skip
-    print("| stage  | mid channels    | weights / dense | dense ms | time / dense |")
-    print("| ------ | --------------- | --------------: | -------: | -----------: |")
-    for name, (c_in, c_out, size) in STAGES.items():
-        video = torch.randn(arguments.batch_size, c_in, *size, requires_grad=True)
-        dense = nn.ConvTranspose3d(c_in, c_out, 4, 2, 1)
-        layers: list[nn.Module] = [dense]
-        for rule in RULES:
-            layers.append(ConvTranspose1Plus2d(c_in, c_out, 4, 2, 1, mid_channels=rule))
-        calls = [lambda layer=layer, video=video: timed(layer, video) for layer in layers]
-        base, *times = median_times(calls, arguments.rounds)
-        weights = [sum(p.numel() for p in layer.parameters()) for layer in layers]
-        for rule, seconds, count in zip(RULES, times, weights[1:], strict=True):
-            width = factorized_mid_channels(
-                rule, in_channels=c_in, out_channels=c_out, kernel_size=4
-            )
-            print(f"| {name:<6} | {rule:<9} {width:>5} | {count / weights[0]:>15.2f} "
-                  f"| {base * 1e3:>8.0f} | {seconds / base:>12.2f} |")  # fmt: skip
+    results = {}
+    for name, stage in STAGES.items():
+        print(f"measuring {name}", file=sys.stderr)
+        results[name] = measure(stage, arguments)
+    text = page(results, arguments)
+    print(text)
+    if arguments.markdown is not None:
+        arguments.markdown.write_text(text, encoding="utf-8")
+    if arguments.json is not None:
+        record = {name: [cost.as_dict() for cost in costs] for name, costs in results.items()}
+        arguments.json.write_text(json_format.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

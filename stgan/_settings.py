@@ -5,6 +5,8 @@ import functools
 import inspect
 from typing import Any
 
+from torch import nn
+
 __all__ = ["record_settings", "recorded_settings"]
 
 _NAME = "_stgan_settings"
@@ -37,6 +39,11 @@ def record_settings(cls: type) -> None:
                     settings[name] = value
             object.__setattr__(self, _NAME, settings)
 
+    if original in (object.__init__, nn.Module.__init__):
+        # Without a constructor of its own, the class takes nothing, and says so.
+        construct.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
+        )
     # A class written in C keeps nothing.
     with contextlib.suppress(TypeError):
         cls.__init__ = construct  # type: ignore[misc]

@@ -1,0 +1,57 @@
+"""From what the user types to one entry of one registry."""
+
+import difflib
+
+from stgan.errors import UnknownNameError
+from stgan.registry import REGISTRIES
+
+__all__ = ["check_kind", "find"]
+
+
+def check_kind(kind: str) -> str:
+    """Return ``kind`` if there is a registry of it.
+
+    Raises:
+        UnknownNameError: If there is none; names all.
+    """
+    if kind in REGISTRIES:
+        return kind
+    near = difflib.get_close_matches(kind, REGISTRIES, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UnknownNameError(f"no kind is named {kind!r}; {hint}kinds: {', '.join(REGISTRIES)}")
+
+
+def find(name: str) -> tuple[str, str]:
+    """Return kind and name of the entry that ``NAME`` or ``KIND/NAME`` means.
+
+    Raises:
+        UnknownNameError: If there is none; suggests near ones of all kinds.
+        ValueError: If entries of several kinds have the name.
+    """
+    kind, slash, entry = name.partition("/")
+    if slash:
+        REGISTRIES[check_kind(kind)][entry]
+        return kind, entry
+    homes = [kind for kind, registry in REGISTRIES.items() if name in registry]
+    if len(homes) == 1:
+        return homes[0], name
+    if homes:
+        raise ValueError(f"{name} stands in several kinds; write {_either(homes, name)}")
+    raise UnknownNameError(_unknown(name))
+
+
+def _either(kinds: list[str], name: str) -> str:
+    *others, last = [f"{kind}/{name}" for kind in kinds]
+    return f"{', '.join(others)} or {last}"
+
+
+def _unknown(name: str) -> str:
+    known = {entry for registry in REGISTRIES.values() for entry in registry}
+    near = difflib.get_close_matches(name, known, n=3)
+    # A piece of a name is no close match of a long one.
+    near += [entry for entry in sorted(known) if name in entry and entry not in near]
+    meant = [f"{kind}/{entry}" for entry in near[:4] for kind, registry in REGISTRIES.items()
+             if entry in registry]  # fmt: skip
+    if meant:
+        return f"no entry is named {name!r}; did you mean {' or '.join(meant)}?"
+    return f"no entry is named {name!r}; 'stgan list' shows the kinds, 'stgan list KIND' the names"
