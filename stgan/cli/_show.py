@@ -79,7 +79,10 @@ def _description(doc: str) -> Iterator[str]:
     section = _SECTION.search(body)
     text = body[: section.start()] if section else body
     for block in re.split(r"\n\s*\n", text.strip()):
-        # Formulas are for the documentation, which can draw them.
+        if block.startswith(".. math::"):
+            # The documentation can draw it, a terminal cannot.
+            yield "(formula: see the documentation)"
+            yield ""
         if not block or block.startswith((".. ", " ")):
             continue
         for item in re.split(r"\n(?=- )", block):

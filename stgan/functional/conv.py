@@ -1,145 +1,140 @@
-"""Factorized transposed convolution as a function, its mid width and its dense equal."""
+"""Dense convolutions of videos, forward and transposed, which can be causal in time."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_layout, triple
-from stgan.typing import MidChannels, Size3
+from stgan._checks import check_layout
+from stgan.functional._conv_geometry import resolve
+from stgan.functional.fusion import FusedFeatures
+from stgan.typing import Size3
 
-__all__ = ["compose_1p2d_kernel", "conv_transpose_1p2d", "factorized_mid_channels"]
-
-
-def factorized_mid_channels(
-    rule: MidChannels, *, in_channels: int, out_channels: int, kernel_size: Size3
-) -> int:
-    r"""Channels between the temporal and the spatial step of a (1+2)D convolution.
-
-    With kernel :math:`(t, h, w)`, :math:`d^2 = h w`, and :math:`c_i`, :math:`c_o` channels:
-
-    - ``int``: that many.
-    - ``"out"``: :math:`c_o`, the cheapest, as in the code of G3AN (Wang et al. 2020).
-    - ``"match"``: :math:`\lfloor t d^2 c_i c_o / (t c_i + d^2 c_o) \rfloor`, so that both steps
-      together have the weights of one dense 3-D kernel. The idea is that of R(2+1)D (Tran et al.,
-      CVPR 2018), in the order time, then space.
-    - ``"released"``: :math:`c_o d^2 (t - 1) / t`, which gives the literal widths 4096, 3072, 1536,
-      768 and 36 in the published code of ImaGINator. It does not match parameters: with these
-      widths the factorized decoder has 2.2 times the weights of the dense one.
-
-    Args:
-        rule: A width, or the name of a rule.
-        in_channels: Channels of the input.
-        out_channels: Channels of the output.
-        kernel_size: ``int`` or ``(t, h, w)``.
-
-    Raises:
-        ValueError: If the rule is not known, or gives no channel at all.
-
-    Example:
-        >>> factorized_mid_channels("released", in_channels=618, out_channels=512,
-        ...                         kernel_size=(2, 4, 4))
-        4096
-        >>> factorized_mid_channels("match", in_channels=618, out_channels=512,
-        ...                         kernel_size=(2, 4, 4))
-        1073
-    """
-    t, h, w = triple(kernel_size, "kernel_size")
-    area = h * w
-    if isinstance(rule, int) and not isinstance(rule, bool):
-        width = rule
-    elif rule == "out":
-        width = out_channels
-    elif rule == "match":
-        width = t * area * in_channels * out_channels // (t * in_channels + area * out_channels)
-    elif rule == "released":
-        width = out_channels * area * (t - 1) // t
-    else:
-        raise ValueError(
-            f"mid_channels must be a positive integer, 'out', 'match' or 'released', got {rule!r}"
-        )
-    if width < 1:
-        raise ValueError(
-            f"mid_channels {rule!r} gives {width} channels for kernel_size {(t, h, w)}; use a "
-            f"positive integer or 'out'"
-        )
-    return width
+__all__ = ["conv_3d", "conv_transpose_3d", "pad_and_convolve"]
 
 
-def conv_transpose_1p2d(
-    video: Tensor,
-    temporal_weight: Tensor,
-    spatial_weight: Tensor,
-    temporal_bias: Tensor | None = None,
-    spatial_bias: Tensor | None = None,
+def conv_3d(
+    video: Tensor | FusedFeatures,
+    weight: Tensor,
+    bias: Tensor | None = None,
     *,
     stride: Size3 = 1,
     padding: Size3 = 0,
-    between: Callable[[Tensor], Tensor] | None = None,
+    groups: int = 1,
+    causal: bool = False,
 ) -> Tensor:
-    r"""Transposed convolution along time, then over space.
+    r"""Convolution over time and space; causal, if asked.
 
-    With :math:`\ast^\top` for a transposed convolution and :math:`\sigma` for ``between``,
+    .. math:: y_{o j} = b_o + \sum_{c, k} W_{o c k} \, x_{c,\, j s - p + k}
 
-    .. math:: y = W_s \ast^\top_{h,w} \sigma(W_t \ast^\top_{t} x + b_t) + b_s .
-
-    Without ``between`` and ``temporal_bias`` this equals one dense ``conv_transpose3d`` with the
-    kernel of :func:`compose_1p2d_kernel`. (A temporal bias would meet the borders differently.)
+    along every axis. A causal one takes :math:`p_t = k_t - 1` in front and nothing behind, so that
+    frame :math:`j` of the output sees no frame of the input after :math:`j s_t`: the output of the
+    first frames of a clip is the beginning of the output of the clip.
 
     Args:
-        video: ``(N, C_in, T, H, W)``.
-        temporal_weight: ``(C_in, C_mid, k_t, 1, 1)``.
-        spatial_weight: ``(C_mid, C_out, 1, k_h, k_w)``.
-        temporal_bias: ``(C_mid,)``.
-        spatial_bias: ``(C_out,)``.
+        video: ``(N, C_in, T, H, W)``, or features that are fused lazily.
+        weight: ``(C_out, C_in / groups, k_t, k_h, k_w)``.
+        bias: ``(C_out,)``.
         stride: ``int`` or ``(t, h, w)``.
-        padding: ``int`` or ``(t, h, w)``; trims each end of the output.
-        between: Applied between the two steps, usually a norm and an activation; must keep the
-            shape.
+        padding: ``int`` or ``(t, h, w)``; zeros at each end. 0 along time if causal.
+        groups: Of channels that do not mix, as in ``torch.nn.functional.conv3d``.
+        causal: Whether a frame may only depend on frames at or before its time.
 
     Returns:
-        ``(N, C_out, T', H', W')``, each side by :func:`stgan.shapes.conv_transpose_size`.
+        ``(N, C_out, T', H', W')``, each side by :func:`stgan.shapes.conv_size`; if causal,
+        :math:`T' = \lfloor (T - 1) / s_t \rfloor + 1`.
 
     Raises:
-        ShapeError: If the video has no five axes or other than ``C_in`` channels.
+        ShapeError: If the video has no five axes, other than ``C_in`` channels, or is too small.
+        ValueError: If time is padded although the convolution is causal.
 
     Example:
-        >>> video = torch.zeros(2, 8, 4, 8, 8)
-        >>> temporal, spatial = torch.zeros(8, 6, 4, 1, 1), torch.zeros(6, 3, 1, 4, 4)
-        >>> conv_transpose_1p2d(video, temporal, spatial, stride=2, padding=1).shape
-        torch.Size([2, 3, 8, 16, 16])
+        >>> video, weight = torch.zeros(2, 4, 7, 8, 8), torch.zeros(3, 4, 3, 3, 3)
+        >>> conv_3d(video, weight, stride=(2, 1, 1), padding=(0, 1, 1), causal=True).shape
+        torch.Size([2, 3, 4, 8, 8])
 
     References:
-        Wang et al., ImaGINator, WACV 2020, abstract (transposed (1+2)D convolution); released code,
-        ``model/networks.py``, ``DecBlock``.
+        van den Oord et al., WaveNet, 2016, section 2.1 (causal convolution).
     """
-    check_layout(video, "N C T H W", name="video", C=temporal_weight.shape[0])
-    s, p = triple(stride, "stride"), triple(padding, "padding", minimum=0)
-    hidden = F.conv_transpose3d(
-        video, temporal_weight, temporal_bias, stride=(s[0], 1, 1), padding=(p[0], 0, 0)
-    )
-    if between is not None:
-        hidden = between(hidden)
-    return F.conv_transpose3d(
-        hidden, spatial_weight, spatial_bias, stride=(1, *s[1:]), padding=(0, *p[1:])
-    )
+    video = _materialized(video)
+    check_layout(video, "N C T H W", name="video", C=weight.shape[1] * groups)
+    s, p, _ = resolve(video, weight, stride, padding, "forward", causal=causal)
+    pads = [(side, side) for side in p]
+    if causal:
+        pads[0] = (weight.shape[2] - 1, 0)
+    return pad_and_convolve(video, weight, bias, stride=s, pads=pads, groups=groups)
 
 
-def compose_1p2d_kernel(temporal_weight: Tensor, spatial_weight: Tensor) -> Tensor:
-    r"""Dense kernel that equals a temporal and a spatial transposed kernel in a row.
+def conv_transpose_3d(
+    video: Tensor | FusedFeatures,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    *,
+    stride: Size3 = 1,
+    padding: Size3 = 0,
+    groups: int = 1,
+    causal: bool = False,
+) -> Tensor:
+    r"""Transposed convolution over time and space; causal, if asked.
 
-    .. math:: W_{i o t h w} = \sum_m (W_t)_{i m t} (W_s)_{m o h w}
+    .. math:: y_{o j} = b_o + \sum_{c, i} W_{c o,\, j + p - i s} \, x_{c i}
+
+    along every axis. A causal one trims nothing in front and all that lies after the
+    :math:`s_t` frames of the last input frame, so that frame :math:`j` of the output sees no frame
+    of the input after :math:`j / s_t`.
 
     Args:
-        temporal_weight: ``(C_in, C_mid, k_t, 1, 1)``.
-        spatial_weight: ``(C_mid, C_out, 1, k_h, k_w)``.
+        video: ``(N, C_in, T, H, W)``, or features that are fused lazily.
+        weight: ``(C_in, C_out / groups, k_t, k_h, k_w)``.
+        bias: ``(C_out,)``.
+        stride: ``int`` or ``(t, h, w)``.
+        padding: ``int`` or ``(t, h, w)``; trims each end of the output. 0 along time if causal.
+        groups: Of channels that do not mix, as in ``torch.nn.functional.conv_transpose3d``.
+        causal: Whether a frame may only depend on frames at or before its time.
 
     Returns:
-        ``(C_in, C_out, k_t, k_h, k_w)``.
+        ``(N, C_out, T', H', W')``, each side by :func:`stgan.shapes.conv_transpose_size`; if
+        causal, :math:`T' = T s_t`.
+
+    Raises:
+        ShapeError: If the video has no five axes or other than ``C_in`` channels, or if the padding
+            trims everything away.
+        ValueError: If time is padded, or the stride exceeds the kernel, although the convolution
+            is causal.
 
     Example:
-        >>> compose_1p2d_kernel(torch.ones(2, 5, 4, 1, 1), torch.ones(5, 3, 1, 4, 4)).shape
-        torch.Size([2, 3, 4, 4, 4])
+        >>> video, weight = torch.zeros(2, 4, 3, 8, 8), torch.zeros(4, 3, 4, 4, 4)
+        >>> conv_transpose_3d(video, weight, stride=2, padding=(0, 1, 1), causal=True).shape
+        torch.Size([2, 3, 6, 16, 16])
     """
-    return torch.einsum("imt,mohw->iothw", temporal_weight.flatten(2), spatial_weight.squeeze(2))
+    video = _materialized(video)
+    check_layout(video, "N C T H W", name="video", C=weight.shape[0])
+    s, p, sizes = resolve(video, weight, stride, padding, "transposed", causal=causal)
+    out = F.conv_transpose3d(video, weight, bias, stride=s, padding=p, groups=groups)
+    return out[:, :, : sizes[0]] if causal else out
+
+
+def pad_and_convolve(
+    video: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    stride: tuple[int, ...],
+    pads: Sequence[tuple[int, int]],
+    groups: int = 1,
+) -> Tensor:
+    """Convolve with other numbers of zeros in front of an axis than behind it.
+
+    What both ends share is left to the convolution; only the rest is a copy.
+    """
+    shared = tuple(min(pad) for pad in pads)
+    rest = [side - both for pad, both in zip(pads, shared, strict=True) for side in pad]
+    if any(rest):
+        # torch's pad begins with the last axis.
+        front, behind = rest[0::2][::-1], rest[1::2][::-1]
+        video = F.pad(video, [n for ends in zip(front, behind, strict=True) for n in ends])
+    return F.conv3d(video, weight, bias, stride=stride, padding=shared, groups=groups)
+
+
+def _materialized(video: Tensor | FusedFeatures) -> Tensor:
+    return video.materialize() if isinstance(video, FusedFeatures) else video

@@ -110,7 +110,7 @@ def kaiser_taps(factor: int, num_taps: int = 6, *, transition: float = math.sqrt
         tensor([12., 37., 37., 12.], dtype=torch.float64)
 
     References:
-        Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C.1.
+        Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C.
         Kaiser, Nonrecursive digital filter design using the I0-sinh window function, ISCAS 1974.
     """
     check_positive(factor, "factor")

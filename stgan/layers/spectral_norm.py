@@ -2,6 +2,7 @@
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -18,10 +19,22 @@ class SpectralNorm(nn.Module):
     as a matrix of ``(C_out, everything else)``. In training mode every use of the weight iterates;
     in evaluation mode the vectors stay.
 
+    The rows are the channels of the output wherever they stand: first in the weight of a linear map
+    or a convolution, second in that of a transposed one, ``(C_in, C_out / groups, ...)``. There,
+    with groups, the row of a channel holds the weights from the ``C_in / groups`` channels of its
+    group, as it does in a grouped convolution. A depthwise kernel is then a matrix of one row for
+    every channel, in both.
+
     Args:
         weight: The weight to begin with; it must be initialized already.
         num_iterations: Power iterations in each use.
         eps: Smallest norm to divide by.
+        axis: Where the channels of the output stand in the weight: 0, or 1 for a transposed
+            convolution.
+        groups: Of a transposed convolution; 1 where the channels of the output come first.
+
+    Raises:
+        ValueError: If the axis is neither 0 nor 1, or there are groups with axis 0.
 
     Example:
         >>> weight = torch.diag(torch.tensor([5.0, 1.0, 1.0]))
@@ -30,7 +43,9 @@ class SpectralNorm(nn.Module):
 
     Differs from the source:
         torch's own parametrization updates ``u`` before ``v``. Vectors of published checkpoints,
-        which follow the paper, would be half an iteration off there.
+        which follow the paper, would be half an iteration off there. It also
+        takes the weight of a grouped transposed convolution for a matrix of ``C_out / groups``
+        rows, which mixes channels of different groups.
 
     References:
         Miyato et al., Spectral Normalization for GANs, ICLR 2018, algorithm 1.
@@ -39,16 +54,38 @@ class SpectralNorm(nn.Module):
     _u: Tensor
     _v: Tensor
 
-    def __init__(self, weight: Tensor, num_iterations: int = 1, eps: float = 1e-12) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        num_iterations: int = 1,
+        eps: float = 1e-12,
+        *,
+        axis: int = 0,
+        groups: int = 1,
+    ) -> None:
         super().__init__()
         self.num_iterations = check_positive(num_iterations, "num_iterations")
         self.eps = eps
-        matrix = weight.detach().flatten(1)
+        if axis not in (0, 1):
+            raise ValueError(f"axis must be 0 or 1, got {axis}")
+        self.axis = axis
+        self.groups = check_positive(groups, "groups")
+        if axis == 0 and groups > 1:
+            raise ValueError(
+                f"groups matter only for axis 1, where a weight holds the channels of one group; "
+                f"leave groups at 1, got {groups}"
+            )
+        matrix = self._matrix(weight.detach())
         self.register_buffer("_u", F.normalize(torch.randn_like(matrix[:, 0]), dim=0, eps=eps))
         self.register_buffer("_v", F.normalize(torch.randn_like(matrix[0]), dim=0, eps=eps))
         # Evaluation before any training step must find a sensible sigma: from random vectors
         # alone it may even be negative.
         self._iterate(matrix, 15)
+
+    def _matrix(self, weight: Tensor) -> Tensor:
+        if self.axis == 0:
+            return weight.flatten(1)
+        return rearrange(weight, "(g i) o ... -> (g o) (i ...)", g=self.groups)
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor, times: int) -> None:
@@ -58,9 +95,11 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its estimated largest singular value."""
-        # Under autocast the products would be rounded to 16 bits, and sigma with them.
-        with torch.autocast(weight.device.type, enabled=False):
-            matrix = weight.flatten(1)
+        # Under autocast the products would be rounded to 16 bits, and sigma with them. The device
+        # without data knows no autocast.
+        device = weight.device.type
+        with torch.autocast("cpu" if device == "meta" else device, enabled=False):
+            matrix = self._matrix(weight)
             if self.training:
                 self._iterate(matrix, self.num_iterations)
             # Copies, since a second use before the backward pass changes the buffers in place.
@@ -76,28 +115,24 @@ def spectral_norm(module: nn.Module, name: str = "weight", num_iterations: int =
     """Wrap a parameter of a layer with :class:`SpectralNorm`.
 
     Args:
-        module: A layer whose weight has its output channels first: a convolution or a linear map,
-            already initialized.
+        module: A convolution, forward or transposed, or a linear map, already initialized; another
+            layer if its parameter has the channels of the output first.
         name: Which parameter.
         num_iterations: Power iterations in each use in training mode.
 
     Returns:
-        The same module.
-
-    Raises:
-        TypeError: If the module is a transposed convolution, whose output channels come second.
+        The same module. torch can store it by its state dict, but not pickle it whole.
 
     Example:
-        >>> layer = spectral_norm(nn.Linear(4, 2))
-        >>> layer.weight.shape
-        torch.Size([2, 4])
+        >>> layer = spectral_norm(nn.ConvTranspose3d(4, 2, 3)).eval()
+        >>> matrix = layer.weight.transpose(0, 1).flatten(1)
+        >>> round(torch.linalg.matrix_norm(matrix, ord=2).item(), 1)
+        1.0
     """
     if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
-        raise TypeError(
-            f"spectral_norm needs output channels first, which {type(module).__name__} does not "
-            f"have; wrap it with torch.nn.utils.parametrizations.spectral_norm"
-        )
-    parametrize.register_parametrization(
-        module, name, SpectralNorm(getattr(module, name), num_iterations)
-    )
+        axis, groups = 1, module.groups
+    else:
+        axis, groups = 0, 1
+    norm = SpectralNorm(getattr(module, name), num_iterations, axis=axis, groups=groups)
+    parametrize.register_parametrization(module, name, norm)
     return module

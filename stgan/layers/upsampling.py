@@ -145,7 +145,7 @@ class UpsampleKaiser(nn.Module):
         constants.
 
     References:
-        Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C.1;
+        Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C;
         Brooks et al., Generating Long Videos of Dynamic Scenes, NeurIPS 2022.
     """
 

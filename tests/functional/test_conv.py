@@ -1,4 +1,4 @@
-"""The factorized transposed convolution against dense oracles."""
+"""Dense convolutions, separable ones and resizing ones, against the obvious way to write them."""
 
 import pytest
 import torch
@@ -9,138 +9,215 @@ from torch import Tensor
 
 from stgan.errors import ShapeError
 from stgan.functional import (
-    compose_1p2d_kernel,
-    conv_transpose_1p2d,
-    factorized_mid_channels,
+    compose_separable_kernel,
+    conv_3d,
+    conv_separable,
+    conv_transpose_3d,
+    conv_transpose_separable,
+    resize_conv,
 )
-from tests.strategies import Geometry, conv_geometries, videos
+from stgan.shapes import conv_transpose_size
+from tests.strategies import SEEDS, Geometry, conv_geometries, videos
+
+# Large enough for every kernel.
+CLIPS = videos(min_frames=4, min_side=4, max_side=6, max_batch=2)
 
 
-def _weights(
-    video: Tensor, geometry: Geometry, mid: int = 3, out: int = 2
-) -> tuple[Tensor, Tensor]:
-    t, h, w = geometry.kernel_size
-    temporal = torch.randn(video.shape[1], mid, t, 1, 1, dtype=video.dtype)
-    return temporal, torch.randn(mid, out, 1, h, w, dtype=video.dtype)
+def _random(*shape: int) -> Tensor:
+    return torch.randn(*shape, dtype=torch.float64)
 
 
-@given(videos(), conv_geometries())
-def test_it_equals_one_dense_convolution_with_the_composed_kernel(
+@given(CLIPS, conv_geometries())
+def test_a_causal_convolution_is_one_with_zeros_in_front(video: Tensor, geometry: Geometry) -> None:
+    (k, *_), (s, *_) = geometry.kernel_size, geometry.stride
+    weight, bias = _random(3, video.shape[1], *geometry.kernel_size), _random(3)
+    padding = (0, *geometry.padding[1:])
+    out = conv_3d(video, weight, bias, stride=geometry.stride, padding=padding, causal=True)
+    front = torch.zeros_like(video[:, :, :1]).repeat(1, 1, k - 1, 1, 1)
+    longer = torch.cat([front, video], dim=2)
+    torch.testing.assert_close(
+        out, F.conv3d(longer, weight, bias, stride=geometry.stride, padding=padding)
+    )
+    assert out.shape[2] == (video.shape[2] - 1) // s + 1
+
+
+@given(CLIPS, conv_geometries())
+def test_a_causal_transposed_convolution_is_the_beginning_of_one(
     video: Tensor, geometry: Geometry
 ) -> None:
-    temporal, spatial = (w.requires_grad_() for w in _weights(video, geometry))
-    bias = torch.randn(2, dtype=video.dtype)
+    weight, bias = _random(video.shape[1], 3, *geometry.kernel_size), _random(3)
+    options = {"stride": geometry.stride, "padding": (0, *geometry.padding[1:])}
+    out = conv_transpose_3d(video, weight, bias, causal=True, **options)
+    whole = F.conv_transpose3d(video, weight, bias, **options)
+    frames = video.shape[2] * geometry.stride[0]
+    assert out.shape[2] == frames
+    torch.testing.assert_close(out, whole[:, :, :frames])
+
+
+@given(CLIPS, conv_geometries())
+def test_without_causality_they_are_the_convolutions_of_torch(
+    video: Tensor, geometry: Geometry
+) -> None:
     options = {"stride": geometry.stride, "padding": geometry.padding}
-    ours = conv_transpose_1p2d(video, temporal, spatial, None, bias, **options)
-    dense = F.conv_transpose3d(video, compose_1p2d_kernel(temporal, spatial), bias, **options)
+    channels = video.shape[1]
+    weight, bias = _random(channels, channels, *geometry.kernel_size), _random(channels)
+    assert torch.equal(
+        conv_3d(video, weight, bias, **options), F.conv3d(video, weight, bias, **options)
+    )
+    assert torch.equal(
+        conv_transpose_3d(video, weight, bias, **options),
+        F.conv_transpose3d(video, weight, bias, **options),
+    )
+
+
+@given(CLIPS, conv_geometries(), st.booleans())
+def test_a_separable_convolution_equals_the_dense_one_with_the_composed_kernel(
+    video: Tensor, geometry: Geometry, transposed: bool
+) -> None:
+    c_in, c_out = video.shape[1], 3
+    leaves = (
+        video,
+        _random(c_out if transposed else c_in, 1, *geometry.kernel_size),
+        _random(c_out, c_in, 1, 1, 1),
+        _random(c_out),
+    )
+    for leaf in leaves:
+        leaf.requires_grad_()
+    x, depthwise, pointwise, bias = leaves
+    options = {"stride": geometry.stride, "padding": geometry.padding}
+    kernel = compose_separable_kernel(depthwise, pointwise, transposed=transposed)
+    if transposed:
+        ours = conv_transpose_separable(x, pointwise, depthwise, None, bias, **options)
+        dense = F.conv_transpose3d(x, kernel, bias, **options)
+    else:
+        ours = conv_separable(x, depthwise, pointwise, None, bias, **options)
+        dense = F.conv3d(x, kernel, bias, **options)
     torch.testing.assert_close(ours, dense)
     probe = torch.randn_like(ours)
     for a, b in zip(
-        torch.autograd.grad((ours * probe).sum(), (temporal, spatial)),
-        torch.autograd.grad((dense * probe).sum(), (temporal, spatial)),
+        torch.autograd.grad(ours, leaves, probe),
+        torch.autograd.grad(dense, leaves, probe),
         strict=True,
     ):
         torch.testing.assert_close(a, b)
 
 
-@given(videos(min_side=2), conv_geometries())
-def test_the_temporal_step_commutes_with_pixel_permutations(
+def test_what_is_between_the_separable_steps_is_applied_between_them() -> None:
+    video, pointwise = _random(1, 2, 3, 4, 4), _random(3, 2, 1, 1, 1)
+    b1, b2, b3 = _random(2), _random(3), _random(3)
+    depthwise = _random(2, 1, 3, 3, 3)
+    hidden = torch.tanh(F.conv3d(video, depthwise, b1, groups=2))
+    torch.testing.assert_close(
+        conv_separable(video, depthwise, pointwise, b1, b2, between=torch.tanh),
+        F.conv3d(hidden, pointwise, b2),
+    )
+    depthwise = _random(3, 1, 3, 3, 3)
+    hidden = torch.tanh(F.conv3d(video, pointwise, b2))
+    torch.testing.assert_close(
+        conv_transpose_separable(video, pointwise, depthwise, b2, b3, between=torch.tanh),
+        F.conv_transpose3d(hidden, depthwise, b3, groups=3),
+    )
+
+
+def _nearest(video: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Take for every place of the result the place of the video whose middle is nearest."""
+    for axis, size in enumerate(sizes, start=2):
+        given = video.shape[axis]
+        video = video.index_select(
+            axis, torch.tensor([(2 * j + 1) * given // (2 * size) for j in range(size)])
+        )
+    return video
+
+
+@given(CLIPS, conv_geometries(), st.sampled_from(["nearest", "linear"]))
+def test_a_resize_convolution_resizes_to_the_size_of_the_transposed_one_and_keeps_it(
+    video: Tensor, geometry: Geometry, mode: str
+) -> None:
+    k = geometry.kernel_size
+    weight, bias = _random(2, video.shape[1], *k), _random(2)
+    sizes = conv_transpose_size(tuple(video.shape[2:]), **vars(geometry))
+    if mode == "nearest":
+        resized = _nearest(video, sizes)
+    else:
+        resized = F.interpolate(video, size=sizes, mode="trilinear", align_corners=False)
+    ends = [n for side in reversed(k) for n in ((side - 1) // 2, side // 2)]
+    out = resize_conv(
+        video, weight, bias, stride=geometry.stride, padding=geometry.padding, mode=mode
+    )
+    torch.testing.assert_close(out, F.conv3d(F.pad(resized, ends), weight, bias))
+    assert tuple(out.shape[2:]) == sizes
+
+
+@given(videos(min_frames=2, min_side=2), conv_geometries())
+def test_a_causal_resize_convolution_repeats_frames_and_looks_back(
     video: Tensor, geometry: Geometry
 ) -> None:
-    temporal, _ = _weights(video, geometry)
-    identity = torch.eye(3, dtype=video.dtype)[:, :, None, None, None]
-    step = (geometry.stride[0], 1, 1), (geometry.padding[0], 0, 0)
+    k, s = geometry.kernel_size, geometry.stride
+    padding = (0, *geometry.padding[1:])
+    weight = _random(2, video.shape[1], *k)
+    sizes = conv_transpose_size(tuple(video.shape[2:]), kernel_size=k, stride=s, padding=padding)
+    resized = _nearest(video.repeat_interleave(s[0], dim=2), (video.shape[2] * s[0], *sizes[1:]))
+    ends = [n for side in reversed(k[1:]) for n in ((side - 1) // 2, side // 2)]
+    out = resize_conv(video, weight, stride=s, padding=padding, causal=True)
+    torch.testing.assert_close(out, F.conv3d(F.pad(resized, [*ends, k[0] - 1, 0]), weight))
 
-    def along_time(clip: Tensor) -> Tensor:
-        return conv_transpose_1p2d(clip, temporal, identity, stride=step[0], padding=step[1])
 
-    order = torch.randperm(video.shape[3])
-    torch.testing.assert_close(along_time(video[:, :, :, order]), along_time(video)[:, :, :, order])
-
-
-@given(videos(min_frames=2), conv_geometries())
-def test_the_spatial_step_commutes_with_frame_permutations(
-    video: Tensor, geometry: Geometry
+@given(SEEDS, conv_geometries(), st.sampled_from(["nearest", "linear"]))
+def test_a_constant_clip_stays_free_of_checkerboards(
+    seed: int, geometry: Geometry, mode: str
 ) -> None:
-    _, spatial = _weights(video, geometry, mid=video.shape[1])
-    identity = torch.eye(video.shape[1], dtype=video.dtype)[:, :, None, None, None]
-    stride, padding = (1, *geometry.stride[1:]), (0, *geometry.padding[1:])
-
-    def over_space(clip: Tensor) -> Tensor:
-        return conv_transpose_1p2d(clip, identity, spatial, stride=stride, padding=padding)
-
-    order = torch.randperm(video.shape[2])
-    torch.testing.assert_close(over_space(video[:, :, order]), over_space(video)[:, :, order])
-
-
-def test_what_is_between_the_steps_is_applied_between_them() -> None:
-    video = torch.randn(1, 2, 3, 4, 4, dtype=torch.float64)
-    temporal, spatial = torch.randn(2, 3, 2, 1, 1).double(), torch.randn(3, 2, 1, 3, 3).double()
-    ours = conv_transpose_1p2d(video, temporal, spatial, between=torch.relu)
-    hidden = torch.relu(F.conv_transpose3d(video, temporal))
-    torch.testing.assert_close(ours, F.conv_transpose3d(hidden, spatial))
+    torch.manual_seed(seed)
+    color, weight = _random(1, 2), _random(3, 2, *geometry.kernel_size)
+    clip = color[..., None, None, None].expand(1, 2, 6, 6, 6)
+    out = resize_conv(clip, weight, stride=geometry.stride, padding=geometry.padding, mode=mode)
+    # Nearer to the borders, zeros are seen: at most two with a kernel of 4.
+    inside = out[:, :, 2:-2, 2:-2, 2:-2]
+    assert inside.numel()
+    all_taps = torch.einsum("nc,octhw->no", color, weight)[..., None, None, None]
+    torch.testing.assert_close(inside, all_taps.expand_as(inside))
 
 
-def test_gradients_are_right_in_both_orders() -> None:
-    shapes = [(1, 2, 2, 2, 2), (2, 2, 2, 1, 1), (2, 1, 1, 2, 2), (2,), (1,)]
-    args = [torch.randn(s, dtype=torch.float64, requires_grad=True) for s in shapes]
-
-    def call(*tensors: Tensor) -> Tensor:
-        return conv_transpose_1p2d(*tensors, stride=2, between=torch.tanh)
-
-    assert torch.autograd.gradcheck(call, args)
-    assert torch.autograd.gradgradcheck(call, args)
+def test_a_transposed_convolution_has_the_checkerboard_that_resizing_avoids() -> None:
+    clip, weight = torch.ones(1, 1, 6, 6, 6).double(), torch.rand(1, 1, 3, 3, 3).double()
+    options = {"stride": 2, "padding": 1}
+    inside = (..., slice(3, -3), slice(3, -3), slice(3, -3))
+    assert conv_transpose_3d(clip, weight, **options)[inside].std() > 0.1
+    assert resize_conv(clip, weight, **options)[inside].std() < 1e-12
 
 
-# Channels in, out and kernel of the five published blocks, and their literal mid widths.
-PUBLISHED = [
-    (618, 512, (2, 4, 4), 4096, 1073),
-    (1030, 256, (4, 4, 4), 3072, 2053),
-    (518, 128, (4, 4, 4), 1536, 1029),
-    (262, 64, (4, 4, 4), 768, 517),
-    (134, 3, (4, 4, 4), 36, 44),
-]
+VIDEO, WEIGHT = torch.zeros(1, 2, 2, 4, 4), torch.zeros(2, 2, 3, 3, 3)
 
 
-@pytest.mark.parametrize(("c_in", "c_out", "kernel", "released", "match"), PUBLISHED)
-def test_mid_widths_of_the_published_blocks(
-    c_in: int, c_out: int, kernel: tuple[int, int, int], released: int, match: int
-) -> None:
-    about = {"in_channels": c_in, "out_channels": c_out, "kernel_size": kernel}
-    assert factorized_mid_channels("released", **about) == released
-    assert factorized_mid_channels("match", **about) == match
-    assert factorized_mid_channels("out", **about) == c_out
-    assert factorized_mid_channels(7, **about) == 7
+@pytest.mark.parametrize("function", [conv_3d, conv_transpose_3d, resize_conv])
+def test_a_causal_convolution_pads_time_by_itself(function: object) -> None:
+    with pytest.raises(ValueError, match=r"set padding\[0\] to 0, got padding \(1, 1, 1\)"):
+        function(VIDEO, WEIGHT, padding=1, causal=True)  # type: ignore[operator]
 
 
-@given(st.integers(1, 200), st.integers(1, 200), st.tuples(*[st.integers(1, 5)] * 3))
-def test_match_spends_at_most_the_weights_of_the_dense_kernel_and_no_channel_less(
-    c_in: int, c_out: int, kernel: tuple[int, int, int]
-) -> None:
-    t, area = kernel[0], kernel[1] * kernel[2]
-    dense, per_channel = t * area * c_in * c_out, t * c_in + area * c_out
-    if dense < per_channel:
-        return  # refused, see below
-    mid = factorized_mid_channels("match", in_channels=c_in, out_channels=c_out, kernel_size=kernel)
-    assert mid * per_channel <= dense < (mid + 1) * per_channel
+def test_a_causal_transposed_convolution_leaves_no_holes() -> None:
+    with pytest.raises(ValueError, match=r"stride \(4, 1, 1\) exceeds .* along time"):
+        conv_transpose_3d(VIDEO, WEIGHT, stride=(4, 1, 1), causal=True)
 
 
 @pytest.mark.parametrize(
-    ("rule", "kernel", "message"),
+    ("mode", "causal", "message"),
     [
-        ("realesed", 4, "must be a positive integer, 'out', 'match' or 'released', got 'realesed'"),
-        ("released", (1, 4, 4), "'released' gives 0 channels for kernel_size"),
-        (0, 4, "0 gives 0 channels"),
-        (True, 4, "got True"),
+        ("cubic", False, "mode must be 'nearest' or 'linear', got 'cubic'"),
+        ("linear", True, "linear resizing mixes in the next frame.* use mode='nearest'"),
     ],
 )
-def test_bad_mid_widths_are_refused(rule: object, kernel: object, message: str) -> None:
+def test_modes_that_cannot_be_are_refused(mode: str, causal: bool, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        factorized_mid_channels(rule, in_channels=4, out_channels=4, kernel_size=kernel)  # type: ignore[arg-type]
+        resize_conv(VIDEO, WEIGHT, mode=mode, causal=causal)  # type: ignore[arg-type]
 
 
-def test_a_video_of_another_width_is_refused() -> None:
-    with pytest.raises(ShapeError, match=r"video must be laid out as \(N, C=4, T, H, W\), got"):
-        conv_transpose_1p2d(
-            torch.zeros(1, 3, 2, 4, 4), torch.zeros(4, 3, 1, 1, 1), torch.zeros(3, 2, 1, 1, 1)
-        )
+@pytest.mark.parametrize("function", [conv_3d, conv_transpose_3d, resize_conv])
+def test_other_layouts_and_sizes_without_an_output_are_refused(function: object) -> None:
+    with pytest.raises(ShapeError, match=r"\(N, C=2, T, H, W\), got \(1, 3, 2, 4, 4\)"):
+        function(torch.zeros(1, 3, 2, 4, 4), WEIGHT)  # type: ignore[operator]
+    if function is conv_3d:
+        with pytest.raises(ShapeError, match="does not fit"):
+            conv_3d(VIDEO, WEIGHT)
+    else:
+        with pytest.raises(ShapeError, match="trims all of the output"):
+            function(VIDEO, WEIGHT, padding=(2, 0, 0))  # type: ignore[operator]

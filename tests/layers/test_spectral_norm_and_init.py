@@ -67,9 +67,38 @@ def test_the_gradient_passes_through_sigma() -> None:
     assert torch.autograd.gradcheck(norm, (weight,))
 
 
-def test_a_transposed_convolution_is_refused() -> None:
-    with pytest.raises(TypeError, match="needs output channels first, which ConvTranspose3d"):
-        spectral_norm(nn.ConvTranspose3d(2, 3, 4))
+@given(SEEDS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
+def test_a_transposed_weight_is_normalized_as_the_forward_weight_of_the_same_matrix(
+    seed: int, groups: int, c_in: int, c_out: int
+) -> None:
+    torch.manual_seed(seed)
+    # Both layers have the same matrix: its rows are channels of the output.
+    forward = nn.Conv3d(groups * c_in, groups * c_out, 2, groups=groups).double()
+    transposed = nn.ConvTranspose3d(groups * c_in, groups * c_out, 2, groups=groups).double()
+    blocks = forward.weight.detach().unflatten(0, (groups, c_out)).transpose(1, 2)
+    transposed.weight.data = blocks.flatten(0, 1).contiguous()
+    for layer in (forward, transposed):
+        torch.manual_seed(seed)
+        spectral_norm(layer)
+    torch.testing.assert_close(
+        transposed.weight.unflatten(0, (groups, c_in)).transpose(1, 2).flatten(0, 1),
+        forward.weight,
+    )
+    assert transposed.parametrizations.weight[0]._u.shape == (groups * c_out,)
+
+
+def test_a_depthwise_kernel_is_a_matrix_of_one_row_for_every_channel() -> None:
+    layer = spectral_norm(nn.ConvTranspose2d(5, 5, 3, groups=5).double())
+    for _ in range(500):
+        matrix = layer.weight.flatten(1)
+    assert torch.linalg.matrix_norm(matrix, ord=2).item() == pytest.approx(1, abs=1e-6)
+
+
+def test_an_axis_or_groups_that_make_no_matrix_are_refused() -> None:
+    with pytest.raises(ValueError, match="axis must be 0 or 1, got 2"):
+        SpectralNorm(torch.ones(2, 2, 2), axis=2)
+    with pytest.raises(ValueError, match=r"groups matter only for axis 1.* leave groups at 1"):
+        SpectralNorm(torch.ones(2, 2, 2), groups=2)
 
 
 @pytest.mark.parametrize(

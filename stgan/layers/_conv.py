@@ -1,0 +1,156 @@
+"""What all convolutions of videos share: one signature, sizes, initialization, wrapping."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from stgan._checks import check_layout, check_positive, check_stride, triple
+from stgan.functional._conv_geometry import Kind, check_causal, output_sizes
+from stgan.functional.fusion import FusedFeatures
+from stgan.layers.act import leaky_relu
+from stgan.layers.init import init_normal_
+from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.typing import Act, MidChannels, Norm, Size3
+
+__all__ = ["TwoStepConv", "VideoConv"]
+
+
+class VideoConv(nn.Module):
+    """A convolution with the signature of all.
+
+    A subclass says how sizes go and makes its modules in ``_build``.
+    """
+
+    _kind: ClassVar[Kind] = "forward"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size3,
+        stride: Size3 = 1,
+        padding: Size3 = 0,
+        *,
+        mid_channels: MidChannels = "out",
+        norm: Norm = nn.BatchNorm3d,
+        act: Act = leaky_relu,
+        bias: bool = True,
+        bias_before_norm: bool = False,
+        spectral_norm: bool = False,
+        init_std: float | None = None,
+        causal: bool = False,
+    ) -> None:
+        super().__init__()
+        self.in_channels = check_positive(in_channels, "in_channels")
+        self.out_channels = check_positive(out_channels, "out_channels")
+        self.kernel_size = triple(kernel_size, "kernel_size")
+        self.stride = triple(stride, "stride")
+        self.padding = triple(padding, "padding", minimum=0)
+        self.causal = causal
+        if self._kind == "transposed":
+            check_stride(self.kernel_size, self.stride)
+        if causal:
+            check_causal(
+                self._kind,
+                kernel_size=self.kernel_size,
+                stride=self.stride,
+                padding=self.padding,
+            )
+        if init_std is not None and init_std < 0:
+            raise ValueError(f"init_std must be at least 0, got {init_std}")
+        self._build(mid_channels, norm, act, bias, norm is None or bias_before_norm)
+        for step in self.children():
+            if isinstance(step, nn.Conv3d | nn.ConvTranspose3d):
+                if init_std is not None:
+                    init_normal_(step, init_std)
+                if spectral_norm:
+                    wrap_spectral_norm(step)
+
+    def _build(
+        self, mid_channels: MidChannels, norm: Norm, act: Act, bias: bool, first_bias: bool
+    ) -> None:
+        """Make the modules; ``first_bias`` is that of a step which a norm may follow."""
+        raise NotImplementedError
+
+    @property
+    def _conv(self) -> type[nn.Conv3d] | type[nn.ConvTranspose3d]:
+        """The class of torch that carries the kernel."""
+        return nn.ConvTranspose3d if self._kind == "transposed" else nn.Conv3d
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
+        like = torch.empty(input_shape, device="meta")
+        check_layout(like, "N C T H W", name="video", C=self.in_channels)
+        sizes = output_sizes(
+            input_shape[2:],
+            self._kind,
+            kernel_size=self.kernel_size,
+            stride=self.stride,
+            padding=self.padding,
+            causal=self.causal,
+        )
+        return (input_shape[0], self.out_channels, *sizes)
+
+    def extra_repr(self) -> str:
+        """Geometry, which the steps show only in parts."""
+        causal = ", causal=True" if self.causal else ""
+        return (
+            f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, "
+            f"stride={self.stride}, padding={self.padding}{causal}"
+        )
+
+
+class TwoStepConv(VideoConv):
+    """Two convolutions with a norm and an activation in between."""
+
+    #: The convolution of two weights and two biases, in the order of the steps.
+    _function: ClassVar[Callable[..., Tensor]]
+    #: Attributes of the two steps, in their order.
+    _steps: ClassVar[tuple[str, str]]
+
+    norm: nn.Module
+    act: nn.Module
+
+    def _build(
+        self, mid_channels: MidChannels, norm: Norm, act: Act, bias: bool, first_bias: bool
+    ) -> None:
+        self.mid_channels = self._width(mid_channels)
+        first, second = self._steps
+        self.add_module(first, self._step(first, bias=first_bias))
+        self.norm = nn.Identity() if norm is None else norm(self.mid_channels)
+        self.act = nn.Identity() if act is None else act()
+        self.add_module(second, self._step(second, bias=bias))
+
+    def _width(self, mid_channels: MidChannels) -> int:
+        """Resolve the channels between the two steps."""
+        raise NotImplementedError
+
+    def _step(self, name: str, *, bias: bool) -> nn.Module:
+        """Make the step of a name."""
+        raise NotImplementedError
+
+    def forward(self, video: Tensor | FusedFeatures) -> Tensor:
+        """Convolve ``(N, in_channels, T, H, W)``."""
+        # Taken once each: spectral norm counts every use of a weight in training.
+        first, second = (self.get_submodule(name) for name in self._steps)
+        return self._function(
+            video,
+            first.weight,
+            second.weight,
+            first.bias,
+            second.bias,
+            stride=self.stride,
+            padding=self.padding,
+            between=self._between,
+            causal=self.causal,
+        )
+
+    def _between(self, hidden: Tensor) -> Tensor:
+        out: Tensor = self.act(self.norm(hidden))
+        return out
+
+    def extra_repr(self) -> str:
+        """Geometry, which the two steps show only in parts."""
+        return f"{super().extra_repr()}, mid_channels={self.mid_channels}"
