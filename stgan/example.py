@@ -27,7 +27,8 @@ class Example:
     - ``"N 4 T H W"``: floats in [-1, 1] of that shape;
     - ``"N < 6"``: integers from 0 to 5, as class labels;
     - ``"= T H W"``: the sizes themselves, as a tuple; ``"= T"`` as a number;
-    - a tuple of layouts: a tuple of such inputs.
+    - a tuple of layouts: a tuple of such inputs;
+    - a mapping: a part that :func:`stgan.build` makes of it, such as a critic.
 
     Raises:
         ValueError: If a layout cannot be read, or ``smallest`` or ``steps`` name no axis.
@@ -107,6 +108,8 @@ class Example:
         def make(layout: Any) -> Any:
             if isinstance(layout, tuple):
                 return tuple(make(one) for one in layout)
+            if isinstance(layout, Mapping):
+                return _part(layout, seed).to(device, dtype)
             shown, _, classes = layout.partition("<")
             words = shown.replace("=", " ").split()
             shape = tuple(known[word] if word.isidentifier() else int(word) for word in words)
@@ -123,4 +126,13 @@ class Example:
 def _flat(layouts: Any) -> list[str]:
     if isinstance(layouts, tuple):
         return [word for layout in layouts for word in _flat(layout)]
-    return [layouts]
+    return [] if isinstance(layouts, Mapping) else [layouts]
+
+
+def _part(config: Mapping[str, Any], seed: int) -> Any:
+    # Registries know examples, and building knows registries: not to be imported above.
+    from stgan.config import build
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build(config)

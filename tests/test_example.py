@@ -51,6 +51,17 @@ def test_types_and_seeds_do_not_change_what_is_drawn() -> None:
     assert not torch.equal(wide["video"], EXAMPLE.make_inputs(seed=1, dtype=torch.float64)["video"])
 
 
+def test_a_mapping_becomes_a_part() -> None:
+    projector = {"kind": "projectors", "name": "embedding", "num_classes": 3, "channels": 2}
+    example = Example(inputs={"label": "N < 3", "project": projector})
+    assert example.axes == ("N",)
+    inputs = example.make_inputs(dtype=torch.float64)
+    again = example.make_inputs(dtype=torch.float64)["project"]
+    weights = [*inputs["project"].parameters()]
+    assert weights[0].dtype is torch.float64
+    assert all(torch.equal(a, b) for a, b in zip(weights, again.parameters(), strict=True))
+
+
 @pytest.mark.parametrize("layout", ["N 4.5", "N, T", "", "N <", "N < K", "<= 3", ("N 4", "N -1")])
 def test_what_is_no_layout_is_refused_where_it_is_written(layout: object) -> None:
     with pytest.raises(ValueError, match=r"is no layout for 'video'; write 'N 4 T H W' for floats"):

@@ -28,6 +28,7 @@ BELOW: dict[str, set[str]] = {
     "metrics": GROUND | {"functional"},
     "visual": GROUND | {"functional", "io"},
     "training": GROUND | {"functional"},
+    "augment": GROUND | {"functional"},
     "testing": GROUND | {"functional", "layers", "blocks"},
     "profiling": GROUND | {"functional", "layers"},
     "cli": GROUND | {"profiling"},
