@@ -14,7 +14,6 @@ from stgan.functional.fusion import FusedFeatures
 from stgan.typing import Size3
 
 __all__ = [
-    "compose_1p2d_kernel",
     "compose_kernels",
     "conv_1p2d",
     "conv_2p1d",
@@ -176,7 +175,7 @@ def conv_transpose_1p2d(
     .. math:: y = W_s \ast^\top_{h,w} \sigma(W_t \ast^\top_{t} x + b_t) + b_s .
 
     Without ``between`` and ``temporal_bias`` this equals one dense :func:`conv_transpose_3d`
-    with the kernel of :func:`compose_1p2d_kernel`. (A temporal bias would meet the borders
+    with the kernel of :func:`compose_kernels`. (A temporal bias would meet the borders
     differently.)
 
     Args:
@@ -334,22 +333,3 @@ def compose_kernels(
             )
     pattern = "imthw,mothw->iothw" if transposed else "mithw,omthw->oithw"
     return torch.einsum(pattern, first_weight, second_weight)
-
-
-def compose_1p2d_kernel(temporal_weight: Tensor, spatial_weight: Tensor) -> Tensor:
-    """Dense kernel that equals the two kernels of :func:`conv_transpose_1p2d` in a row.
-
-    See :func:`compose_kernels`.
-
-    Args:
-        temporal_weight: ``(C_in, C_mid, k_t, 1, 1)``.
-        spatial_weight: ``(C_mid, C_out, 1, k_h, k_w)``.
-
-    Returns:
-        ``(C_in, C_out, k_t, k_h, k_w)``.
-
-    Example:
-        >>> compose_1p2d_kernel(torch.ones(2, 5, 4, 1, 1), torch.ones(5, 3, 1, 4, 4)).shape
-        torch.Size([2, 3, 4, 4, 4])
-    """
-    return compose_kernels(temporal_weight, spatial_weight, transposed=True)

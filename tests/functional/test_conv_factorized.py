@@ -12,7 +12,6 @@ from torch import Tensor
 
 from stgan.errors import ShapeError
 from stgan.functional import (
-    compose_1p2d_kernel,
     compose_kernels,
     conv_1p2d,
     conv_2p1d,
@@ -143,12 +142,6 @@ def test_gradients_are_right_in_both_orders(kind: Kind) -> None:
 
     assert torch.autograd.gradcheck(call, args)
     assert torch.autograd.gradgradcheck(call, args)
-
-
-def test_the_older_name_composes_the_transposed_kernel_in_the_order_time_then_space() -> None:
-    w1, w2 = torch.randn(2, 5, 4, 1, 1), torch.randn(5, 3, 1, 2, 3)
-    expected = torch.einsum("imt,mohw->iothw", w1[..., 0, 0], w2[:, :, 0])
-    torch.testing.assert_close(compose_1p2d_kernel(w1, w2), expected)
 
 
 def test_kernels_that_meet_on_an_axis_are_not_composed() -> None:
