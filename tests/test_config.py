@@ -102,7 +102,7 @@ def test_a_subclass_is_not_taken_for_its_parent() -> None:
         def __init__(self) -> None:
             super().__init__(4)
 
-    with pytest.raises(ConfigError, match="^Loud cannot be written as plain data"):
+    with pytest.raises(ConfigError, match=r"^Loud cannot be written as plain data"):
         stgan.to_config(Loud())
 
 
@@ -167,7 +167,7 @@ def test_an_error_of_a_constructor_tells_where_it_stood() -> None:
 def test_what_cannot_be_plain_is_pointed_at() -> None:
     with pytest.raises(ConfigError, match=r"^act: <lambda> cannot be written by name"):
         stgan.to_config(UpStage(4, 3, 4, act=lambda: nn.ReLU()))
-    with pytest.raises(ConfigError, match="^Linear cannot be written as plain data"):
+    with pytest.raises(ConfigError, match=r"^Linear cannot be written as plain data"):
         stgan.to_config(nn.Linear(2, 2))
 
 

@@ -41,6 +41,20 @@ class ModelSettings:
     """Width of the finest stages; towards the coarse end it doubles, up to eight times this."""
     discriminator_channels: int | None = None
     """The same for the discriminators; none: as base_channels."""
+    encoder: str = "image_pyramid"
+    """Of the image: image_pyramid, or any network of timm, such as timm/resnet18."""
+    encoder_weights: str | None = None
+    """Of a timm encoder: none, pretrained (downloaded by timm), or the path of a file."""
+    encoder_frozen: bool = False
+    """Leave the timm network as it is; only what follows it learns."""
+    encoder_input_size: tuple[int, int] | None = None
+    """Height and width to which images are resized for the timm network; none: as they are."""
+    conv: str = "conv_transpose_1p2d"
+    """Of every decoder stage: conv_transpose_* or resize_* in stgan.list("layers")."""
+    fusion: str = "concat"
+    """How appearance and label join the video: a name in stgan.list("fusions")."""
+    lazy_fusion: bool = False
+    """With concat: no copies of what stands still; the same values, less memory and time."""
     norm: Literal["batch", "group"] = "batch"
     # Batch norm lets the other clips of a small batch tint each clip; group norm does not.
     """Of encoder and decoder; for batches under about 16 take group (8 channels a group)."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from examples.imaginator.config import LossSettings, ModelSettings, preset_settings
+from examples.imaginator.parts import Parts, find_parts
 from stgan.decoders import VideoDecoder, decoder_stages
 from stgan.discriminators import (
     ImageDiscriminator,
@@ -19,7 +20,7 @@ from stgan.discriminators import (
     TwoStreamDiscriminator,
     VideoDiscriminator,
 )
-from stgan.encoders import ImageEncoder
+from stgan.encoders import TimmEncoder
 from stgan.errors import ShapeError
 from stgan.functional import one_hot_label
 from stgan.layers import init_normal_
@@ -57,7 +58,7 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, encoder: ImageEncoder, decoder: VideoDecoder, *, z_dim: int, num_classes: int
+        self, encoder: nn.Module, decoder: VideoDecoder, *, z_dim: int, num_classes: int
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -98,16 +99,17 @@ class ImaGINator(nn.Module):
         self.settings = settings
         self.z_dim = settings.z_dim
         self.num_classes = num_classes
+        parts = find_parts(settings)
         route = plan((settings.num_frames, *settings.image_size))
-        self.generator = _generator(settings, route, num_classes)
+        self.generator = _generator(settings, parts, route, num_classes)
         self.discriminator = _discriminator(settings, route, num_classes)
         self.discriminator.sampler = RandomFrames(loss.num_frames, per_clip=loss.frames_per_clip)
 
 
-def _generator(settings: ModelSettings, route: Plan, num_classes: int) -> Generator:
+def _generator(settings: ModelSettings, parts: Parts, route: Plan, num_classes: int) -> Generator:
     width, widest = settings.base_channels, 8 * settings.base_channels
     norm_2d, norm_3d = _NORMS[settings.norm]
-    encoder = ImageEncoder(
+    encoder: Any = parts.encoder(
         settings.image_size,
         stages=route.stages,
         base_channels=width,
@@ -130,9 +132,14 @@ def _generator(settings: ModelSettings, route: Plan, num_classes: int) -> Genera
         mid_channels=settings.mid_channels,
         norm=norm_3d,
         bias_before_norm=settings.bias_before_norm,
+        conv=parts.conv,
+        fusion=parts.fusion,
     )
-    init_normal_(encoder)
-    init_normal_(decoder, convs=settings.init == "normal")
+    # A network of timm keeps the weights that it came with, and a fusion begins as it means to.
+    timm = isinstance(encoder, TimmEncoder)
+    for own in (encoder.projections, encoder.head) if timm else (encoder,):
+        init_normal_(own)
+    init_normal_(decoder.stages, convs=settings.init == "normal")
     return Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
 
 
@@ -163,7 +170,7 @@ def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> 
             ``num_frames``, ``image_size=(height, width)``, ``base_channels`` or ``z_dim``.
 
     Raises:
-        UnknownNameError: If there is no such preset.
+        UnknownNameError: If there is no such preset, or a part is not registered.
         TypeError: If an override is no setting of the model.
         ShapeError: If no stack of stages reaches ``(num_frames, *image_size)``; names one that
             is near.

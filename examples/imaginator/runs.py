@@ -1,6 +1,6 @@
 """What evaluating and generating share: the generator of a run folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -48,7 +48,9 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     checkpoint = run if (run / "state.pt").is_file() else latest_checkpoint(run / "checkpoints")
     settings = read_settings(checkpoint / "config.yaml")
     state = load_state(checkpoint)
-    gan = ImaGINator(settings.model, settings.loss, len(state["classes"]))
+    # The checkpoint holds the encoder's weights; the file that they began as may be gone.
+    model = replace(settings.model, encoder_weights=None)
+    gan = ImaGINator(model, settings.loss, len(state["classes"]))
     name = "generator_ema" if settings.train.ema_decay else "generator"
     load_networks(checkpoint, {name: gan.generator})
     return TrainedGenerator(

@@ -13,7 +13,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,6 +28,7 @@ from examples.imaginator.cli import parse_settings, user_errors
 from examples.imaginator.config import Settings, write_settings
 from examples.imaginator.data import Clips, open_clips, training_loader
 from examples.imaginator.model import ImaGINator
+from examples.imaginator.parts import find_parts
 from examples.imaginator.steps import train_step
 from stgan.data import numbered_generator
 from stgan.errors import CheckpointError, DataError
@@ -130,6 +131,7 @@ def open_run(settings: Settings) -> Run:
     """
     out, options = settings.out, settings.train
     adversarial = stgan.create("losses", settings.loss.family)
+    find_parts(settings.model)  # a wrong name is told before clips are read
     clips = open_clips(settings)
     fabric = Fabric(
         accelerator=options.accelerator,
@@ -140,7 +142,9 @@ def open_run(settings: Settings) -> Run:
     )
     fabric.launch()
     seed_everything(options.seed)
-    gan = ImaGINator(settings.model, settings.loss, len(clips.classes)).to(fabric.device)
+    # A checkpoint holds the encoder's weights; the file that they began as may be gone.
+    begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
+    gan = ImaGINator(begun, settings.loss, len(clips.classes)).to(fabric.device)
     average = None
     if options.ema_decay:
         average = ExponentialMovingAverage(gan.generator, options.ema_decay)

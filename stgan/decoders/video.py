@@ -1,13 +1,15 @@
 """Video decoder: a latent vector grows into a clip, with appearance and label at every level."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
 from stgan.blocks.fusion import SpatioTemporalFusion
 from stgan.blocks.up import UpStage
+from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import DECODERS
@@ -94,6 +96,28 @@ def decoder_stages(
     "video",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, Decoder",
     shape="(N, D), maps (N, C_i, H_i, W_i), (N,) -> (N, C, T, H, W)",
+    example=Example(
+        settings={
+            "latent_channels": 5,
+            "stages": [
+                {
+                    "type": "stgan.decoders.DecoderStage",
+                    "out_channels": 4,
+                    "kernel_size": [1, 2, 3],
+                    "appearance_channels": 2,
+                },
+                {
+                    "type": "stgan.decoders.DecoderStage",
+                    "out_channels": 3,
+                    "kernel_size": 4,
+                    "stride": 2,
+                    "padding": 1,
+                },
+            ],
+            "num_classes": 3,
+        },
+        inputs={"latent": "N 5", "maps": ("N 2 2 3",), "label": "N < 3"},
+    ),
 )
 class VideoDecoder(nn.Module):
     """Stages of transposed convolutions with fusion in between, and Tanh at the end.
@@ -186,7 +210,7 @@ class VideoDecoder(nn.Module):
         self, latent: Tensor, maps: Sequence[Tensor] = (), label: Tensor | None = None
     ) -> Tensor:
         """Decode ``(N, D)`` into a clip."""
-        check_layout(latent, "N D", name="latent", D=self.latent_channels)
+        self._check_latent(latent)
         video = latent[:, :, None, None, None]
         remaining = iter(maps)
         for stage, fusion, spec in zip(
@@ -194,15 +218,39 @@ class VideoDecoder(nn.Module):
         ):
             appearance = next(remaining, None) if spec.appearance_channels else None
             video = fusion(stage(video), appearance, label)
-        if next(remaining, None) is not None:
-            raise ValueError(f"this decoder fuses fewer than the {len(maps)} maps that it got")
+        self._check_all_fused(remaining, maps)
         out: Tensor = self.stages[-1](video)
         return out
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the clip for a latent of ``(N, D)``."""
-        shape = (*input_shape, 1, 1, 1)
-        for stage in self.stages:
+    def output_shape(
+        self,
+        latent: Sequence[int],
+        maps: Sequence[Sequence[int]] = (),
+        label: Sequence[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Shape of the clip for a latent of ``(N, D)``; maps and label need not be given.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse one of the shapes.
+        """
+        self._check_latent(torch.empty(tuple(latent), device="meta"))
+        shape: tuple[int, ...] = (*latent, 1, 1, 1)
+        remaining = iter(maps)
+        for index, (stage, spec) in enumerate(zip(self.stages, self.specs, strict=True)):
             assert isinstance(stage, UpStage)
             shape = stage.output_shape(shape)
+            if index < len(self.fusions):
+                appearance = next(remaining, None) if spec.appearance_channels else None
+                shape = self.fusions[index].output_shape(  # type: ignore[operator]
+                    shape, appearance, label
+                )
+        self._check_all_fused(remaining, maps)
         return shape
+
+    def _check_latent(self, latent: Tensor) -> None:
+        check_layout(latent, "N D", name="latent", D=self.latent_channels)
+
+    @staticmethod
+    def _check_all_fused(remaining: Iterator[object], maps: Sequence[object]) -> None:
+        if next(remaining, None) is not None:
+            raise ValueError(f"this decoder fuses fewer than the {len(maps)} maps that it got")

@@ -1,7 +1,7 @@
 """What image and video discriminators share: stages, the label's map, a head of its own size."""
 
 from collections.abc import Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,15 +22,17 @@ class Stream(nn.Module):
         input_size: Sizes of the axes after the channels; ``None`` for any size, averaged before
             the head.
         stages: Geometry, coarse to fine.
-        ndim: 2 for images, 3 for videos.
     """
+
+    #: What the input is called, and its axes after the channels.
+    _name: ClassVar[str]
+    _axes: ClassVar[str]
 
     def __init__(
         self,
         input_size: tuple[int, ...] | None,
         stages: Sequence[Stage],
         *,
-        ndim: int,
         in_channels: int,
         num_classes: int,
         base_channels: int,
@@ -47,6 +49,7 @@ class Stream(nn.Module):
             raise ValueError(f"num_classes must be at least 0, got {num_classes}")
         self.num_classes = num_classes
         check_positive(base_channels, "base_channels")
+        ndim = len(self._axes)
         down = DownStage2d if ndim == 2 else DownStage3d
         self.stages = nn.ModuleList()
         size, channels = input_size, in_channels
@@ -80,9 +83,13 @@ class Stream(nn.Module):
         if spectral_norm:
             self.head = wrap_spectral_norm(self.head)
 
-    def _logits(self, x: Tensor, label: Tensor | None, *, name: str, axes: str) -> Tensor:
-        sizes = {} if self.input_size is None else dict(zip(axes, self.input_size, strict=True))
-        check_layout(x, f"N C {' '.join(axes)}", name=name, C=self.in_channels, **sizes)
+    def _check(self, x: Tensor) -> None:
+        axes, size = self._axes, self.input_size
+        sizes = {} if size is None else dict(zip(axes, size, strict=True))
+        check_layout(x, f"N C {' '.join(axes)}", name=self._name, C=self.in_channels, **sizes)
+
+    def _logits(self, x: Tensor, label: Tensor | None) -> Tensor:
+        self._check(x)
         if label is None and self.num_classes:
             raise ValueError(
                 f"this discriminator was built for {self.num_classes} classes; pass label"
@@ -98,9 +105,16 @@ class Stream(nn.Module):
             x = x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
         return cast(Tensor, self.head(x)).flatten()
 
-    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the logits: one per sample, whatever the size."""
-        shape = input_shape
+    def output_shape(
+        self, input_shape: Sequence[int], label: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """Shape of the logits: one per sample, whatever the size; the label does not matter.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse the input's shape.
+        """
+        self._check(torch.empty(tuple(input_shape), device="meta"))
+        shape = tuple(input_shape)
         for stage in self.stages:  # raises where the input is too small for the stages
             assert isinstance(stage, DownStage2d | DownStage3d)
             shape = stage.output_shape(shape)

@@ -1,11 +1,13 @@
 """Discriminator of single frames."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from stgan._checks import pair
 from stgan.discriminators._stream import Stream
+from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import Stage, plan
@@ -18,6 +20,11 @@ __all__ = ["ImageDiscriminator"]
     "image",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
     shape="(N, C, H, W), (N,) -> (N,)",
+    example=Example(
+        settings={"input_size": (8, 12), "num_classes": 3, "base_channels": 2, "max_channels": 4},
+        inputs={"image": "N 3 8 12", "label": "N < 3"},
+        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+    ),
 )
 class ImageDiscriminator(Stream):
     """Strided 2-D convolutions over a frame: one logit per frame.
@@ -55,6 +62,9 @@ class ImageDiscriminator(Stream):
         Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020.
     """
 
+    _name: ClassVar[str] = "image"
+    _axes: ClassVar[str] = "HW"
+
     def __init__(
         self,
         input_size: Size2 | None = 64,
@@ -73,7 +83,6 @@ class ImageDiscriminator(Stream):
         super().__init__(
             size,
             plan((1, *(size or (64, 64)))).stages if stages is None else stages,
-            ndim=2,
             in_channels=in_channels,
             num_classes=num_classes,
             base_channels=base_channels,
@@ -86,4 +95,4 @@ class ImageDiscriminator(Stream):
 
     def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
         """Return one logit per frame."""
-        return self._logits(image, label, name="image", axes="HW")
+        return self._logits(image, label)

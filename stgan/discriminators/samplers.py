@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_positive
+from stgan.example import Example
 from stgan.registry import SAMPLERS
 
 __all__ = ["AllFrames", "FrameSampler", "RandomFrames", "SubClip"]
@@ -41,6 +42,7 @@ def _check_fits(needed: int, num_frames: int, what: str) -> None:
     "all_frames",
     source="every frame, in order",
     shape="N, T -> (N, T) indices",
+    example=Example(inputs={"num_clips": "= N", "num_frames": "= T"}, call="__call__"),
 )
 class AllFrames:
     """Every frame of every clip, in order.
@@ -62,6 +64,10 @@ class AllFrames:
         """Return ``(num_clips, num_frames)`` indices; nothing is drawn from ``generator``."""
         return torch.arange(num_frames, device=device).expand(num_clips, -1)
 
+    def output_shape(self, num_clips: int, num_frames: int) -> tuple[int, int]:
+        """Shape of the indices: all frames of every clip."""
+        return num_clips, num_frames
+
     def __repr__(self) -> str:
         return "AllFrames()"
 
@@ -70,6 +76,12 @@ class AllFrames:
     "random_frames",
     source="Clark et al., DVD-GAN, 2019 (k frames); ImaGINator, WACV 2020 (one)",
     shape="N, T -> (N, k) indices",
+    example=Example(
+        settings={"count": 2},
+        inputs={"num_clips": "= N", "num_frames": "= T"},
+        smallest={"T": 2},
+        call="__call__",
+    ),
 )
 class RandomFrames:
     """Frames drawn uniformly without replacement, in order of time, for each clip by itself.
@@ -109,6 +121,11 @@ class RandomFrames:
         indices = keys.topk(self.count, dim=1).indices.sort(dim=1).values
         return indices.expand(num_clips, -1).to(device)
 
+    def output_shape(self, num_clips: int, num_frames: int) -> tuple[int, int]:
+        """Shape of the indices; refuses clips that are too short, as a call does."""
+        _check_fits(self.count, num_frames, repr(self))
+        return num_clips, self.count
+
     def __repr__(self) -> str:
         return f"RandomFrames({self.count}, per_clip={self.per_clip})"
 
@@ -117,6 +134,12 @@ class RandomFrames:
     "sub_clip",
     source="Tulyakov et al., MoCoGAN, CVPR 2018 (T' consecutive frames)",
     shape="N, T -> (N, k) indices",
+    example=Example(
+        settings={"count": 2, "stride": 2},
+        inputs={"num_clips": "= N", "num_frames": "= T"},
+        smallest={"T": 3},
+        call="__call__",
+    ),
 )
 class SubClip:
     """Frames at a fixed distance from a random start, drawn for each clip by itself.
@@ -136,6 +159,7 @@ class SubClip:
     def __init__(self, count: int, *, stride: int = 1) -> None:
         self.count = check_positive(count, "count")
         self.stride = check_positive(stride, "stride")
+        self.span = (count - 1) * stride + 1
 
     def __call__(
         self,
@@ -146,13 +170,17 @@ class SubClip:
         device: torch.device | str | None = None,
     ) -> Tensor:
         """Return ``(num_clips, count)`` indices, rising by ``stride``."""
-        span = (self.count - 1) * self.stride + 1
-        _check_fits(span, num_frames, repr(self))
+        _check_fits(self.span, num_frames, repr(self))
         draw_on = generator.device if generator is not None else device
         starts = torch.randint(
-            num_frames - span + 1, (num_clips, 1), generator=generator, device=draw_on
+            num_frames - self.span + 1, (num_clips, 1), generator=generator, device=draw_on
         ).to(device)
         return starts + self.stride * torch.arange(self.count, device=starts.device)
+
+    def output_shape(self, num_clips: int, num_frames: int) -> tuple[int, int]:
+        """Shape of the indices; refuses clips that are too short, as a call does."""
+        _check_fits(self.span, num_frames, repr(self))
+        return num_clips, self.count
 
     def __repr__(self) -> str:
         return f"SubClip({self.count}, stride={self.stride})"

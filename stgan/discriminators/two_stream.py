@@ -1,11 +1,14 @@
 """Two streams: one looks at whole clips, one at single frames."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout
 from stgan.discriminators.samplers import FrameSampler, RandomFrames
 from stgan.errors import ShapeError
+from stgan.example import Example
 from stgan.functional.frames import fold_time, take_frames
 from stgan.registry import DISCRIMINATORS
 
@@ -16,6 +19,29 @@ __all__ = ["TwoStreamDiscriminator"]
     "two_stream",
     source="Wang et al., ImaGINator, WACV 2020; Tulyakov et al., MoCoGAN, CVPR 2018",
     shape="(N, C, T, H, W), (N,) -> {'video': (N,), 'image': (N,)}",
+    example=Example(
+        settings={
+            "video": {
+                "kind": "discriminators",
+                "name": "video",
+                "input_size": (4, 8, 12),
+                "num_classes": 3,
+                "base_channels": 2,
+                "max_channels": 4,
+            },
+            "image": {
+                "kind": "discriminators",
+                "name": "image",
+                "input_size": (8, 12),
+                "base_channels": 2,
+                "max_channels": 4,
+            },
+            "sampler": {"kind": "samplers", "name": "random_frames", "count": 2},
+        },
+        # Drawn frames would differ from call to call.
+        inputs={"video": "N 3 4 8 12", "label": "N < 3", "indices": "N k < 4"},
+        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+    ),
 )
 class TwoStreamDiscriminator(nn.Module):
     """Judge motion on the clip and appearance on some of its frames, each by a network of its own.
@@ -93,8 +119,8 @@ class TwoStreamDiscriminator(nn.Module):
         check_layout(video, "N C T H W", name="video")
         if indices is None:
             indices = self.sample(video, generator=generator)
-        n, k = indices.shape
         frames = fold_time(take_frames(video, indices))
+        n, k = indices.shape
         clip_logits = self.video(video) if label is None else self.video(video, label)
         frame_logits = self.image(frames)
         for name, logits, count in (("video", clip_logits, n), ("image", frame_logits, n * k)):
@@ -104,3 +130,23 @@ class TwoStreamDiscriminator(nn.Module):
                     f"{tuple(logits.shape)}; average its map, or give it inputs of its own size"
                 )
         return {"video": clip_logits, "image": frame_logits.reshape(n, k).mean(dim=1)}
+
+    def output_shape(
+        self,
+        video: Sequence[int],
+        label: Sequence[int] | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> dict[str, tuple[int, ...]]:
+        """Shapes of the logits for clips of ``(N, C, T, H, W)``: one per clip and stream.
+
+        Raises:
+            ShapeError: If a stream that promises a shape would refuse its part of the clips.
+        """
+        check_layout(torch.empty(tuple(video), device="meta"), "N C T H W", name="video")
+        n, c, _, h, w = video
+        frames = n * (1 if indices is None else indices[1])
+        for stream, shape in ((self.video, tuple(video)), (self.image, (frames, c, h, w))):
+            promise = getattr(stream, "output_shape", None)
+            if promise is not None:
+                promise(shape)
+        return {"video": (n,), "image": (n,)}

@@ -1,11 +1,13 @@
 """Discriminator of whole clips."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from stgan._checks import triple
 from stgan.discriminators._stream import Stream
+from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import Stage, plan
@@ -18,6 +20,16 @@ __all__ = ["VideoDiscriminator"]
     "video",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
     shape="(N, C, T, H, W), (N,) -> (N,)",
+    example=Example(
+        settings={
+            "input_size": (4, 8, 12),
+            "num_classes": 3,
+            "base_channels": 2,
+            "max_channels": 4,
+        },
+        inputs={"video": "N 3 4 8 12", "label": "N < 3"},
+        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+    ),
 )
 class VideoDiscriminator(Stream):
     """Strided 3-D convolutions over a clip, with the label as a one-hot map: one logit per clip.
@@ -58,6 +70,9 @@ class VideoDiscriminator(Stream):
         Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020.
     """
 
+    _name: ClassVar[str] = "video"
+    _axes: ClassVar[str] = "THW"
+
     def __init__(
         self,
         input_size: Size3 | None = (32, 64, 64),
@@ -76,7 +91,6 @@ class VideoDiscriminator(Stream):
         super().__init__(
             size,
             plan(size or (32, 64, 64)).stages if stages is None else stages,
-            ndim=3,
             in_channels=in_channels,
             num_classes=num_classes,
             base_channels=base_channels,
@@ -89,4 +103,4 @@ class VideoDiscriminator(Stream):
 
     def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
         """Return one logit per clip."""
-        return self._logits(video, label, name="video", axes="THW")
+        return self._logits(video, label)

@@ -1,5 +1,6 @@
 """Encoders of appearance."""
 
 from stgan.encoders.image import ImageEncoder, ImageFeatures
+from stgan.encoders.timm_backbone import TimmEncoder
 
-__all__ = ["ImageEncoder", "ImageFeatures"]
+__all__ = ["ImageEncoder", "ImageFeatures", "TimmEncoder"]

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive, pair
 from stgan.blocks.down import DownStage2d
+from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.registry import ENCODERS
 from stgan.shapes import Stage, conv_size, plan
@@ -31,6 +33,15 @@ class ImageFeatures(NamedTuple):
     "image_pyramid",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, Encoder",
     shape="(N, C, H, W) -> vector (N, D), maps (N, C_i, H_i, W_i) coarsest first",
+    example=Example(
+        settings={
+            "image_size": (12, 16),
+            "base_channels": 2,
+            "max_channels": 4,
+            "out_channels": 3,
+        },
+        inputs={"image": "N 3 12 16"},
+    ),
 )
 class ImageEncoder(nn.Module):
     """Strided convolutions over an image; every stage's features are kept for fusion.
@@ -114,18 +125,22 @@ class ImageEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> ImageFeatures:
         """Encode ``(N, in_channels, H, W)``."""
-        height, width = self.image_size
-        check_layout(image, "N C H W", name="image", C=self.in_channels, H=height, W=width)
+        self._check(image)
         maps = []
         for stage in self.stages:
             image = stage(image)
             maps.append(image)
         return ImageFeatures(self.head(image).flatten(1), tuple(maps[::-1]))
 
+    def _check(self, image: Tensor) -> None:
+        height, width = self.image_size
+        check_layout(image, "N C H W", name="image", C=self.in_channels, H=height, W=width)
+
     def output_shape(
-        self, input_shape: tuple[int, ...]
+        self, input_shape: Sequence[int]
     ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
         """Shapes of the vector and of the maps for images of ``(N, C, H, W)``."""
+        self._check(torch.empty(tuple(input_shape), device="meta"))
         shapes: list[tuple[int, ...]] = []
         shape = tuple(input_shape)
         for stage in self.stages:

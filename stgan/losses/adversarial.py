@@ -1,28 +1,52 @@
 """Loss families: one object with a generator's and a discriminator's half."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from stgan.example import Example
 from stgan.functional import adversarial as functional
-from stgan.registry import LOSSES
+from stgan.registry import LOSSES, unknown_name
 from stgan.typing import Reduction
 
-__all__ = ["AdversarialLoss", "HingeLoss", "LeastSquaresLoss", "NonSaturatingLoss"]
+__all__ = [
+    "AdversarialLoss",
+    "HingeLoss",
+    "LeastSquaresLoss",
+    "MinimaxLoss",
+    "NonSaturatingLoss",
+    "WassersteinLoss",
+    "create_family",
+]
+
+_EXAMPLE = Example(
+    inputs={"real": "N", "fake": "N"},
+    call="discriminator",
+    claims={"refusal": "logits have any shape, and as many real as fake ones are not needed"},
+)
 
 
 class AdversarialLoss(nn.Module, ABC):
     """The interface of a loss family; a loss computes, the training loop steps.
 
-    Real and fake logits travel by keyword, so that they cannot be swapped unseen.
+    Real and fake logits travel by keyword, so that they cannot be swapped unseen. A loop may pass
+    both to both halves, whatever the family: where ``needs_real`` is false, the generator's half
+    takes real logits and leaves them unused.
 
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``, applied to each term last.
+
+    Attributes:
+        needs_real: Whether the generator's half needs the logits of real samples too.
 
     Shape:
         - ``real``, ``fake``: logits of any shape, usually ``(N,)``
         - Output: a scalar, or the shape of the logits with ``reduction="none"``
     """
+
+    needs_real: ClassVar[bool] = False
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()
@@ -31,30 +55,76 @@ class AdversarialLoss(nn.Module, ABC):
         self.reduction: Reduction = reduction
 
     @abstractmethod
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """What the generator minimizes."""
 
     @abstractmethod
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """What the discriminator minimizes: the sum of its real and fake terms."""
 
+    def output_shape(
+        self, real: Sequence[int], fake: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """Shape of either half for logits of one shape: ``()`` unless values are kept apart."""
+        return tuple(real) if self.reduction == "none" else ()
+
     def extra_repr(self) -> str:
         """How values are reduced."""
         return f"reduction={self.reduction!r}"
+
+
+class _SmoothedLoss(AdversarialLoss, ABC):
+    """A family in which the discriminator has a target for real samples, which can be lowered."""
+
+    def __init__(self, smoothing: float = 0.0, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction)
+        self.smoothing = functional.check_smoothing(smoothing)
+
+    def extra_repr(self) -> str:
+        """How far the target of real samples is lowered, and how values are reduced."""
+        return f"smoothing={self.smoothing}, {super().extra_repr()}"
+
+
+def create_family(name: str, **settings: Any) -> AdversarialLoss:
+    """Build an adversarial family by its name in ``losses``; other losses are refused.
+
+    Args:
+        name: A name in ``stgan.list("losses")`` that is one of an adversarial family.
+        **settings: Passed to the constructor.
+
+    Raises:
+        UnknownNameError: If there is no such family; suggests the nearest and lists all.
+
+    Example:
+        >>> create_family("hinge").needs_real
+        False
+    """
+
+    def is_family(one: str) -> bool:
+        factory = LOSSES[one]
+        return isinstance(factory, type) and issubclass(factory, AdversarialLoss)
+
+    if name not in LOSSES or not is_family(name):
+        known = [one for one in LOSSES if is_family(one)]
+        raise unknown_name("losses", name, known, what="adversarial family")
+    family: AdversarialLoss = LOSSES.create(name, **settings)
+    return family
 
 
 @LOSSES.register(
     "non_saturating",
     source="Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, section 3",
     shape="real (N,), fake (N,) -> ()",
+    example=_EXAMPLE,
 )
-class NonSaturatingLoss(AdversarialLoss):
+class NonSaturatingLoss(_SmoothedLoss):
     """Non-saturating logistic loss: binary cross-entropy with logits, and -log D for G.
 
     See :func:`stgan.functional.non_saturating_generator_loss` and
     :func:`stgan.functional.non_saturating_discriminator_loss`. ImaGINator trains with it.
 
     Args:
+        smoothing: In [0, 1); how far the discriminator's target of real samples is below 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
@@ -65,14 +135,46 @@ class NonSaturatingLoss(AdversarialLoss):
         tensor(1.3863)
     """
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """See :func:`stgan.functional.non_saturating_generator_loss`."""
         return functional.non_saturating_generator_loss(fake=fake, reduction=self.reduction)
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.non_saturating_discriminator_loss`."""
         return functional.non_saturating_discriminator_loss(
-            real=real, fake=fake, reduction=self.reduction
+            real=real, fake=fake, smoothing=self.smoothing, reduction=self.reduction
+        )
+
+
+@LOSSES.register(
+    "minimax",
+    source="Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1",
+    shape="real (N,), fake (N,) -> ()",
+    example=_EXAMPLE,
+)
+class MinimaxLoss(_SmoothedLoss):
+    """Saturating logistic loss: binary cross-entropy, and its negative for G.
+
+    See :func:`stgan.functional.minimax_generator_loss` and
+    :func:`stgan.functional.minimax_discriminator_loss`.
+
+    Args:
+        smoothing: In [0, 1); how far the discriminator's target of real samples is below 1.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Example:
+        >>> MinimaxLoss().generator(fake=torch.zeros(4))
+        tensor(-0.6931)
+    """
+
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """See :func:`stgan.functional.minimax_generator_loss`."""
+        return functional.minimax_generator_loss(fake=fake, reduction=self.reduction)
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """See :func:`stgan.functional.minimax_discriminator_loss`."""
+        return functional.minimax_discriminator_loss(
+            real=real, fake=fake, smoothing=self.smoothing, reduction=self.reduction
         )
 
 
@@ -80,6 +182,7 @@ class NonSaturatingLoss(AdversarialLoss):
     "hinge",
     source="Lim and Ye, Geometric GAN, 2017, arXiv 1705.02894",
     shape="real (N,), fake (N,) -> ()",
+    example=_EXAMPLE,
 )
 class HingeLoss(AdversarialLoss):
     """Hinge loss: the discriminator is pushed to a margin of one and no further.
@@ -95,7 +198,7 @@ class HingeLoss(AdversarialLoss):
         tensor(1.5000)
     """
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """See :func:`stgan.functional.hinge_generator_loss`."""
         return functional.hinge_generator_loss(fake=fake, reduction=self.reduction)
 
@@ -108,14 +211,16 @@ class HingeLoss(AdversarialLoss):
     "least_squares",
     source="Mao et al., Least Squares GAN, ICCV 2017, equation 9",
     shape="real (N,), fake (N,) -> ()",
+    example=_EXAMPLE,
 )
-class LeastSquaresLoss(AdversarialLoss):
+class LeastSquaresLoss(_SmoothedLoss):
     """Least-squares loss: real outputs are pulled to one, fake ones to zero.
 
     See :func:`stgan.functional.least_squares_generator_loss` and
     :func:`stgan.functional.least_squares_discriminator_loss`.
 
     Args:
+        smoothing: In [0, 1); how far the discriminator's target of real samples is below 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
@@ -123,12 +228,43 @@ class LeastSquaresLoss(AdversarialLoss):
         tensor(0.5000)
     """
 
-    def generator(self, *, fake: Tensor) -> Tensor:
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
         """See :func:`stgan.functional.least_squares_generator_loss`."""
         return functional.least_squares_generator_loss(fake=fake, reduction=self.reduction)
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.least_squares_discriminator_loss`."""
         return functional.least_squares_discriminator_loss(
+            real=real, fake=fake, smoothing=self.smoothing, reduction=self.reduction
+        )
+
+
+@LOSSES.register(
+    "wasserstein",
+    source="Arjovsky et al., Wasserstein GAN, ICML 2017, equation 2",
+    shape="real (N,), fake (N,) -> ()",
+    example=_EXAMPLE,
+)
+class WassersteinLoss(AdversarialLoss):
+    """Wasserstein loss: a critic, whose slope must be bounded elsewhere, tells the two apart.
+
+    See :func:`stgan.functional.wasserstein_generator_loss` and
+    :func:`stgan.functional.wasserstein_discriminator_loss`.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Example:
+        >>> WassersteinLoss().discriminator(real=torch.tensor([3.0]), fake=torch.tensor([1.0]))
+        tensor(-2.)
+    """
+
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """See :func:`stgan.functional.wasserstein_generator_loss`."""
+        return functional.wasserstein_generator_loss(fake=fake, reduction=self.reduction)
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """See :func:`stgan.functional.wasserstein_discriminator_loss`."""
+        return functional.wasserstein_discriminator_loss(
             real=real, fake=fake, reduction=self.reduction
         )
