@@ -4,7 +4,17 @@ One layout and one range everywhere: video ``(N, C, T, H, W)``, image ``(N, C, H
 [-1, 1]; label ``(N,)`` integers or ``(N, K)`` rows; geometry ``int`` or ``(t, h, w)``.
 """
 
-from stgan import blocks, decoders, discriminators, encoders, functional, layers, losses, shapes
+from stgan import (
+    augment,
+    blocks,
+    decoders,
+    discriminators,
+    encoders,
+    functional,
+    layers,
+    losses,
+    shapes,
+)
 from stgan.config import build, to_config
 from stgan.example import Example
 from stgan.registry import Registry, create, info, list
@@ -12,6 +22,7 @@ from stgan.registry import Registry, create, info, list
 __all__ = [
     "Example",
     "Registry",
+    "augment",
     "blocks",
     "build",
     "create",

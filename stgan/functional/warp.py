@@ -1,0 +1,92 @@
+"""One affine map of the picture for every clip."""
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor
+
+from stgan._checks import check_layout
+
+__all__ = ["compose_affine", "warp_affine"]
+
+
+def compose_affine(outer: Tensor, inner: Tensor) -> Tensor:
+    """Affine map that applies ``inner`` first, then ``outer``.
+
+    Products are written out: as a matrix product, autocast would round them to 16 bits.
+
+    Args:
+        outer: ``(N, 2, 3)``: a linear map and, in the last column, a shift.
+        inner: ``(N, 2, 3)``.
+
+    Returns:
+        ``(N, 2, 3)``.
+
+    Raises:
+        ShapeError: If a map has another layout.
+
+    Example:
+        >>> double = torch.tensor([[[2.0, 0, 0], [0, 2, 0]]])
+        >>> shift = torch.tensor([[[1.0, 0, 5], [0, 1, 7]]])
+        >>> compose_affine(double, shift)
+        tensor([[[ 2.,  0., 10.],
+                 [ 0.,  2., 14.]]])
+    """
+    for name, matrix in (("outer", outer), ("inner", inner)):
+        check_layout(matrix, "N C D", name=name, C=2, D=3)
+    product = (outer[:, :, :2, None] * inner[:, None]).sum(2)
+    return product + F.pad(outer[:, :, 2:], (2, 0))
+
+
+def warp_affine(video: Tensor, matrix: Tensor) -> Tensor:
+    r"""Read every pixel of a clip where an affine map points to, the same in all frames.
+
+    .. math:: y_t(p) = x_t(A p + b)
+
+    in pixels :math:`p = (\text{column}, \text{row})` from the center of the frame. Between pixels
+    it reads bilinearly; beyond the border, the clip goes on as in a mirror.
+
+    The map goes from the output to the input: to turn the picture to the right, turn to the left.
+
+    Args:
+        video: ``(N, C, T, H, W)``, :math:`x`.
+        matrix: ``(N, 2, 3)``: :math:`A`, and :math:`b` in the last column.
+
+    Returns:
+        The shape of the video.
+
+    Raises:
+        ShapeError: If the video or the matrix has another layout.
+
+    Example:
+        >>> video = torch.tensor([1.0, 2, 3]).reshape(1, 1, 1, 1, 3)
+        >>> mirror = torch.tensor([[[-1.0, 0, 0], [0, 1, 0]]])
+        >>> warp_affine(video, mirror).squeeze()
+        tensor([3., 2., 1.])
+
+    References:
+        Jaderberg et al., Spatial Transformer Networks, NeurIPS 2015, section 3.2 and 3.3.
+    """
+    check_layout(video, "N C T H W", name="video")
+    check_layout(matrix, "N C D", name="matrix", N=video.shape[0], C=2, D=3)
+    h, w = video.shape[3:]
+    x = torch.arange(w, dtype=matrix.dtype, device=matrix.device) - (w - 1) / 2
+    y = torch.arange(h, dtype=matrix.dtype, device=matrix.device) - (h - 1) / 2
+    # In the units of grid_sample, half a side is one; elementwise, for autocast as above.
+    (a, b, c), (d, e, f) = ((row[:, :, None, None]).unbind(1) for row in matrix.unbind(1))
+    grid = torch.stack(
+        (
+            (a * x + b * y[:, None] + c) * (2 / w),
+            (d * x + e * y[:, None] + f) * (2 / h),
+        ),
+        dim=-1,
+    )
+    # Frames beside channels: one grid for a clip, whatever its length.
+    warped = F.grid_sample(
+        rearrange(video, "n c t h w -> n (c t) h w"),
+        grid,
+        mode="bilinear",
+        padding_mode="reflection",
+        align_corners=False,
+    )
+    return rearrange(warped, "n (c t) h w -> n c t h w", t=video.shape[2])
