@@ -9,10 +9,12 @@ from stgan.training.checkpoint import (
 )
 from stgan.training.ema import ExponentialMovingAverage
 from stgan.training.freezing import frozen
+from stgan.training.lazy import LazySchedule
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
 
 __all__ = [
     "ExponentialMovingAverage",
+    "LazySchedule",
     "frozen",
     "latest_checkpoint",
     "load_checkpoint",

@@ -1,0 +1,54 @@
+"""What penalties ask of a critic: its logits, and their slope at a sample."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from stgan.functional._precision import full_precision
+
+__all__ = ["Critic", "drawn", "list_logits", "slope"]
+
+#: Anything that is called with samples, and with labels by keyword, and returns logits.
+Critic: TypeAlias = Callable[..., Tensor | Mapping[str, Tensor]]
+
+
+def list_logits(output: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
+    """Return what a critic said as a list of tensors in full precision.
+
+    Raises:
+        TypeError: If it is neither a tensor nor a mapping of tensors.
+    """
+    found = list(output.values()) if isinstance(output, Mapping) else [output]
+    if not found or not all(isinstance(logits, Tensor) for logits in found):
+        raise TypeError(
+            f"a critic must return logits or a mapping of named logits, got "
+            f"{type(output).__name__}; pass a function that returns one of them"
+        )
+    return [full_precision(logits) for logits in found]
+
+
+def slope(critic: Critic, sample: Tensor, condition: Mapping[str, Any]) -> Tensor:
+    """Return the gradient of the sum of all logits of each sample, in the shape of the samples.
+
+    The result leads back to the critic's parameters and never to where the sample came from. Where
+    gradients are not recorded it is a plain number for the log, and costs no second pass.
+    """
+    recorded = torch.is_grad_enabled()
+    leaf = full_precision(sample.detach())
+    # The fused kernels of attention have no second derivative.
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        leaf.requires_grad_()
+        # Samples do not meet in the critic, so one pass back serves them all.
+        total = torch.stack([x.sum() for x in list_logits(critic(leaf, **condition))]).sum()
+        (gradient,) = torch.autograd.grad(total, leaf, create_graph=recorded)
+    return gradient
+
+
+def drawn(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Draw uniform numbers in [0, 1) of the type and device of a tensor."""
+    device = like.device if generator is None else generator.device
+    numbers = torch.rand(shape, generator=generator, dtype=like.dtype, device=device)
+    return numbers.to(like.device)

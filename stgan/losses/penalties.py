@@ -1,0 +1,287 @@
+"""Penalties on the slope of a critic, behind one interface."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stgan.errors import ShapeError
+from stgan.example import Example
+from stgan.functional import penalties as functional
+from stgan.functional._critic import Critic
+from stgan.losses.penalties_base import CLAIMS, CLIPS, CRITIC, CriticPenalty
+from stgan.registry import PENALTIES
+from stgan.typing import Reduction
+
+__all__ = [
+    "DraganPenalty",
+    "GradientPenalty",
+    "R1Penalty",
+    "R2Penalty",
+    "ZeroCenteredPenalty",
+]
+
+_CLAIMS = CLAIMS | {"compile": "torch.compile traces no derivative inside by default"}
+
+
+@PENALTIES.register(
+    "r1",
+    source="Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, "
+    "equation 9",
+    shape="critic, real (N, ...) -> ()",
+    example=Example(
+        settings={"reduction": "none"},
+        inputs={"critic": CRITIC, "real": CLIPS, "label": "N < 3"},
+        claims=_CLAIMS,
+    ),
+)
+class R1Penalty(CriticPenalty):
+    """Squared norm of the critic's gradient at real samples.
+
+    See :func:`stgan.functional.r1_penalty`; the usual weight is gamma / 2.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples; ``"sum"`` is that of
+            TGANv2.
+
+    Example:
+        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
+        >>> penalty = R1Penalty()
+        >>> (5.0 * penalty(critic, real=torch.zeros(2, 3, 4, 8, 8))).backward()
+        >>> critic[1].weight.grad.shape
+        torch.Size([1, 768])
+    """
+
+    def forward(
+        self,
+        critic: Critic,
+        *,
+        real: Tensor | None = None,
+        fake: Tensor | None = None,
+        **condition: Any,
+    ) -> Tensor:
+        """Return the penalty; ``fake`` is not needed."""
+        real = self._needed("real", real)
+        return self._reduced(functional.r1_penalty(critic, real=real, **condition))
+
+
+@PENALTIES.register(
+    "r2",
+    source="Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, "
+    "equation 10",
+    shape="critic, fake (N, ...) -> ()",
+    example=Example(
+        settings={"reduction": "none"},
+        inputs={"critic": CRITIC, "fake": CLIPS, "label": "N < 3"},
+        claims=_CLAIMS,
+    ),
+)
+class R2Penalty(CriticPenalty):
+    """Squared norm of the critic's gradient at generated samples.
+
+    See :func:`stgan.functional.r2_penalty`; the usual weight is gamma / 2.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
+
+    Example:
+        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
+        >>> R2Penalty(reduction="none")(critic, fake=torch.zeros(2, 3, 4, 8, 8)).shape
+        torch.Size([2])
+    """
+
+    def forward(
+        self,
+        critic: Critic,
+        *,
+        real: Tensor | None = None,
+        fake: Tensor | None = None,
+        **condition: Any,
+    ) -> Tensor:
+        """Return the penalty; ``real`` is not needed."""
+        fake = self._needed("fake", fake)
+        return self._reduced(functional.r2_penalty(critic, fake=fake, **condition))
+
+
+class _BetweenPenalty(CriticPenalty):
+    """What penalties between real and generated samples share."""
+
+    def output_shape(
+        self, critic: Any, samples: Sequence[int], *others: Sequence[int]
+    ) -> tuple[int, ...]:
+        """Shape of the penalty for real and fake samples of one shape."""
+        if others and tuple(others[0]) != tuple(samples):
+            raise ShapeError(
+                f"real and fake must have one shape to be mixed, got {tuple(samples)} and "
+                f"{tuple(others[0])}"
+            )
+        return super().output_shape(critic, samples)
+
+
+@PENALTIES.register(
+    "wgan_gp",
+    source="Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3",
+    shape="critic, real (N, ...), fake (N, ...) -> ()",
+    example=Example(
+        settings={"reduction": "none"},
+        # What is drawn would differ from call to call.
+        inputs={"critic": CRITIC, "real": CLIPS, "fake": CLIPS, "mix": "N", "label": "N < 3"},
+        claims=_CLAIMS,
+    ),
+)
+class GradientPenalty(_BetweenPenalty):
+    """Penalize a slope other than one between real and generated samples (WGAN-GP).
+
+    See :func:`stgan.functional.gradient_penalty`; the usual weight is 10.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
+
+    Shape:
+        - ``real``, ``fake``: ``(N, ...)`` of one shape
+        - ``mix``: ``(N,)``, shares of the real samples; drawn if not given
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Example:
+        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> with torch.no_grad():
+        ...     weight = critic[1].weight.fill_(0.5)
+        >>> real, fake = torch.ones(2, 1, 1, 2, 2), torch.zeros(2, 1, 1, 2, 2)
+        >>> GradientPenalty()(critic, real=real, fake=fake).item()
+        0.0
+    """
+
+    def forward(
+        self,
+        critic: Critic,
+        *,
+        real: Tensor | None = None,
+        fake: Tensor | None = None,
+        mix: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        **condition: Any,
+    ) -> Tensor:
+        """Return the penalty; ``generator`` draws the shares if ``mix`` is not given."""
+        real, fake = self._needed("real", real), self._needed("fake", fake)
+        values = functional.gradient_penalty(
+            critic, real=real, fake=fake, mix=mix, generator=generator, **condition
+        )
+        return self._reduced(values)
+
+
+@PENALTIES.register(
+    "zero_centered",
+    source="Thanh-Tung et al., Improving Generalization and Stability of GANs, ICLR 2019",
+    shape="critic, real (N, ...), fake (N, ...) -> ()",
+    example=Example(
+        settings={"reduction": "none"},
+        inputs={"critic": CRITIC, "real": CLIPS, "fake": CLIPS, "mix": "N", "label": "N < 3"},
+        claims=_CLAIMS,
+    ),
+)
+class ZeroCenteredPenalty(_BetweenPenalty):
+    """Squared norm of the critic's gradient between real and generated samples.
+
+    See :func:`stgan.functional.zero_centered_penalty`. For the penalty of TGANv2, see
+    :class:`R1Penalty`.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
+
+    Shape:
+        - ``real``, ``fake``: ``(N, ...)`` of one shape
+        - ``mix``: ``(N,)``, shares of the real samples; drawn if not given
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Example:
+        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> with torch.no_grad():
+        ...     weight = critic[1].weight.fill_(0.5)
+        >>> real, fake = torch.ones(2, 1, 1, 2, 2), torch.zeros(2, 1, 1, 2, 2)
+        >>> ZeroCenteredPenalty()(critic, real=real, fake=fake).item()
+        1.0
+    """
+
+    def forward(
+        self,
+        critic: Critic,
+        *,
+        real: Tensor | None = None,
+        fake: Tensor | None = None,
+        mix: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        **condition: Any,
+    ) -> Tensor:
+        """Return the penalty; ``generator`` draws the shares if ``mix`` is not given."""
+        real, fake = self._needed("real", real), self._needed("fake", fake)
+        values = functional.zero_centered_penalty(
+            critic, real=real, fake=fake, mix=mix, generator=generator, **condition
+        )
+        return self._reduced(values)
+
+
+@PENALTIES.register(
+    "dragan",
+    source="Kodali et al., On Convergence and Stability of GANs, 2017, arXiv 1705.07215",
+    shape="critic, real (N, ...) -> ()",
+    example=Example(
+        settings={"reduction": "none"},
+        inputs={"critic": CRITIC, "real": CLIPS, "noise": CLIPS, "label": "N < 3"},
+        claims=_CLAIMS,
+    ),
+)
+class DraganPenalty(CriticPenalty):
+    """Penalize a slope other than one around real samples (DRAGAN).
+
+    See :func:`stgan.functional.dragan_penalty`; the usual weight is 10.
+
+    Args:
+        scale: How far from a sample, in standard deviations of its own values.
+        reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
+
+    Shape:
+        - ``real``, ``noise``: ``(N, ...)`` of one shape; noise is drawn if not given
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If ``scale`` is negative.
+
+    Example:
+        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> with torch.no_grad():
+        ...     weight = critic[1].weight.fill_(0.5)
+        >>> DraganPenalty()(critic, real=torch.ones(2, 1, 1, 2, 2)).item()
+        0.0
+    """
+
+    def __init__(self, scale: float = 0.5, reduction: Reduction = "mean") -> None:
+        super().__init__(reduction)
+        if scale < 0:
+            raise ValueError(f"scale must be at least 0, got {scale}")
+        self.scale = scale
+
+    def forward(
+        self,
+        critic: Critic,
+        *,
+        real: Tensor | None = None,
+        fake: Tensor | None = None,
+        noise: Tensor | None = None,
+        generator: torch.Generator | None = None,
+        **condition: Any,
+    ) -> Tensor:
+        """Return the penalty; ``generator`` draws the noise if it is not given."""
+        values = functional.dragan_penalty(
+            critic,
+            real=self._needed("real", real),
+            scale=self.scale,
+            noise=noise,
+            generator=generator,
+            **condition,
+        )
+        return self._reduced(values)
+
+    def extra_repr(self) -> str:
+        """The distance, and how values are reduced."""
+        return f"scale={self.scale}, {super().extra_repr()}"

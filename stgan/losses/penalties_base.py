@@ -1,0 +1,105 @@
+"""The interface of penalties on a critic, and the critic on which examples try them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from stgan.functional._critic import Critic
+from stgan.functional.adversarial import reduce_loss
+from stgan.typing import Reduction
+
+__all__ = ["CLAIMS", "CLIPS", "CRITIC", "CriticPenalty", "check_reduction"]
+
+#: As an input of an example.
+CRITIC = {
+    "kind": "discriminators",
+    "name": "video",
+    "input_size": (4, 8, 12),
+    "num_classes": 3,
+    "base_channels": 2,
+    "max_channels": 4,
+    # Smooth and steep, so that derivatives of its slope are there to be compared.
+    "act": {"factory": "torch.nn.Tanh"},
+    "spectral_norm": False,
+    "init_std": 0.3,
+}
+CLIPS = "N 3 4 8 12"
+CLAIMS = {
+    "gradients": "samples are detached, so that only the critic is reached",
+    "gradcheck": "samples are detached, so that only the critic is reached",
+    "export": "a critic is an input, and torch exports tensors only",
+}
+
+
+def check_reduction(reduction: Reduction) -> Reduction:
+    """Return the reduction if it is one of torch's three; raise ``ValueError`` otherwise."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
+
+
+class CriticPenalty(nn.Module, ABC):
+    """The interface of penalties on a critic: ``penalty(critic, real=..., fake=..., label=...)``.
+
+    A loop may hand over real and fake samples whatever the penalty; each takes what it needs, and
+    says so if that is missing. Values come without a weight.
+
+    The critic is the module itself, not its compiled version, since what is compiled cannot be
+    differentiated twice. Under ``DistributedDataParallel`` it is the wrapped critic, so that the
+    gradients of the penalty are averaged over processes too. There it must share its backward pass
+    with a loss on logits: the slope does not depend on the bias of the last layer, and the wrapper
+    waits for a gradient of every parameter.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
+
+    Shape:
+        - ``real``, ``fake``: ``(N, ...)``, any number of axes
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+    """
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.reduction: Reduction = check_reduction(reduction)
+
+    @abstractmethod
+    def forward(
+        self,
+        critic: Critic,
+        *,
+        real: Tensor | None = None,
+        fake: Tensor | None = None,
+        **condition: Any,
+    ) -> Tensor:
+        """Return the penalty.
+
+        Args:
+            critic: Called as ``critic(samples, **condition)``; returns logits, or a mapping of
+                named logits.
+            real: Real samples.
+            fake: Generated samples.
+            **condition: What the critic also needs, such as ``label=``.
+        """
+
+    def output_shape(
+        self, critic: Any, samples: Sequence[int], *others: Sequence[int]
+    ) -> tuple[int, ...]:
+        """Shape of the penalty for samples of a shape; a critic that promises shapes is asked."""
+        promise = getattr(critic, "output_shape", None)
+        if promise is not None:
+            promise(tuple(samples))
+        return (samples[0],) if self.reduction == "none" else ()
+
+    def extra_repr(self) -> str:
+        """How values are reduced."""
+        return f"reduction={self.reduction!r}"
+
+    def _reduced(self, values: Tensor) -> Tensor:
+        return reduce_loss(values, self.reduction)
+
+    def _needed(self, name: str, samples: Tensor | None) -> Tensor:
+        if samples is None:
+            raise ValueError(f"{type(self).__name__} needs {name} samples; pass {name}=...")
+        return samples
