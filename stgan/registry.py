@@ -280,8 +280,8 @@ def list(kind: str, pattern: str = "*", *, exclude: str | Sequence[str] = ()) ->
 
     Example:
         >>> import stgan
-        >>> stgan.list("losses")
-        ['hinge', 'least_squares', 'non_saturating']
+        >>> stgan.list("losses", "ssim*")
+        ['ssim_2d', 'ssim_3d']
     """
     return _registry(kind).list(pattern, exclude=exclude)
 

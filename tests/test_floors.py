@@ -13,7 +13,7 @@ ROOT = Path(stgan.__file__).parent
 # What each room may import besides itself. Ground files may import ground files.
 GROUND = {
     "errors", "typing", "_checks", "example", "_settings", "_plugins", "registry", "config",
-    "shapes", "_torchvision",
+    "shapes", "_timm_loading", "_torchvision",
 }  # fmt: skip
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,

@@ -75,7 +75,7 @@ class LossSettings:
     """What the networks are trained for."""
 
     family: str = "non_saturating"
-    """Adversarial loss: a name in stgan.list("losses")."""
+    """Adversarial loss: a family in stgan.list("losses"), such as hinge or least_squares."""
     reconstruction: float = 100.0
     """Weight of the L1 distance to the real clip."""
     video: float = 1.0

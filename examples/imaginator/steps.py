@@ -30,6 +30,7 @@ def generator_losses(
     *,
     adversarial: AdversarialLoss,
     weights: LossSettings,
+    real_logits: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Return the generator's terms by name, and their weighted sum as ``"generator/total"``.
 
@@ -39,11 +40,13 @@ def generator_losses(
         logits: What the two streams say of ``fake``.
         adversarial: The loss family.
         weights: Weight of every term.
+        real_logits: What the two streams say of ``real``, for families that compare.
     """
+    against = real_logits or {}
     terms = {
         "generator/reconstruction": F.l1_loss(fake, real),
-        "generator/video": adversarial.generator(fake=logits["video"]),
-        "generator/image": adversarial.generator(fake=logits["image"]),
+        "generator/video": adversarial.generator(fake=logits["video"], real=against.get("video")),
+        "generator/image": adversarial.generator(fake=logits["image"], real=against.get("image")),
     }
     total = (
         weights.reconstruction * terms["generator/reconstruction"]
@@ -112,7 +115,17 @@ def train_step(
         generator_optimizer.zero_grad(set_to_none=True)
         with frozen(discriminator):
             logits = discriminator(fake, label, indices=fake_frames)
-            losses = generator_losses(fake, real, logits, adversarial=adversarial, weights=settings)
+            real_logits = None
+            if adversarial.needs_real:
+                real_logits = discriminator(real, label, indices=real_frames)
+            losses = generator_losses(
+                fake,
+                real,
+                logits,
+                adversarial=adversarial,
+                weights=settings,
+                real_logits=real_logits,
+            )
             backward(losses["generator/total"])
         generator_optimizer.step()
         return losses

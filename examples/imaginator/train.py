@@ -23,7 +23,6 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 from tqdm import tqdm
 
-import stgan
 from examples.imaginator.cli import parse_settings, user_errors
 from examples.imaginator.config import Settings, write_settings
 from examples.imaginator.data import Clips, open_clips, training_loader
@@ -32,7 +31,7 @@ from examples.imaginator.parts import find_parts
 from examples.imaginator.steps import train_step
 from stgan.data import numbered_generator
 from stgan.errors import CheckpointError, DataError
-from stgan.losses import AdversarialLoss
+from stgan.losses import AdversarialLoss, create_family
 from stgan.training import (
     ExponentialMovingAverage,
     latest_checkpoint,
@@ -130,7 +129,7 @@ def open_run(settings: Settings) -> Run:
     Whatever a user can get wrong is found here, before the first step.
     """
     out, options = settings.out, settings.train
-    adversarial = stgan.create("losses", settings.loss.family)
+    adversarial = create_family(settings.loss.family)
     find_parts(settings.model)  # a wrong name is told before clips are read
     clips = open_clips(settings)
     fabric = Fabric(

@@ -10,13 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive, pair
-from stgan.blocks.down import DownStage2d
-from stgan.encoders._timm_loading import (
+from stgan._timm_loading import (
     channels_first,
     create_backbone,
     feature_shapes,
     input_statistics,
 )
+from stgan.blocks.down import DownStage2d
 from stgan.encoders.image import ImageFeatures
 from stgan.example import Example
 from stgan.layers.act import leaky_relu

@@ -1,10 +1,86 @@
-"""Adversarial loss families."""
+"""Adversarial loss families, reconstruction losses, and the weights of their terms."""
 
 from stgan.losses.adversarial import (
     AdversarialLoss,
     HingeLoss,
     LeastSquaresLoss,
+    MinimaxLoss,
     NonSaturatingLoss,
+    WassersteinLoss,
+    create_family,
 )
+from stgan.losses.adversarial_relativistic import (
+    RelativisticAverageHingeLoss,
+    RelativisticAverageLeastSquaresLoss,
+    RelativisticAverageLoss,
+    RelativisticPairingLoss,
+)
+from stgan.losses.penalties import (
+    DraganPenalty,
+    GradientPenalty,
+    R1Penalty,
+    R2Penalty,
+    ZeroCenteredPenalty,
+)
+from stgan.losses.penalties_base import CriticPenalty
+from stgan.losses.penalties_consistency import BalancedConsistencyPenalty, ConsistencyPenalty
+from stgan.losses.penalties_outputs import (
+    FeatureMatchingPenalty,
+    LecamPenalty,
+    MeanFeatureMatchingPenalty,
+    ModeSeekingPenalty,
+)
+from stgan.losses.penalties_weights import OrthogonalPenalty, clip_singular_values_
+from stgan.losses.reconstruction import (
+    CharbonnierLoss,
+    FirstFrameLoss,
+    FrameDifferenceLoss,
+    GradientLoss,
+    L1Loss,
+    L2Loss,
+    ReconstructionLoss,
+)
+from stgan.losses.reconstruction_features import FocalFrequencyLoss, PerceptualLoss
+from stgan.losses.reconstruction_ssim import SSIM2dLoss, SSIM3dLoss
+from stgan.losses.weighting import WeightedSum, WeightedTerms
 
-__all__ = ["AdversarialLoss", "HingeLoss", "LeastSquaresLoss", "NonSaturatingLoss"]
+__all__ = [
+    "AdversarialLoss",
+    "BalancedConsistencyPenalty",
+    "CharbonnierLoss",
+    "ConsistencyPenalty",
+    "CriticPenalty",
+    "DraganPenalty",
+    "FeatureMatchingPenalty",
+    "FirstFrameLoss",
+    "FocalFrequencyLoss",
+    "FrameDifferenceLoss",
+    "GradientLoss",
+    "GradientPenalty",
+    "HingeLoss",
+    "L1Loss",
+    "L2Loss",
+    "LeastSquaresLoss",
+    "LecamPenalty",
+    "MeanFeatureMatchingPenalty",
+    "MinimaxLoss",
+    "ModeSeekingPenalty",
+    "NonSaturatingLoss",
+    "OrthogonalPenalty",
+    "PerceptualLoss",
+    "R1Penalty",
+    "R2Penalty",
+    "ReconstructionLoss",
+    "RelativisticAverageHingeLoss",
+    "RelativisticAverageLeastSquaresLoss",
+    "RelativisticAverageLoss",
+    "RelativisticPairingLoss",
+    "SSIM2dLoss",
+    "SSIM3dLoss",
+    "WassersteinLoss",
+    "WeightedSum",
+    "WeightedTerms",
+    "ZeroCenteredPenalty",
+    "clip_singular_values_",
+    "create_family",
+]

@@ -267,6 +267,11 @@ def _folder(root: Path, **classes: list[str]) -> Path:
         ({"wave": ["a.png"]}, ["--model.image-size", "17", "16"], "nearest size that can be reac"),
         ({"wave": ["a.png"]}, ["--model.num-frames", "0"], "at least 1, got 0"),
         ({"wave": ["a.png"]}, ["--loss.family", "hinje"], "did you mean 'hinge'?"),
+        (
+            {"wave": ["a.png"]},
+            ["--loss.family", "l1"],
+            "no adversarial family named 'l1'; known: hi",
+        ),
         ({"wave": ["a.png"]}, ["--config", "nowhere.yaml"], "nowhere.yaml does not exist"),
         ({"wave": ["a.png"]}, ["--resume"], "holds no config.yaml to resume from"),
     ],

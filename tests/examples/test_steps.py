@@ -10,7 +10,7 @@ from torch import Tensor
 from examples.imaginator.config import LossSettings
 from examples.imaginator.model import ImaGINator, build
 from examples.imaginator.steps import discriminator_losses, generator_losses, train_step
-from stgan.losses import NonSaturatingLoss
+from stgan.losses import AdversarialLoss, NonSaturatingLoss, RelativisticPairingLoss
 
 ADVERSARIAL = NonSaturatingLoss()
 
@@ -24,7 +24,8 @@ def _gan() -> tuple[ImaGINator, dict[str, Tensor], Tensor, Tensor]:
 
 
 def _step(gan: ImaGINator, batch: dict[str, Tensor], z: Tensor, frames: Tensor,
-          settings: LossSettings) -> dict[str, Tensor]:  # fmt: skip
+          settings: LossSettings,
+          adversarial: AdversarialLoss = ADVERSARIAL) -> dict[str, Tensor]:  # fmt: skip
     return train_step(
         gan.generator,
         gan.discriminator,
@@ -34,7 +35,7 @@ def _step(gan: ImaGINator, batch: dict[str, Tensor], z: Tensor, frames: Tensor,
         z,
         real_frames=frames,
         fake_frames=frames,
-        adversarial=ADVERSARIAL,
+        adversarial=adversarial,
         settings=settings,
     )
 
@@ -72,6 +73,21 @@ def test_each_network_learns_from_its_own_loss_alone() -> None:
         torch.testing.assert_close(after.grad, own.grad)
     changed = zip(gan.generator.parameters(), before.generator.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in changed)
+
+
+def test_a_family_that_compares_is_told_what_the_streams_say_of_real_clips() -> None:
+    gan, batch, z, frames = _gan()
+    gan.discriminator.eval()
+    before, family = copy.deepcopy(gan), RelativisticPairingLoss()
+    settings = LossSettings(order="generator_first")
+    losses = _step(gan, batch, z, frames, settings, family)
+    with torch.no_grad():
+        fake = before.generator(batch["image"], z, batch["label"])
+        said = before.discriminator(fake, batch["label"], indices=frames)
+        real = before.discriminator(batch["video"], batch["label"], indices=frames)
+    for name in ("video", "image"):
+        expected = family.generator(fake=said[name], real=real[name])
+        torch.testing.assert_close(losses[f"generator/{name}"], expected)
 
 
 def test_totals_are_the_weighted_sums_of_their_terms() -> None:

@@ -1,4 +1,4 @@
-"""Losses against scalar references, at extremes, and by keyword."""
+"""Families against scalar references, at extremes, at their optima, and by keyword."""
 
 import math
 from collections.abc import Callable
@@ -11,9 +11,12 @@ from torch import Tensor
 
 import stgan
 from stgan import functional
-from stgan.losses import AdversarialLoss
+from stgan.errors import ShapeError, UnknownNameError
+from stgan.losses import AdversarialLoss, HingeLoss, NonSaturatingLoss, create_family
+from tests.strategies import SEEDS
 
 LOGITS = st.lists(st.floats(-1e4, 1e4, allow_nan=False), min_size=1, max_size=6)
+SMOOTHED = ["non_saturating", "minimax", "least_squares"]
 
 
 def _softplus(x: float) -> float:
@@ -23,13 +26,16 @@ def _softplus(x: float) -> float:
 # Generator's value of a fake logit; discriminator's of a real and of a fake one.
 REFERENCE: dict[str, tuple[Callable[[float], float], ...]] = {
     "non_saturating": (lambda f: _softplus(-f), lambda r: _softplus(-r), _softplus),
+    "minimax": (lambda f: -_softplus(f), lambda r: _softplus(-r), _softplus),
     "hinge": (lambda f: -f, lambda r: max(0.0, 1 - r), lambda f: max(0.0, 1 + f)),
     "least_squares": (
         lambda f: 0.5 * (f - 1) ** 2,
         lambda r: 0.5 * (r - 1) ** 2,
         lambda f: 0.5 * f**2,
     ),
+    "wasserstein": (lambda f: -f, lambda r: -r, lambda f: f),
 }
+FAMILIES = [*REFERENCE, *stgan.list("losses", "relativistic_*")]
 
 
 def _tensor(values: list[float]) -> Tensor:
@@ -42,78 +48,205 @@ def test_both_halves_equal_a_scalar_reference(
     name: str, real: list[float], fake: list[float]
 ) -> None:
     generator, on_real, on_fake = REFERENCE[name]
-    loss = stgan.create("losses", name)
+    loss = create_family(name)
     expected = sum(map(generator, fake)) / len(fake)
-    assert loss.generator(fake=_tensor(fake)).item() == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert loss.generator(fake=_tensor(fake)).item() == pytest.approx(expected, rel=1e-8, abs=1e-8)
     expected = sum(map(on_real, real)) / len(real) + sum(map(on_fake, fake)) / len(fake)
     value = loss.discriminator(real=_tensor(real), fake=_tensor(fake)).item()
-    assert value == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert value == pytest.approx(expected, rel=1e-8, abs=1e-8)
 
 
-@pytest.mark.parametrize("name", REFERENCE)
-@given(value=st.floats(-1e4, 1e4, allow_nan=False))
-def test_values_and_gradients_stay_finite_and_point_the_right_way(name: str, value: float) -> None:
-    loss = stgan.create("losses", name)
-    logit = torch.tensor([value], requires_grad=True)
-    generator = loss.generator(fake=logit)
-    (slope,) = torch.autograd.grad(generator, logit)
-    assert torch.isfinite(generator)
-    assert torch.isfinite(slope).all()
-    if name != "least_squares":  # which pulls to one from both sides
-        assert slope.item() <= 0
-    if name == "non_saturating" and value < -20:
-        # The whole gradient where the generator needs it most.
-        assert slope.item() == pytest.approx(-1)
-    discriminator = loss.discriminator(real=logit, fake=torch.tensor([0.0]))
-    assert torch.isfinite(torch.autograd.grad(discriminator, logit)[0]).all()
-
-
-@pytest.mark.parametrize("name", REFERENCE)
-@given(fake=LOGITS)
-def test_a_doubled_batch_has_the_same_mean(name: str, fake: list[float]) -> None:
-    loss = stgan.create("losses", name)
-    once, twice = loss.generator(fake=_tensor(fake)), loss.generator(fake=_tensor(fake * 2))
-    torch.testing.assert_close(once, twice)
-
-
-@pytest.mark.parametrize("name", ["non_saturating", "hinge"])
-@given(real=LOGITS, fake=LOGITS)
-def test_swapping_sides_and_signs_changes_nothing(
-    name: str, real: list[float], fake: list[float]
+@pytest.mark.parametrize("name", FAMILIES)
+@given(value=st.floats(-1e4, 1e4, allow_nan=False), other=st.floats(-1e4, 1e4, allow_nan=False))
+def test_values_and_gradients_stay_finite_and_point_the_right_way(
+    name: str, value: float, other: float
 ) -> None:
-    loss = stgan.create("losses", name)
+    loss = create_family(name)
+    fake = torch.tensor([value], requires_grad=True)
+    real = torch.tensor([other], requires_grad=True)
+    generator = loss.generator(fake=fake, real=real)
+    (slope,) = torch.autograd.grad(generator, fake)
+    discriminator = loss.discriminator(real=real, fake=fake)
+    on_real, on_fake = torch.autograd.grad(discriminator, (real, fake))
+    for tensor in (generator, slope, discriminator, on_real, on_fake):
+        assert torch.isfinite(tensor).all()
+    if "least_squares" in name:  # which pulls to a target from both sides
+        return
+    assert slope.item() <= 0
+    assert on_real.item() <= 0
+    assert on_fake.item() >= 0
+
+
+@given(value=st.floats(-1e4, -20, allow_nan=False))
+def test_where_the_discriminator_is_sure_one_gradient_is_whole_and_the_other_gone(
+    value: float,
+) -> None:
+    fake = torch.tensor([value], requires_grad=True)
+    for name, expected in (("non_saturating", -1.0), ("minimax", 0.0)):
+        (slope,) = torch.autograd.grad(create_family(name).generator(fake=fake), fake)
+        assert slope.item() == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@given(real=LOGITS, fake=LOGITS)
+def test_a_doubled_batch_has_the_same_mean(name: str, real: list[float], fake: list[float]) -> None:
+    loss = create_family(name)
+    n = min(len(real), len(fake))
+    once = {"real": _tensor(real[:n]), "fake": _tensor(fake[:n])}
+    twice = {side: logits.repeat(2) for side, logits in once.items()}
+    torch.testing.assert_close(loss.generator(**once), loss.generator(**twice))
+    torch.testing.assert_close(loss.discriminator(**once), loss.discriminator(**twice))
+
+
+@pytest.mark.parametrize("name", [n for n in FAMILIES if n != "least_squares"])
+@given(seed=SEEDS)
+def test_swapping_sides_and_signs_changes_nothing(name: str, seed: int) -> None:
+    real, fake = torch.randn(2, 5, generator=torch.Generator().manual_seed(seed)).double() * 9
+    loss = create_family(name)
     torch.testing.assert_close(
-        loss.discriminator(real=_tensor(real), fake=_tensor(fake)),
-        loss.discriminator(real=-_tensor(fake), fake=-_tensor(real)),
+        loss.discriminator(real=real, fake=fake), loss.discriminator(real=-fake, fake=-real)
     )
 
 
 @pytest.mark.parametrize("name", REFERENCE)
+@given(seed=SEEDS)
+def test_families_that_do_not_compare_leave_given_real_logits_unused(name: str, seed: int) -> None:
+    real, fake = torch.randn(2, 5, generator=torch.Generator().manual_seed(seed))
+    loss = create_family(name)
+    assert not loss.needs_real
+    real.requires_grad_()
+    value = loss.generator(fake=fake, real=real)
+    assert torch.equal(value, loss.generator(fake=fake))
+    assert not value.requires_grad
+
+
+@pytest.mark.parametrize("name", ["non_saturating", "minimax"])
+@given(seed=SEEDS, smoothing=st.sampled_from([0.0, 0.1, 0.4]))
+def test_the_best_logits_are_log_ratios_and_their_loss_a_divergence(
+    name: str, seed: int, smoothing: float
+) -> None:
+    p, q = torch.rand(2, 7, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    p, q = (p + 0.05) / (p + 0.05).sum(), (q + 0.05) / (q + 0.05).sum()
+    ratio = ((1 - smoothing) * p / (smoothing * p + q)).log().requires_grad_()
+    loss = create_family(name, smoothing=smoothing)
+
+    def expectation(logits: Tensor) -> Tensor:
+        """Mean of the loss where outcome i is real with p_i and generated with q_i."""
+        apart = create_family(name, smoothing=smoothing, reduction="none")
+        # The two terms apart: with logits where the other term is nothing.
+        gone = torch.full_like(logits, -60)
+        on_fake = apart.discriminator(real=gone, fake=logits)
+        constant = apart.discriminator(real=gone, fake=gone)
+        on_real = apart.discriminator(real=logits, fake=gone)
+        return (p * on_real + q * (on_fake - constant)).sum()
+
+    (slope,) = torch.autograd.grad(expectation(ratio), ratio)
+    torch.testing.assert_close(slope, torch.zeros_like(slope), rtol=0, atol=1e-9)
+    assert loss.smoothing == smoothing
+    if smoothing == 0:
+        m = (p + q) / 2
+        divergence = (p * (p / m).log() + q * (q / m).log()).sum() / 2
+        torch.testing.assert_close(expectation(ratio), 2 * math.log(2) - 2 * divergence)
+        kl = (p * (p / q).log()).sum()
+        torch.testing.assert_close((p * ratio).sum(), kl)
+
+
+@pytest.mark.parametrize("name", SMOOTHED)
+@given(real=LOGITS, fake=LOGITS, smoothing=st.floats(0, 0.9))
+def test_smoothing_mixes_the_targets_of_real_samples_alone(
+    name: str, real: list[float], fake: list[float], smoothing: float
+) -> None:
+    loss = create_family(name, smoothing=smoothing)
+    _, on_real, on_fake = REFERENCE[name]
+    if name == "least_squares":
+        smoothed = [0.5 * (r - 1 + smoothing) ** 2 for r in real]
+    else:
+        smoothed = [(1 - smoothing) * on_real(r) + smoothing * on_fake(r) for r in real]
+    expected = sum(smoothed) / len(real) + sum(map(on_fake, fake)) / len(fake)
+    value = loss.discriminator(real=_tensor(real), fake=_tensor(fake)).item()
+    assert value == pytest.approx(expected, rel=1e-8, abs=1e-8)
+    plain = create_family(name)
+    assert torch.equal(loss.generator(fake=_tensor(fake)), plain.generator(fake=_tensor(fake)))
+    assert f"smoothing={smoothing}" in repr(loss)
+
+
+@pytest.mark.parametrize("name", SMOOTHED)
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0])
+def test_a_smoothing_that_turns_labels_around_is_refused(name: str, smoothing: float) -> None:
+    with pytest.raises(ValueError, match=rf"smoothing must be in \[0, 1\), got {smoothing}"):
+        create_family(name, smoothing=smoothing)
+    with pytest.raises(ValueError, match=r"smoothing must be in \[0, 1\)"):
+        getattr(functional, f"{name}_discriminator_loss")(
+            real=torch.zeros(1), fake=torch.zeros(1), smoothing=smoothing
+        )
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_modules_and_functions_agree_in_every_reduction(name: str) -> None:
     real, fake = torch.randn(5), torch.randn(5)
     g = getattr(functional, f"{name}_generator_loss")
     d = getattr(functional, f"{name}_discriminator_loss")
     for reduction in ("mean", "sum", "none"):
-        loss: AdversarialLoss = stgan.create("losses", name, reduction=reduction)
-        assert torch.equal(loss.generator(fake=fake), g(fake=fake, reduction=reduction))
+        loss = create_family(name, reduction=reduction)
+        sides = {"fake": fake, "real": real} if loss.needs_real else {"fake": fake}
+        assert torch.equal(loss.generator(fake=fake, real=real), g(**sides, reduction=reduction))
         assert torch.equal(
             loss.discriminator(real=real, fake=fake),
             d(real=real, fake=fake, reduction=reduction),
         )
-    assert torch.equal(g(fake=fake, reduction="none").sum(), g(fake=fake, reduction="sum"))
+    torch.testing.assert_close(g(**sides, reduction="none").sum(), g(**sides, reduction="sum"))
 
 
-@pytest.mark.parametrize("name", REFERENCE)
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_raised_first(name: str, dtype: torch.dtype) -> None:
+    # The square of 300 is beyond float16.
+    real, fake = (torch.tensor(v, dtype=dtype, requires_grad=True) for v in ([300.0], [-300.0]))
+    loss = create_family(name)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss.discriminator(real=real, fake=fake) + loss.generator(fake=fake, real=real)
+    assert value.dtype is torch.float32
+    exact = {"real": real.detach().double(), "fake": fake.detach().double()}
+    expected = loss.discriminator(**exact) + loss.generator(**exact)
+    torch.testing.assert_close(value.double(), expected, rtol=1e-6, atol=1e-5)
+    for slope in torch.autograd.grad(value, (real, fake)):
+        assert slope.dtype is dtype
+        assert torch.isfinite(slope).all()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
 def test_logits_travel_by_keyword(name: str) -> None:
-    loss = stgan.create("losses", name)
+    loss = create_family(name)
     with pytest.raises(TypeError, match="positional"):
-        loss.discriminator(torch.zeros(1), torch.zeros(1))
+        loss.discriminator(torch.zeros(1), torch.zeros(1))  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="positional"):
         getattr(functional, f"{name}_discriminator_loss")(torch.zeros(1), torch.zeros(1))
 
 
+@pytest.mark.parametrize("name", REFERENCE)
+def test_values_kept_apart_are_not_broadcast(name: str) -> None:
+    real, fake = torch.zeros(4, 1), torch.zeros(4)
+    with pytest.raises(ShapeError, match=r"one shape with reduction='none', got \(4, 1\) and"):
+        create_family(name, reduction="none").discriminator(real=real, fake=fake)
+    assert create_family(name).discriminator(real=real, fake=fake).shape == ()
+
+
 def test_an_unknown_reduction_is_refused() -> None:
     with pytest.raises(ValueError, match="must be 'mean', 'sum' or 'none', got 'avg'"):
-        stgan.create("losses", "hinge", reduction="avg")
+        create_family("hinge", reduction="avg")
     with pytest.raises(ValueError, match="must be 'mean', 'sum' or 'none', got 'avg'"):
         functional.hinge_generator_loss(fake=torch.zeros(1), reduction="avg")  # type: ignore[arg-type]
+
+
+def test_a_family_is_created_by_name_and_nothing_else_is() -> None:
+    assert type(create_family("non_saturating", reduction="sum")) is NonSaturatingLoss
+    assert all(isinstance(create_family(name), AdversarialLoss) for name in FAMILIES)
+    with pytest.raises(UnknownNameError) as caught:
+        create_family("l1")
+    assert str(caught.value) == (
+        f"losses has no adversarial family named 'l1'; known: {', '.join(sorted(FAMILIES))}"
+    )
+    with pytest.raises(UnknownNameError, match="did you mean 'hinge'"):
+        create_family("hinje")
+    assert create_family("hinge").output_shape((4,)) == HingeLoss().output_shape((7,)) == ()
+    assert HingeLoss("none").output_shape((4, 2)) == (4, 2)

@@ -17,19 +17,19 @@ __all__ = ["create_backbone", "feature_shapes", "input_statistics"]
 
 
 def create_backbone(
-    model: str, input_size: tuple[int, int], weights: str | Path | None
+    model: str, input_size: tuple[int, int] | None, weights: str | Path | None
 ) -> nn.Module:
     """Build a network of timm that returns its feature maps, finest first.
 
     Args:
         model: A name of timm, with or without the tag of its weights.
-        input_size: ``(height, width)`` that it will see.
+        input_size: ``(height, width)`` that it will see; ``None`` if it shall take any.
         weights: ``None``, ``"pretrained"`` or a file; see
             :class:`stgan.encoders.TimmEncoder`.
 
     Raises:
         UnknownNameError: If timm has no such network.
-        ValueError: If the network gives no feature maps.
+        ValueError: If the network gives no feature maps, or shall take any size and cannot.
         CheckpointError: If the weights are missing or do not belong to the network.
     """
     ensure_torchvision()
@@ -38,13 +38,19 @@ def create_backbone(
     _check_name(model)
     settings: dict[str, Any] = {"features_only": True}
     if _published(model).fixed_input_size:
+        if input_size is None:
+            raise ValueError(
+                f"timm's {model} takes images of one size only; set input_size, for instance to "
+                f"{_usual_size(model)}"
+            )
         settings["img_size"] = input_size
     try:
         plain: nn.Module = timm.create_model(model, **settings)
     except Exception as error:  # every family has its own way to refuse
+        size = input_size or "any size"
         raise ValueError(
-            f"timm's {model} gives no feature maps for images of {input_size}: {error}; choose "
-            f"another model or input_size"
+            f"timm's {model} gives no feature maps for images of {size}: {error}; choose another "
+            f"model or input_size"
         ) from error
     if weights is None:
         return plain

@@ -1,0 +1,156 @@
+"""Relativistic loss families, which compare the logits of real and of generated samples."""
+
+from abc import ABC
+from dataclasses import replace
+from typing import ClassVar
+
+from torch import Tensor
+
+from stgan.example import Example
+from stgan.functional import adversarial_relativistic as functional
+from stgan.losses.adversarial import AdversarialLoss
+from stgan.registry import LOSSES
+
+__all__ = [
+    "RelativisticAverageHingeLoss",
+    "RelativisticAverageLeastSquaresLoss",
+    "RelativisticAverageLoss",
+    "RelativisticPairingLoss",
+]
+
+_PAIRS = Example(
+    settings={"reduction": "none"}, inputs={"real": "N", "fake": "N"}, call="discriminator"
+)
+_AVERAGES = replace(
+    _PAIRS, claims={"batch_independent": "the mean logit of the other side enters every value"}
+)
+
+
+class _RelativisticLoss(AdversarialLoss, ABC):
+    """A family whose halves are one function, with the sides exchanged."""
+
+    needs_real: ClassVar[bool] = True
+
+    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+        """What the generator minimizes: the discriminator's half with the sides exchanged.
+
+        Raises:
+            ValueError: If the logits of real samples are missing.
+        """
+        if real is None:
+            raise ValueError(
+                f"{type(self).__name__} compares generated samples with real ones in the "
+                f"generator's half too, got real=None; pass real=discriminator(real video)"
+            )
+        return self.discriminator(real=fake, fake=real)
+
+
+@LOSSES.register(
+    "relativistic_average",
+    source="Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, RaSGAN",
+    shape="real (N,), fake (N,) -> ()",
+    example=_AVERAGES,
+)
+class RelativisticAverageLoss(_RelativisticLoss):
+    """Relativistic average logistic loss: each logit against the mean of the other side.
+
+    See :func:`stgan.functional.relativistic_average_generator_loss` and
+    :func:`stgan.functional.relativistic_average_discriminator_loss`.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Example:
+        >>> RelativisticAverageLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
+        tensor(1.3863)
+    """
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """See :func:`stgan.functional.relativistic_average_discriminator_loss`."""
+        return functional.relativistic_average_discriminator_loss(
+            real=real, fake=fake, reduction=self.reduction
+        )
+
+
+@LOSSES.register(
+    "relativistic_average_least_squares",
+    source="Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, RaLSGAN",
+    shape="real (N,), fake (N,) -> ()",
+    example=_AVERAGES,
+)
+class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
+    """Relativistic average least squares, with targets 1 and -1.
+
+    See :func:`stgan.functional.relativistic_average_least_squares_generator_loss` and
+    :func:`stgan.functional.relativistic_average_least_squares_discriminator_loss`. MoCoGAN-HD
+    trains with it.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Example:
+        >>> loss = RelativisticAverageLeastSquaresLoss()
+        >>> loss.discriminator(real=torch.ones(4), fake=torch.ones(4))
+        tensor(2.)
+    """
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """See :func:`stgan.functional.relativistic_average_least_squares_discriminator_loss`."""
+        return functional.relativistic_average_least_squares_discriminator_loss(
+            real=real, fake=fake, reduction=self.reduction
+        )
+
+
+@LOSSES.register(
+    "relativistic_average_hinge",
+    source="Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, RaHingeGAN",
+    shape="real (N,), fake (N,) -> ()",
+    example=_AVERAGES,
+)
+class RelativisticAverageHingeLoss(_RelativisticLoss):
+    """Relativistic average hinge: a margin of one to the mean of the other side.
+
+    See :func:`stgan.functional.relativistic_average_hinge_generator_loss` and
+    :func:`stgan.functional.relativistic_average_hinge_discriminator_loss`.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Example:
+        >>> RelativisticAverageHingeLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
+        tensor(2.)
+    """
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """See :func:`stgan.functional.relativistic_average_hinge_discriminator_loss`."""
+        return functional.relativistic_average_hinge_discriminator_loss(
+            real=real, fake=fake, reduction=self.reduction
+        )
+
+
+@LOSSES.register(
+    "relativistic_pairing",
+    source="Huang et al., The GAN is dead; long live the GAN!, NeurIPS 2024, section 2",
+    shape="real (N,), fake (N,) -> ()",
+    example=_PAIRS,
+)
+class RelativisticPairingLoss(_RelativisticLoss):
+    """Relativistic pairing loss: each generated sample against one real sample.
+
+    See :func:`stgan.functional.relativistic_pairing_generator_loss` and
+    :func:`stgan.functional.relativistic_pairing_discriminator_loss`. R3GAN trains with it, and
+    with zero-centered gradient penalties on both sides. Both sides must have as many samples.
+
+    Args:
+        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
+
+    Example:
+        >>> RelativisticPairingLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
+        tensor(0.6931)
+    """
+
+    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """See :func:`stgan.functional.relativistic_pairing_discriminator_loss`."""
+        return functional.relativistic_pairing_discriminator_loss(
+            real=real, fake=fake, reduction=self.reduction
+        )
