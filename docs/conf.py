@@ -26,6 +26,7 @@ extensions = [
     "sphinx_copybutton",
     "stgan_math",
     "stgan_references",
+    "stgan_support",
     "stgan_tables",
 ]
 exclude_patterns = ["_build"]

@@ -25,6 +25,7 @@ __all__ = ["EXTERNAL", "definitions", "public_names", "setup"]
 
 _TORCH = "https://docs.pytorch.org/docs/stable/"
 _PYTHON = "https://docs.python.org/3/"
+_HYPOTHESIS = "https://hypothesis.readthedocs.io/en/latest/"
 # Full name to page; the anchor is the name itself.
 EXTERNAL = {
     "torch.Generator": f"{_TORCH}generated/torch.Generator.html",
@@ -34,6 +35,7 @@ EXTERNAL = {
     "torch.nn.ConvTranspose3d": f"{_TORCH}generated/torch.nn.ConvTranspose3d.html",
     "torch.nn.Module": f"{_TORCH}generated/torch.nn.Module.html",
     "torch.utils.data.Dataset": f"{_TORCH}data.html",
+    "hypothesis.strategies.SearchStrategy": f"{_HYPOTHESIS}reference/strategies.html",
     "collections.abc.Callable": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Iterator": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Mapping": f"{_PYTHON}library/collections.abc.html",
@@ -49,6 +51,9 @@ _SAME = {
     "torch.nn.modules.module.Module": "torch.nn.Module",
     "torch.utils.data.dataset.Dataset": "torch.utils.data.Dataset",
     "pathlib._local.Path": "pathlib.Path",
+    "hypothesis.strategies._internal.strategies.SearchStrategy": (
+        "hypothesis.strategies.SearchStrategy"
+    ),
 }
 
 

@@ -16,25 +16,36 @@ from stgan_references import definitions
 from stgan.registry import REGISTRIES, EntryInfo
 from stgan.shapes import plan
 
-__all__ = ["PlanTable", "RegistryTables", "setup"]
+__all__ = [
+    "Cell",
+    "PlanTable",
+    "RegistryTables",
+    "code_cell",
+    "make_table",
+    "setup",
+    "text_cell",
+]
 
 Cell = Sequence[nodes.Node]
 
 
-def _text(text: str) -> Cell:
+def text_cell(text: str) -> Cell:
+    """Make a cell of plain text."""
     return [nodes.paragraph("", text)]
 
 
-def _code(text: str) -> Cell:
+def code_cell(text: str) -> Cell:
+    """Make a cell of code."""
     return [nodes.paragraph("", "", nodes.literal("", text))]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, kind: str) -> nodes.Node:
+def make_table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, kind: str) -> nodes.Node:
+    """Make a table that scrolls by itself where it is wider than the page."""
     table = nodes.table(classes=[kind])
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
     for parent, lines in (
-        (nodes.thead(), [[_text(title) for title in head]]),
+        (nodes.thead(), [[text_cell(title) for title in head]]),
         (nodes.tbody(), rows),
     ):
         for line in lines:
@@ -43,7 +54,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, kind: str) ->
             parent += row
         group += parent
     table += group
-    # Scrolls by itself where it is wider than the page.
     return nodes.container("", table, classes=["table-wrapper"])
 
 
@@ -64,11 +74,11 @@ class RegistryTables(SphinxDirective):
             return section
         rows = [[self._name(registry.info(name)), *self._about(registry.info(name))]
                 for name in registry]  # fmt: skip
-        section += _table(["Name", "What it is"], rows, kind="registry")
+        section += make_table(["Name", "What it is"], rows, kind="registry")
         return section
 
     def _name(self, entry: EntryInfo) -> Cell:
-        cell = [*_code(entry.name)]
+        cell = [*code_cell(entry.name)]
         target = definitions().get(entry.owner, entry.owner)
         link = addnodes.pending_xref(
             "",
@@ -85,7 +95,7 @@ class RegistryTables(SphinxDirective):
     def _about(entry: EntryInfo) -> list[Cell]:
         shape = nodes.paragraph("", "", nodes.literal("", entry.shape))
         source = nodes.paragraph("", "", nodes.emphasis("", entry.source), classes=["source"])
-        return [[*_text(entry.summary), shape, source]]
+        return [[*text_cell(entry.summary), shape, source]]
 
 
 class PlanTable(SphinxDirective):
@@ -104,13 +114,13 @@ class PlanTable(SphinxDirective):
             grown = list(zip(strides, sizes[1:], strict=True))
             rows.append(
                 [
-                    _code(line),
-                    _text(sizes[0]),
+                    code_cell(line),
+                    text_cell(sizes[0]),
                     [nodes.line_block("", *(nodes.line("", s) for s, _ in grown))],
                     [nodes.line_block("", *(nodes.line("", s) for _, s in grown))],
                 ]
             )
-        return [_table(["(T, H, W)", "Base", "Stride", "Size after it"], rows, kind="plan")]
+        return [make_table(["(T, H, W)", "Base", "Stride", "Size after it"], rows, kind="plan")]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
