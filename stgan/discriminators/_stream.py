@@ -1,26 +1,44 @@
-"""What image and video discriminators share: stages, the label's map, a head of its own size."""
+"""What image and video discriminators share: stages, where the label joins, a head."""
 
-from collections.abc import Sequence
-from typing import ClassVar, cast
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
 from stgan.blocks.down import DownStage2d, DownStage3d
+from stgan.discriminators.heads import HeadOutput
 from stgan.functional.one_hot import one_hot_map
 from stgan.layers.init import init_normal_
+from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 from stgan.shapes import Stage, conv_size
 from stgan.typing import Act, Norm
 
+#: Where the label joins: as a map after the first stage, or in the head.
+LabelTo: TypeAlias = Literal["stages", "head"]
+
+
+class StreamOutput(NamedTuple):
+    """All that a stream has to say of its input.
+
+    Attributes:
+        logits: ``(N,)``, or a map of them.
+        predictions: What the head predicts besides, by name; empty for most.
+        features: Output of every stage, fine to coarse, such as for feature matching.
+    """
+
+    logits: Tensor
+    predictions: dict[str, Tensor]
+    features: tuple[Tensor, ...]
+
 
 class Stream(nn.Module):
-    """Stages from fine to coarse, then one logit per sample.
+    """Stages from fine to coarse, then a head.
 
     Args:
-        input_size: Sizes of the axes after the channels; ``None`` for any size, averaged before
-            the head.
+        input_size: Sizes of the axes after the channels; ``None`` for any size.
         stages: Geometry, coarse to fine.
     """
 
@@ -41,13 +59,26 @@ class Stream(nn.Module):
         act: Act,
         spectral_norm: bool,
         init_std: float | None,
+        head: Callable[..., nn.Module] | None,
+        label_to: LabelTo,
+        condition_dim: int,
+        minibatch_stddev: bool,
     ) -> None:
         super().__init__()
         self.input_size = input_size
         self.in_channels = check_positive(in_channels, "in_channels")
-        if num_classes < 0:
-            raise ValueError(f"num_classes must be at least 0, got {num_classes}")
-        self.num_classes = num_classes
+        for name, count in (("num_classes", num_classes), ("condition_dim", condition_dim)):
+            if count < 0:
+                raise ValueError(f"{name} must be at least 0, got {count}")
+        self.num_classes, self.condition_dim = num_classes, condition_dim
+        if label_to not in ("stages", "head"):
+            raise ValueError(f"label_to must be 'stages' or 'head', got {label_to!r}")
+        if condition_dim and num_classes and label_to == "head":
+            raise ValueError(
+                "a head takes one condition, a label or a vector; use label_to='stages', or leave "
+                "condition_dim at 0"
+            )
+        self.label_to: LabelTo = label_to
         check_positive(base_channels, "base_channels")
         ndim = len(self._axes)
         down = DownStage2d if ndim == 2 else DownStage3d
@@ -75,47 +106,111 @@ class Stream(nn.Module):
             if size is not None:
                 size = conv_size(size, kernel_size=kernel, stride=stride, padding=padding)
             # The label joins after the first stage.
-            channels = width + (num_classes if index == 0 else 0)
+            channels = width + (num_classes if index == 0 and label_to == "stages" else 0)
+        self.minibatch_stddev = MinibatchStddev(channels) if minibatch_stddev else None
+        channels += int(minibatch_stddev)
+        self._own_head = head is None
+        if head is None:
+            self.head = self._plain_head(channels, size, spectral_norm, init_std)
+        else:
+            asked = {"num_classes": num_classes if label_to == "head" else 0}
+            asked["condition_dim"] = condition_dim
+            self.head = head(
+                channels,
+                size,
+                spectral_norm=spectral_norm,
+                init_std=init_std,
+                **{name: count for name, count in asked.items() if count},
+            )
+
+    def _plain_head(
+        self,
+        channels: int,
+        size: tuple[int, ...] | None,
+        spectral_norm: bool,
+        init_std: float | None,
+    ) -> nn.Module:
+        """Make the convolution of the published code, under the name that its weights have."""
+        if self.condition_dim or (self.num_classes and self.label_to == "head"):
+            raise ValueError(
+                "the usual head takes no condition; pass head=ProjectionHead, or leave "
+                "condition_dim at 0 and label_to at 'stages'"
+            )
+        ndim = len(self._axes)
         conv = nn.Conv2d if ndim == 2 else nn.Conv3d
-        self.head: nn.Module = conv(channels, 1, size or (1,) * ndim)  # type: ignore[arg-type]
+        head: nn.Module = conv(channels, 1, size or (1,) * ndim)  # type: ignore[arg-type]
         if init_std is not None:
-            init_normal_(self.head, init_std)
-        if spectral_norm:
-            self.head = wrap_spectral_norm(self.head)
+            init_normal_(head, init_std)
+        return wrap_spectral_norm(head) if spectral_norm else head
 
     def _check(self, x: Tensor) -> None:
         axes, size = self._axes, self.input_size
         sizes = {} if size is None else dict(zip(axes, size, strict=True))
         check_layout(x, f"N C {' '.join(axes)}", name=self._name, C=self.in_channels, **sizes)
 
-    def _logits(self, x: Tensor, label: Tensor | None) -> Tensor:
-        self._check(x)
+    def _check_conditions(self, label: Tensor | None, condition: Tensor | None) -> None:
         if label is None and self.num_classes:
             raise ValueError(
                 f"this discriminator was built for {self.num_classes} classes; pass label"
             )
         if label is not None and not self.num_classes:
             raise ValueError("this discriminator was built without classes; do not pass label")
+        if condition is None and self.condition_dim:
+            raise ValueError(
+                f"this discriminator was built for conditions of {self.condition_dim} numbers; "
+                f"pass condition"
+            )
+        if condition is not None and not self.condition_dim:
+            raise ValueError("this discriminator was built without condition; do not pass one")
+
+    def _judge(
+        self, x: Tensor, label: Tensor | None, condition: Tensor | None, detailed: bool
+    ) -> Tensor | StreamOutput:
+        self._check(x)
+        self._check_conditions(label, condition)
+        features = []
         for index, stage in enumerate(self.stages):
             x = stage(x)
-            if index == 0 and label is not None:
+            features.append(x)
+            if index == 0 and label is not None and self.label_to == "stages":
                 spread = one_hot_map(label, self.num_classes, tuple(x.shape[2:]), dtype=x.dtype)
                 x = torch.cat([x, spread], dim=1)
-        if self.input_size is None:
-            x = x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
-        return cast(Tensor, self.head(x)).flatten()
+        if self.minibatch_stddev is not None:
+            x = self.minibatch_stddev(x)
+        given = label if self.label_to == "head" and label is not None else condition
+        if self._own_head:
+            if self.input_size is None:
+                x = x.mean(dim=tuple(range(2, x.ndim)), keepdim=True)
+            output = self.head(x).flatten()
+        else:
+            output = self.head(x) if given is None else self.head(x, given)
+        logits, predictions = output if isinstance(output, HeadOutput) else (output, {})
+        return StreamOutput(logits, predictions, tuple(features)) if detailed else logits
 
     def output_shape(
-        self, input_shape: Sequence[int], label: Sequence[int] | None = None
+        self,
+        input_shape: Sequence[int],
+        label: Sequence[int] | None = None,
+        condition: Sequence[int] | None = None,
     ) -> tuple[int, ...]:
-        """Shape of the logits: one per sample, whatever the size; the label does not matter.
+        """Shape of the logits: one per sample, unless the head makes a map of them.
+
+        The shapes of label and condition do not matter.
 
         Raises:
             ShapeError: If ``forward`` would refuse the input's shape.
         """
         self._check(torch.empty(tuple(input_shape), device="meta"))
         shape = tuple(input_shape)
-        for stage in self.stages:  # raises where the input is too small for the stages
+        for index, stage in enumerate(self.stages):  # raises where the input is too small
             assert isinstance(stage, DownStage2d | DownStage3d)
             shape = stage.output_shape(shape)
-        return (input_shape[0],)
+            if index == 0 and self.label_to == "stages":
+                shape = (shape[0], shape[1] + self.num_classes, *shape[2:])
+        if self.minibatch_stddev is not None:
+            shape = self.minibatch_stddev.output_shape(shape)
+        promise = None if self._own_head else getattr(self.head, "output_shape", None)
+        if promise is None:
+            return (input_shape[0],)
+        promised = promise(shape)
+        return tuple(promised.logits if isinstance(promised, HeadOutput) else promised)

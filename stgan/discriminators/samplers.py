@@ -4,12 +4,13 @@ A sampler is called with the number of clips and of frames and returns indices, 
 ones can be used for real and generated clips, logged, or replayed.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from stgan._checks import check_positive
+from stgan.discriminators._sampling import DrawnFrames, draw_places
 from stgan.example import Example
 from stgan.registry import SAMPLERS
 
@@ -29,13 +30,6 @@ class FrameSampler(Protocol):
     ) -> Tensor:
         """Return ``(num_clips, k)`` frame indices in [0, num_frames)."""
         ...
-
-
-def _check_fits(needed: int, num_frames: int, what: str) -> None:
-    if needed > num_frames:
-        raise ValueError(
-            f"{what} needs clips of at least {needed} frames, got {num_frames}; lower its count"
-        )
 
 
 @SAMPLERS.register(
@@ -83,7 +77,7 @@ class AllFrames:
         call="__call__",
     ),
 )
-class RandomFrames:
+class RandomFrames(DrawnFrames):
     """Frames drawn uniformly without replacement, in order of time, for each clip by itself.
 
     Args:
@@ -101,30 +95,12 @@ class RandomFrames:
     """
 
     def __init__(self, count: int = 1, *, per_clip: bool = True) -> None:
-        self.count = check_positive(count, "count")
+        self.count = self.needed = check_positive(count, "count")
         self.per_clip = per_clip
 
-    def __call__(
-        self,
-        num_clips: int,
-        num_frames: int,
-        *,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> Tensor:
-        """Return ``(num_clips, count)`` indices, rising along each row."""
-        _check_fits(self.count, num_frames, repr(self))
+    def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
         rows = num_clips if self.per_clip else 1
-        draw_on = generator.device if generator is not None else device
-        # The places of the k largest of T uniform numbers are a uniform draw of k of T.
-        keys = torch.rand(rows, num_frames, generator=generator, device=draw_on)
-        indices = keys.topk(self.count, dim=1).indices.sort(dim=1).values
-        return indices.expand(num_clips, -1).to(device)
-
-    def output_shape(self, num_clips: int, num_frames: int) -> tuple[int, int]:
-        """Shape of the indices; refuses clips that are too short, as a call does."""
-        _check_fits(self.count, num_frames, repr(self))
-        return num_clips, self.count
+        return draw_places(rows, num_frames, self.count, **source).expand(num_clips, -1)
 
     def __repr__(self) -> str:
         return f"RandomFrames({self.count}, per_clip={self.per_clip})"
@@ -141,7 +117,7 @@ class RandomFrames:
         call="__call__",
     ),
 )
-class SubClip:
+class SubClip(DrawnFrames):
     """Frames at a fixed distance from a random start, drawn for each clip by itself.
 
     Args:
@@ -159,28 +135,11 @@ class SubClip:
     def __init__(self, count: int, *, stride: int = 1) -> None:
         self.count = check_positive(count, "count")
         self.stride = check_positive(stride, "stride")
-        self.span = (count - 1) * stride + 1
+        self.needed = (count - 1) * stride + 1
 
-    def __call__(
-        self,
-        num_clips: int,
-        num_frames: int,
-        *,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> Tensor:
-        """Return ``(num_clips, count)`` indices, rising by ``stride``."""
-        _check_fits(self.span, num_frames, repr(self))
-        draw_on = generator.device if generator is not None else device
-        starts = torch.randint(
-            num_frames - self.span + 1, (num_clips, 1), generator=generator, device=draw_on
-        ).to(device)
+    def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
+        starts = torch.randint(num_frames - self.needed + 1, (num_clips, 1), **source)
         return starts + self.stride * torch.arange(self.count, device=starts.device)
-
-    def output_shape(self, num_clips: int, num_frames: int) -> tuple[int, int]:
-        """Shape of the indices; refuses clips that are too short, as a call does."""
-        _check_fits(self.span, num_frames, repr(self))
-        return num_clips, self.count
 
     def __repr__(self) -> str:
         return f"SubClip({self.count}, stride={self.stride})"

@@ -1,12 +1,16 @@
-"""Two streams: one looks at whole clips, one at single frames."""
+"""Several streams in one: by default one looks at whole clips, one at single frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from stgan._checks import check_layout
+from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.samplers import FrameSampler, RandomFrames
+from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.frames import fold_time, take_frames
@@ -46,33 +50,56 @@ __all__ = ["TwoStreamDiscriminator"]
 class TwoStreamDiscriminator(nn.Module):
     """Judge motion on the clip and appearance on some of its frames, each by a network of its own.
 
-    The streams here are video and image, not color and optical flow.
+    The streams here are video and image, not color and optical flow. Further ones, or others in
+    their place, are described by a :class:`StreamSpec` each.
 
     Args:
         video: Called as ``video(clip, label)``, or ``video(clip)`` where no label is given;
-            returns ``(N,)`` logits.
-        image: Called with frames ``(N * k, C, H, W)``; returns ``(N * k,)`` logits.
-        sampler: Which frames the image stream sees; by default one random frame of each clip.
+            returns ``(N,)`` logits. A :class:`StreamSpec` for more.
+        image: Called with frames ``(N * k, C, H, W)``; returns ``(N * k,)`` logits. A
+            :class:`StreamSpec` for more.
+        sampler: Which frames the image stream sees, unless its spec says so; by default one
+            random frame of each clip.
+        streams: Further streams by name; each network becomes an attribute of that name. Without
+            a spec, a network takes the whole clip and the label, as ``video`` does.
+
+    Attributes:
+        weights: Weight of every stream, by name.
 
     Shape:
         - ``video``: ``(N, C, T, H, W)``, in [-1, 1]
         - ``label``: ``(N,)`` integers or ``(N, K)`` rows; goes to the video stream
-        - Output: ``{"video": (N,), "image": (N,)}``; with k frames, the image logit of a clip is
-          the mean over them
+        - Output: ``{"video": (N,), "image": (N,)}``, and further streams; with k frames, the
+          logit of a clip is the mean over them. What a stream returns by names of its own comes
+          under both, such as ``"motion.1"``
 
     Raises:
+        ValueError: If there is no stream, or a name or sampler is given twice or means something
+            else; in ``forward``, if ``indices`` are not those of the streams that sample.
         ShapeError: In ``forward``, if a stream returns other than one logit per sample.
 
     Example:
-        >>> from stgan.discriminators import ImageDiscriminator, VideoDiscriminator
+        >>> from stgan.discriminators import ImageDiscriminator, StreamSpec, SubClip
+        >>> from stgan.discriminators import VideoDiscriminator
         >>> critic = TwoStreamDiscriminator(
         ...     video=VideoDiscriminator((8, 16, 16), num_classes=6, base_channels=8),
         ...     image=ImageDiscriminator(16, base_channels=8),
         ...     sampler=RandomFrames(2),
         ... )
-        >>> logits = critic(torch.zeros(4, 3, 8, 16, 16), torch.tensor([0, 1, 2, 3]))
-        >>> {name: tuple(value.shape) for name, value in logits.items()}
+        >>> video, label = torch.zeros(4, 3, 8, 16, 16), torch.tensor([0, 1, 2, 3])
+        >>> {name: tuple(logits.shape) for name, logits in critic(video, label).items()}
         {'video': (4,), 'image': (4,)}
+        >>> short = VideoDiscriminator((4, 16, 16), base_channels=8)
+        >>> critic = TwoStreamDiscriminator(
+        ...     image=ImageDiscriminator(16, base_channels=8),
+        ...     streams={"short": StreamSpec(short, sampler=SubClip(4), weight=0.5)},
+        ... )
+        >>> indices = critic.sample(video)
+        >>> {name: tuple(drawn.shape) for name, drawn in indices.items()}
+        {'image': (4, 1), 'short': (4, 4)}
+        >>> logits = critic(video, indices=indices)
+        >>> critic.weighted({name: value.mean() for name, value in logits.items()}).shape
+        torch.Size([])
 
     Differs from the source:
         Frames are drawn for each clip by itself; the published code draws one index for the whole
@@ -81,61 +108,172 @@ class TwoStreamDiscriminator(nn.Module):
     """
 
     def __init__(
-        self, *, video: nn.Module, image: nn.Module, sampler: FrameSampler | None = None
+        self,
+        *,
+        video: nn.Module | StreamSpec | None = None,
+        image: nn.Module | StreamSpec | None = None,
+        sampler: FrameSampler | None = None,
+        streams: Mapping[str, nn.Module | StreamSpec] | None = None,
     ) -> None:
         super().__init__()
-        self.video = video
-        self.image = image
-        self.sampler = RandomFrames() if sampler is None else sampler
+        # A sampler beside the image stream can be exchanged later; one in a spec stays with it.
+        self._samples_frames = isinstance(image, nn.Module)
+        if sampler is not None and not self._samples_frames:
+            raise ValueError(
+                "sampler is that of an image network; there is none, so put it into the StreamSpec"
+            )
+        if self._samples_frames:
+            self.sampler: FrameSampler = RandomFrames() if sampler is None else sampler
+        self._specs: dict[str, StreamSpec] = {}
+        self.weights: dict[str, float] = {}
+        if isinstance(image, nn.Module):
+            image = StreamSpec(image, takes="frames", labeled=False)
+        usual = {"video": video, "image": image}
+        self._add({name: stream for name, stream in usual.items() if stream is not None})
+        self._add(streams or {})
+        if not self._specs:
+            raise ValueError("there must be a stream at least; pass video, image or streams")
 
-    def sample(self, video: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    def _add(self, streams: Mapping[str, nn.Module | StreamSpec]) -> None:
+        for name, stream in streams.items():
+            # Two of these would be read as something else in a configuration.
+            taken = name in ("sampler", "kind", "factory") or hasattr(self, name)
+            if taken or not name.isidentifier():
+                raise ValueError(
+                    f"a stream cannot be named {name!r}, which is taken or no Python name; choose "
+                    f"another"
+                )
+            spec = stream if isinstance(stream, StreamSpec) else StreamSpec(stream)
+            self._specs[name] = spec
+            self.weights[name] = spec.weight
+            self.add_module(name, spec.network)
+
+    def _samplers(self) -> dict[str, FrameSampler]:
+        """Return the samplers of the streams that have one."""
+        samplers = {name: spec.sampler for name, spec in self._specs.items()}
+        if self._samples_frames:
+            samplers["image"] = self.sampler
+        return {name: sampler for name, sampler in samplers.items() if sampler is not None}
+
+    def sample(
+        self, video: Tensor, *, generator: torch.Generator | None = None
+    ) -> Tensor | dict[str, Tensor]:
         """Draw frame indices ``(N, k)`` for a batch of clips, to be used again with another.
 
         Args:
             video: ``(N, C, T, H, W)``; only its shape and device matter.
             generator: Source of randomness; ``None`` for torch's own.
+
+        Returns:
+            The indices of the only stream that samples, such as ``image``; otherwise those of all
+            that do, by name. ``forward`` takes either.
         """
         check_layout(video, "N C T H W", name="video")
-        return self.sampler(
-            video.shape[0], video.shape[2], generator=generator, device=video.device
-        )
+        drawn = self._draw(video, generator)
+        return next(iter(drawn.values())) if len(drawn) == 1 else drawn
+
+    def _draw(self, video: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
+        n, t, device = video.shape[0], video.shape[2], video.device
+        samplers = self._samplers()
+        return {name: draw(n, t, generator=generator, device=device)
+                for name, draw in samplers.items()}  # fmt: skip
+
+    def _by_name(self, indices: Any) -> dict[str, Any]:
+        """Return indices, or their shapes, by the name of the stream that samples."""
+        names = list(self._samplers())
+        if not isinstance(indices, Mapping):
+            if len(names) != 1:
+                raise ValueError(
+                    f"{len(names)} streams sample frames; pass indices as a mapping with "
+                    f"{', '.join(names) or 'no name'}"
+                )
+            return {names[0]: indices}
+        if set(indices) != set(names):
+            raise ValueError(
+                f"indices must be those of {', '.join(names) or 'no stream'}, got "
+                f"{', '.join(indices) or 'none'}"
+            )
+        return dict(indices)
 
     def forward(
         self,
         video: Tensor,
         label: Tensor | None = None,
         *,
-        indices: Tensor | None = None,
+        indices: Tensor | Mapping[str, Tensor] | None = None,
         generator: torch.Generator | None = None,
-    ) -> dict[str, Tensor]:
+        detailed: bool = False,
+    ) -> dict[str, Tensor] | dict[str, StreamOutput]:
         """Return one logit per clip and stream.
 
         Args:
             video: ``(N, C, T, H, W)``.
-            label: Passed to the video stream.
-            indices: ``(N, k)`` frames for the image stream; drawn by the sampler if not given.
-            generator: Source of randomness for the sampler.
+            label: Passed to the streams that are labeled: to the video stream.
+            indices: What :meth:`sample` returned: ``(N, k)`` frames for the image stream, or by
+                name for several streams; drawn by the samplers if not given.
+            generator: Source of randomness for the samplers.
+            detailed: Whether to return a :class:`StreamOutput` for each stream, which its network
+                must then return for ``detailed=True``. Predictions of frames are averaged as
+                logits are; features stay those of the frames, ``(N * k, ...)``.
         """
         check_layout(video, "N C T H W", name="video")
-        if indices is None:
-            indices = self.sample(video, generator=generator)
-        frames = fold_time(take_frames(video, indices))
-        n, k = indices.shape
-        clip_logits = self.video(video) if label is None else self.video(video, label)
-        frame_logits = self.image(frames)
-        for name, logits, count in (("video", clip_logits, n), ("image", frame_logits, n * k)):
-            if logits.shape != (count,):
-                raise ShapeError(
-                    f"the {name} stream must return one logit per sample, ({count},), got "
-                    f"{tuple(logits.shape)}; average its map, or give it inputs of its own size"
+        drawn = self._draw(video, generator) if indices is None else self._by_name(indices)
+        outputs: dict[str, Any] = {}
+        for name, spec in self._specs.items():
+            seen = take_frames(video, drawn[name]) if name in drawn else video
+            answer = self._run(name, spec, seen, label, drawn.get(name), detailed)
+            for part, output in _parts(name, answer).items():
+                n, k = seen.shape[0], seen.shape[2] if spec.takes == "frames" else 1
+                _check_logits(part, output, n * k, spec.patch)
+                outputs[part] = (
+                    _mean_over_frames(output, n, k) if spec.takes == "frames" else output
                 )
-        return {"video": clip_logits, "image": frame_logits.reshape(n, k).mean(dim=1)}
+        return outputs
+
+    def _run(
+        self,
+        name: str,
+        spec: StreamSpec,
+        seen: Tensor,
+        label: Tensor | None,
+        indices: Tensor | None,
+        detailed: bool,
+    ) -> Any:
+        """Call the network of a stream with the frames that it sees."""
+        n, t = seen.shape[0], seen.shape[2]
+        if spec.takes == "frames":
+            seen = fold_time(seen)
+            label = None if label is None else label.repeat_interleave(t, dim=0)
+        options: dict[str, Any] = {"detailed": True} if detailed else {}
+        if spec.timed:
+            every = torch.arange(t, device=seen.device).expand(n, -1)
+            options["indices"] = every if indices is None else indices
+        given = () if label is None or not spec.labeled else (label,)
+        return getattr(self, name)(seen, *given, **options)
+
+    def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Add up the losses of all streams by their weights.
+
+        Args:
+            losses: Loss of every stream, by the names that ``forward`` returns.
+
+        Raises:
+            ValueError: If a stream has no loss, or a loss no stream.
+        """
+        owners = {name: name.partition(".")[0] for name in losses}
+        if set(owners.values()) != set(self.weights):
+            raise ValueError(
+                f"losses must be those of {', '.join(self.weights)}, got "
+                f"{', '.join(losses) or 'none'}"
+            )
+        terms = [self.weights[owners[name]] * loss for name, loss in losses.items()]
+        return torch.stack(terms).sum(dim=0)
 
     def output_shape(
         self,
         video: Sequence[int],
         label: Sequence[int] | None = None,
-        indices: Sequence[int] | None = None,
+        indices: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
     ) -> dict[str, tuple[int, ...]]:
         """Shapes of the logits for clips of ``(N, C, T, H, W)``: one per clip and stream.
 
@@ -143,10 +281,56 @@ class TwoStreamDiscriminator(nn.Module):
             ShapeError: If a stream that promises a shape would refuse its part of the clips.
         """
         check_layout(torch.empty(tuple(video), device="meta"), "N C T H W", name="video")
-        n, c, _, h, w = video
-        frames = n * (1 if indices is None else indices[1])
-        for stream, shape in ((self.video, tuple(video)), (self.image, (frames, c, h, w))):
-            promise = getattr(stream, "output_shape", None)
+        n, c, t, h, w = video
+        given = {} if indices is None else self._by_name(indices)
+        samplers = self._samplers()
+        shapes: dict[str, tuple[int, ...]] = {}
+        for name, spec in self._specs.items():
+            seen = t
+            if name in given:
+                drawn = torch.empty(tuple(given[name]), device="meta")
+                check_layout(drawn, "N k", name="indices", N=n)
+                seen = drawn.shape[1]
+            elif name in samplers:
+                seen = samplers[name](n, t, device="meta").shape[1]
+            frames = spec.takes == "frames"
+            promise = getattr(getattr(self, name), "output_shape", None)
             if promise is not None:
-                promise(shape)
-        return {"video": (n,), "image": (n,)}
+                answer = promise((n * seen, c, h, w) if frames else (n, c, seen, h, w))
+                shapes |= {part: (n, *shape[1:]) for part, shape in _parts(name, answer).items()}
+            elif spec.patch:
+                raise ShapeError(
+                    f"the {name} stream returns maps and promises no shape; give its network a "
+                    f"method output_shape"
+                )
+            else:
+                shapes[name] = (n,)
+        return shapes
+
+
+def _parts(name: str, answer: Any) -> dict[str, Any]:
+    """Name what a stream returns: by its own name, or each of several under it."""
+    if isinstance(answer, Mapping):
+        return {f"{name}.{part}": output for part, output in answer.items()}
+    return {name: answer}
+
+
+def _check_logits(name: str, output: Any, count: int, patch: bool) -> None:
+    shape = tuple((output if isinstance(output, Tensor) else output.logits).shape)
+    if shape[:1] != (count,) or (len(shape) > 1 and not patch):
+        raise ShapeError(
+            f"the {name} stream must return one logit per sample, ({count},), got {shape}; "
+            f"average its map, give it inputs of its own size, or say patch=True in its StreamSpec"
+        )
+
+
+def _mean_over_frames(output: Any, num_clips: int, num_frames: int) -> Any:
+    """Average logits and predictions of frames over those of a clip."""
+
+    def mean(values: Tensor) -> Tensor:
+        return rearrange(values, "(n k) ... -> n k ...", n=num_clips, k=num_frames).mean(dim=1)
+
+    if isinstance(output, Tensor):
+        return mean(output)
+    predictions = {name: mean(values) for name, values in output.predictions.items()}
+    return output._replace(logits=mean(output.logits), predictions=predictions)

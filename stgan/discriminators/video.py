@@ -1,12 +1,12 @@
 """Discriminator of whole clips."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from stgan._checks import triple
-from stgan.discriminators._stream import Stream
+from stgan.discriminators._stream import LabelTo, Stream, StreamOutput
 from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.registry import DISCRIMINATORS
@@ -40,22 +40,31 @@ class VideoDiscriminator(Stream):
         stages: Geometry of the stages, coarse to fine, as :func:`stgan.shapes.plan` returns it;
             ``None`` for the plan of ``input_size``, or of 32 x 64 x 64 where that is ``None``.
         in_channels: Channels of the clips.
-        num_classes: K; the label joins as a map after the first stage; 0 for no label.
+        num_classes: K; the label joins where ``label_to`` says; 0 for no label.
         base_channels: Width of the first stage; each further stage doubles it.
         max_channels: Width that no stage exceeds.
         norm: Called with the channels of every stage but the first; ``None`` for none.
         act: The activation of every stage.
         spectral_norm: Whether every convolution is spectrally normalized.
         init_std: Standard deviation of the initial weights; ``None`` for torch's default.
+        head: Builds the head, as :class:`Head` says; ``None`` for a convolution of the size that
+            the stages leave.
+        label_to: Where the label joins: as a one-hot map after the first of the ``"stages"``, or in
+            the ``"head"``, which must then take it, as :class:`ProjectionHead` does.
+        condition_dim: D of another condition, a vector, that the head takes; 0 for none.
+        minibatch_stddev: Whether the head sees :class:`stgan.layers.MinibatchStddev`, of the whole
+            batch.
 
     Shape:
         - ``video``: ``(N, in_channels, T, H, W)``, in [-1, 1]
         - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
-        - Output: ``(N,)`` logits
+        - ``condition``: ``(N, condition_dim)``
+        - Output: ``(N,)`` logits; ``(N, *size)`` with :class:`PatchHead`
 
     Raises:
         ShapeError: If no plan reaches ``input_size``; in ``forward``, if a clip has another size.
-        ValueError: In ``forward``, if a label is missing or not expected.
+        ValueError: If a setting contradicts another; in ``forward``, if a label or condition is
+            missing or not expected.
 
     Example:
         >>> critic = VideoDiscriminator((16, 32, 32), num_classes=6, base_channels=8)
@@ -86,6 +95,10 @@ class VideoDiscriminator(Stream):
         act: Act = leaky_relu,
         spectral_norm: bool = True,
         init_std: float | None = 0.02,
+        head: Callable[..., nn.Module] | None = None,
+        label_to: LabelTo = "stages",
+        condition_dim: int = 0,
+        minibatch_stddev: bool = False,
     ) -> None:
         size = None if input_size is None else triple(input_size, "input_size")
         super().__init__(
@@ -99,8 +112,27 @@ class VideoDiscriminator(Stream):
             act=act,
             spectral_norm=spectral_norm,
             init_std=init_std,
+            head=head,
+            label_to=label_to,
+            condition_dim=condition_dim,
+            minibatch_stddev=minibatch_stddev,
         )
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return one logit per clip."""
-        return self._logits(video, label)
+    def forward(
+        self,
+        video: Tensor,
+        label: Tensor | None = None,
+        condition: Tensor | None = None,
+        *,
+        detailed: bool = False,
+    ) -> Tensor | StreamOutput:
+        """Return one logit per clip.
+
+        Args:
+            video: The clips.
+            label: Their classes, exactly if there are classes.
+            condition: Vectors for the head, exactly if ``condition_dim`` is positive.
+            detailed: Whether to return a :class:`StreamOutput`, with what the head predicts and
+                the features of every stage.
+        """
+        return self._judge(video, label, condition, detailed)

@@ -14,6 +14,7 @@ from stgan.layers.conv_resize import ResizeConv3d
 from stgan.layers.conv_separable import SeparableConv3d, SeparableConvTranspose3d
 from stgan.layers.downsampling import BlurPool, DownsampleKaiser
 from stgan.layers.init import init_normal_
+from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.projectors import (
     EmbeddingProjector,
     LearnedSpatialProjector,
@@ -46,6 +47,7 @@ __all__ = [
     "FactorizedAttention",
     "LearnedSpatialProjector",
     "LinearProjector",
+    "MinibatchStddev",
     "OneHotMapProjector",
     "PixelShuffle3d",
     "PixelUnshuffle3d",

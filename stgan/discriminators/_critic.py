@@ -1,0 +1,130 @@
+"""What the further streams share: checks of inputs and labels, wrapped weights, networks inside."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from stgan._checks import check_layout, check_positive
+from stgan.functional.one_hot import one_hot_label
+from stgan.layers.init import init_normal_
+from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.shapes import Stage, plan
+
+__all__ = [
+    "Critic",
+    "Network",
+    "exactly_one",
+    "judge",
+    "prepare",
+    "promise",
+    "spatial",
+    "stages_of",
+]
+
+#: Makes a network: called with ``input_size``, ``in_channels``, ``num_classes`` and settings.
+Network = Callable[..., nn.Module]
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+class Critic(nn.Module):
+    """Knows the layout of its input and whether a label belongs to it.
+
+    Args:
+        input_size: Sizes of the axes after the channels, or of the last of them; ``None`` for any.
+        in_channels: Channels of the input.
+        num_classes: K; 0 for no label.
+        sizes: Sizes of further axes by their letter.
+    """
+
+    #: What the input is called, and its axes after the channels.
+    _name: ClassVar[str] = "video"
+    _axes: ClassVar[str] = "THW"
+
+    def __init__(
+        self,
+        input_size: tuple[int, ...] | None,
+        *,
+        in_channels: int,
+        num_classes: int,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.in_channels = check_positive(in_channels, "in_channels")
+        if num_classes < 0:
+            raise ValueError(f"num_classes must be at least 0, got {num_classes}")
+        self.num_classes = num_classes
+        self._sizes = dict(sizes or {})
+        if input_size is not None:
+            self._sizes |= dict(zip(self._axes[-len(input_size) :], input_size, strict=True))
+
+    def _check(self, x: Tensor) -> None:
+        layout = f"N C {' '.join(self._axes)}"
+        check_layout(x, layout, name=self._name, C=self.in_channels, **self._sizes)
+
+    def _check_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """Refuse a shape as ``forward`` refuses an input of that shape."""
+        self._check(torch.empty(tuple(shape), device="meta"))
+        return tuple(shape)
+
+    def _rows(self, label: Tensor | None, x: Tensor) -> Tensor | None:
+        """Return the label as rows, ``None`` where there are no classes; refuse all else."""
+        if label is None and self.num_classes:
+            raise ValueError(
+                f"this discriminator was built for {self.num_classes} classes; pass label"
+            )
+        if label is None:
+            return None
+        if not self.num_classes:
+            raise ValueError("this discriminator was built without classes; do not pass label")
+        rows = one_hot_label(label, self.num_classes, dtype=x.dtype)
+        check_layout(rows, "N K", name="label, as rows,", N=x.shape[0])
+        return rows
+
+
+def prepare(layer: Layer, *, init_std: float | None, spectral_norm: bool) -> Layer:
+    """Initialize a layer, then wrap its weight: in the other order the values would be lost."""
+    if init_std is not None:
+        init_normal_(layer, init_std)
+    if spectral_norm:
+        wrap_spectral_norm(layer)
+    return layer
+
+
+def stages_of(
+    size: tuple[int, int, int] | None,
+    stages: Sequence[Stage] | None,
+    usual: tuple[int, int, int],
+) -> tuple[Stage, ...]:
+    """Return the given stages or those of a plan, from fine to coarse."""
+    chosen = plan(size or usual).stages if stages is None else tuple(stages)
+    if not chosen:
+        raise ValueError("stages must be one at least, got none")
+    return tuple(reversed(chosen))
+
+
+def spatial(axes: tuple[int, int, int]) -> tuple[int, int]:
+    """Return height and width of a triple."""
+    return axes[1], axes[2]
+
+
+def exactly_one(**given: Tensor | None) -> None:
+    """Refuse anything but one of two arguments."""
+    passed = [name for name, value in given.items() if value is not None]
+    if len(passed) != 1:
+        found = " and ".join(passed) or "neither"
+        raise ValueError(f"pass either {' or '.join(given)}, got {found}")
+
+
+def judge(network: nn.Module, x: Tensor, label: Tensor | None) -> Tensor:
+    """Call a network, with the label only where there is one."""
+    logits: Any = network(x) if label is None else network(x, label)
+    return logits
+
+
+def promise(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Ask a network what it makes of a shape."""
+    answer: Any = network.output_shape
+    return tuple(answer(shape))

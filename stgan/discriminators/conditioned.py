@@ -1,0 +1,233 @@
+"""Discriminators that see beside the frames the image from which a clip should go on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from stgan._checks import check_layout, pair, triple
+from stgan.discriminators._critic import Critic, Network, judge, promise
+from stgan.discriminators.image import ImageDiscriminator
+from stgan.discriminators.video import VideoDiscriminator
+from stgan.example import Example
+from stgan.functional.frames import fold_time
+from stgan.functional.fusion import expand_over_time
+from stgan.registry import DISCRIMINATORS
+from stgan.typing import Size2, Size3
+
+__all__ = ["FirstFrameImageDiscriminator", "FirstFrameVideoDiscriminator"]
+
+_PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
+
+
+def _with_image(video: Tensor, image: Tensor | None) -> Tensor:
+    """Concatenate an image, by default the first frame, to every frame: (N, 2 C, T, H, W)."""
+    if image is None:
+        image = video[:, :, 0]
+    n, c, t, h, w = video.shape
+    check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
+    return torch.cat([expand_over_time(image, t), video], dim=1)
+
+
+def _check_image(shape: Sequence[int] | None, video: tuple[int, ...]) -> None:
+    if shape is not None:
+        n, c, _, h, w = video
+        like = torch.empty(tuple(shape), device="meta")
+        check_layout(like, "N C H W", name="image", N=n, C=c, H=h, W=w)
+
+
+@DISCRIMINATORS.register(
+    "first_frame_video",
+    source="Tian et al., MoCoGAN-HD, ICLR 2021, in-domain; released code, train_func_*.py",
+    shape="(N, C, T, H, W), (N,), (N, C, H, W) -> (N,)",
+    example=Example(
+        settings={
+            "input_size": (4, 8, 12),
+            "num_classes": 3,
+            "base_channels": 2,
+            "max_channels": 4,
+        },
+        inputs={"video": "N 3 4 8 12", "label": "N < 3", "image": "N 3 8 12"},
+        claims=_PICKLE,
+    ),
+)
+class FirstFrameVideoDiscriminator(Critic):
+    """Judge a clip beside the image from which it should go on: one logit per clip.
+
+    The image is repeated over time and concatenated to the frames, image first. A generator that
+    forgets the image it was given can then be told from the real clips.
+
+    Args:
+        input_size: ``(T, H, W)`` of the clips; ``None`` for any.
+        network: Makes the network of clips, such as :class:`VideoPatchDiscriminator`; called with
+            ``input_size``, ``in_channels``, ``num_classes`` and the settings.
+        in_channels: C, channels of a frame; the network gets twice as many.
+        num_classes: K; the label goes to the network; 0 for no label.
+        **settings: Further settings of the network, such as ``base_channels``.
+
+    Shape:
+        - ``video``: ``(N, in_channels, T, H, W)``, in [-1, 1]
+        - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
+        - ``image``: ``(N, in_channels, H, W)``, in [-1, 1]; by default the first frame
+        - Output: that of the network: ``(N,)`` logits, unless it judges patches
+
+    Raises:
+        ShapeError: In ``forward``, if an input has another layout, or the image is not as large
+            as the frames.
+        ValueError: In ``forward``, if a label is missing or not expected.
+
+    Example:
+        >>> critic = FirstFrameVideoDiscriminator((8, 16, 16), base_channels=4)
+        >>> video, image = torch.zeros(2, 3, 8, 16, 16), torch.zeros(2, 3, 16, 16)
+        >>> critic(video).shape, critic(video, image=image).shape
+        (torch.Size([2]), torch.Size([2]))
+
+    Differs from the source:
+        The first frame also stands beside itself instead of being left out, so that a clip is as
+        long with an image of its own as without. The source's network judges patches at two
+        scales; see :class:`VideoMultiScalePatchDiscriminator`.
+
+    References:
+        Tian et al., A Good Image Generator Is What You Need for High-Resolution Video Synthesis
+        (MoCoGAN-HD), ICLR 2021, in-domain; released code, ``train_func_*.py``.
+    """
+
+    def __init__(
+        self,
+        input_size: Size3 | None = (32, 64, 64),
+        *,
+        network: Network = VideoDiscriminator,
+        in_channels: int = 3,
+        num_classes: int = 0,
+        **settings: Any,
+    ) -> None:
+        size = None if input_size is None else triple(input_size, "input_size")
+        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        self.network = network(
+            input_size=size, in_channels=2 * in_channels, num_classes=num_classes, **settings
+        )
+
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, image: Tensor | None = None
+    ) -> Tensor:
+        """Return one logit per clip.
+
+        Args:
+            video: ``(N, C, T, H, W)``.
+            label: Goes to the network.
+            image: ``(N, C, H, W)``, what the clip should go on from; by default its first frame.
+        """
+        self._check(video)
+        return judge(self.network, _with_image(video, image), label)
+
+    def output_shape(
+        self,
+        input_shape: Sequence[int],
+        label: Sequence[int] | None = None,
+        image: Sequence[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Shape of the logits, as the network promises it; the label does not matter.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse the shapes.
+        """
+        n, c, *size = shape = self._check_shape(input_shape)
+        _check_image(image, shape)
+        return promise(self.network, (n, 2 * c, *size))
+
+
+@DISCRIMINATORS.register(
+    "first_frame_image",
+    source="Tian et al., MoCoGAN-HD, ICLR 2021, in-domain; released code, train_func_*.py",
+    shape="(N, C, k, H, W), (N,), (N, C, H, W) -> (N,)",
+    example=Example(
+        settings={"input_size": (8, 12), "num_classes": 3, "base_channels": 2, "max_channels": 4},
+        inputs={"video": "N 3 T 8 12", "label": "N < 3", "image": "N 3 8 12"},
+        claims=_PICKLE,
+    ),
+)
+class FirstFrameImageDiscriminator(Critic):
+    """Judge single frames beside the image from which a clip should go on: one logit per clip.
+
+    Every frame goes through one network of images, with the image concatenated before it; the
+    logit of a clip is the mean over its frames.
+
+    Args:
+        input_size: ``int`` or ``(H, W)`` of the frames; ``None`` for any.
+        network: Makes the network of images, such as :class:`ImagePatchDiscriminator`; called with
+            ``input_size``, ``in_channels``, ``num_classes`` and the settings.
+        in_channels: C, channels of a frame; the network gets twice as many.
+        num_classes: K; the label goes to the network, with every frame; 0 for no label.
+        **settings: Further settings of the network, such as ``base_channels``.
+
+    Shape:
+        - ``video``: ``(N, in_channels, k, H, W)``, in [-1, 1]: any number of frames, such as
+          those of :func:`stgan.functional.take_frames`
+        - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
+        - ``image``: ``(N, in_channels, H, W)``, in [-1, 1]; by default the first of the frames
+        - Output: the mean over frames of what the network returns: ``(N,)`` logits, unless it
+          judges patches
+
+    Raises:
+        ShapeError: In ``forward``, if an input has another layout, or the image is not as large
+            as the frames.
+        ValueError: In ``forward``, if a label is missing or not expected.
+
+    Example:
+        >>> critic = FirstFrameImageDiscriminator(16, base_channels=4)
+        >>> frames, image = torch.zeros(2, 3, 5, 16, 16), torch.zeros(2, 3, 16, 16)
+        >>> critic(frames, image=image).shape
+        torch.Size([2])
+
+    References:
+        Tian et al., A Good Image Generator Is What You Need for High-Resolution Video Synthesis
+        (MoCoGAN-HD), ICLR 2021, in-domain; released code, ``train_func_*.py``.
+    """
+
+    def __init__(
+        self,
+        input_size: Size2 | None = 64,
+        *,
+        network: Network = ImageDiscriminator,
+        in_channels: int = 3,
+        num_classes: int = 0,
+        **settings: Any,
+    ) -> None:
+        size = None if input_size is None else pair(input_size, "input_size")
+        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        self.network = network(
+            input_size=size, in_channels=2 * in_channels, num_classes=num_classes, **settings
+        )
+
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, image: Tensor | None = None
+    ) -> Tensor:
+        """Return one logit per clip.
+
+        Args:
+            video: ``(N, C, k, H, W)``, the frames.
+            label: Goes to the network with every frame.
+            image: ``(N, C, H, W)``, what the clip should go on from; by default the first frame.
+        """
+        self._check(video)
+        rows, k = self._rows(label, video), video.shape[2]
+        rows = None if rows is None else rows.repeat_interleave(k, dim=0)
+        logits = judge(self.network, fold_time(_with_image(video, image)), rows)
+        return rearrange(logits, "(n k) ... -> n k ...", k=k).mean(dim=1)
+
+    def output_shape(
+        self,
+        input_shape: Sequence[int],
+        label: Sequence[int] | None = None,
+        image: Sequence[int] | None = None,
+    ) -> tuple[int, ...]:
+        """Shape of the logits, as the network promises it; the label does not matter.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse the shapes.
+        """
+        n, c, k, h, w = shape = self._check_shape(input_shape)
+        _check_image(image, shape)
+        return (n, *promise(self.network, (n * k, 2 * c, h, w))[1:])

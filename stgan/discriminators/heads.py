@@ -1,0 +1,272 @@
+"""Heads: how the last features of a stream become logits."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from stgan._checks import check_layout, check_positive
+from stgan.errors import ShapeError
+from stgan.example import Example
+from stgan.layers.init import init_normal_
+from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.registry import HEADS
+
+__all__ = ["Head", "HeadOutput", "LinearHead", "PatchHead"]
+
+_AXES = {1: "T", 2: "H W", 3: "T H W"}
+
+
+class HeadOutput(NamedTuple):
+    """What a head returns that predicts something besides its logits.
+
+    Attributes:
+        logits: ``(N,)``, or a map of them.
+        predictions: What else it says of each sample, by name, such as ``"label"``: ``(N, K)``.
+    """
+
+    logits: Tensor
+    predictions: dict[str, Tensor]
+
+
+class Head(nn.Module):
+    """Hold what all heads share: the layout of features, their pooling, their checks.
+
+    A head is called as ``head(features)``, or ``head(features, condition)`` where it was built for
+    one, and returns logits, or a :class:`HeadOutput`. For a head of your own, derive from it and
+    start ``forward`` with :meth:`check_inputs`; a stream builds it as
+    ``head(in_channels, feature_size, spectral_norm=..., init_std=...)``, with ``num_classes`` or
+    ``condition_dim`` where the condition is its task.
+
+    Args:
+        in_channels: C, channels of the features.
+        feature_size: Sizes of their axes after the channels, which the head then covers; ``None``
+            for any size, averaged.
+
+    Attributes:
+        num_classes: K of the label that it takes as a condition; 0 for none.
+        condition_dim: D of the vector that it takes as a condition; 0 for none.
+        width: Length of :meth:`vector`.
+
+    Raises:
+        ValueError: If a size is not positive, or there are none or more than three.
+
+    Example:
+        >>> from stgan.discriminators import Head
+        >>> class Mean(Head):
+        ...     def forward(self, features, condition=None):
+        ...         self.check_inputs(features, condition)
+        ...         return features.flatten(1).mean(dim=1)
+        >>> Mean(8, (2, 4, 4))(torch.zeros(5, 8, 2, 4, 4)).shape
+        torch.Size([5])
+    """
+
+    def __init__(self, in_channels: int, feature_size: Sequence[int] | None) -> None:
+        super().__init__()
+        self.in_channels = check_positive(in_channels, "in_channels")
+        self.feature_size = None if feature_size is None else tuple(feature_size)
+        self.width, self.num_classes, self.condition_dim = in_channels, 0, 0
+        if self.feature_size is not None:
+            if len(self.feature_size) not in _AXES:
+                raise ValueError(
+                    f"feature_size must be (T,), (H, W) or (T, H, W), got {self.feature_size}"
+                )
+            for size in self.feature_size:
+                self.width *= check_positive(size, "each side of feature_size")
+
+    def check_inputs(self, features: Tensor, condition: Tensor | None) -> None:
+        """Check that features have the declared layout, and a condition is given if it is asked.
+
+        Raises:
+            ShapeError: If features or condition have another layout than stated.
+            ValueError: If a condition is missing or not expected.
+        """
+        size = self.feature_size
+        if size is None and features.ndim - 2 not in _AXES:
+            raise ShapeError(
+                f"features must be laid out as (N, C={self.in_channels}, ...) with one to three "
+                f"more axes, got {tuple(features.shape)}"
+            )
+        axes = _AXES[features.ndim - 2 if size is None else len(size)]
+        sizes = {} if size is None else dict(zip(axes.split(), size, strict=True))
+        check_layout(features, f"N C {axes}", name="features", C=self.in_channels, **sizes)
+        if condition is None:
+            if self.num_classes or self.condition_dim:
+                wanted = (
+                    f"labels of {self.num_classes} classes"
+                    if self.num_classes
+                    else f"vectors of {self.condition_dim} numbers"
+                )
+                raise ValueError(f"this head was built for {wanted}; pass them as condition")
+            return
+        n, got = features.shape[0], tuple(condition.shape)
+        if self.num_classes:
+            if got not in ((n,), (n, self.num_classes)):
+                raise ShapeError(
+                    f"condition must be (N={n},) integers or (N={n}, K={self.num_classes}) rows, "
+                    f"got {got}"
+                )
+        elif self.condition_dim:
+            check_layout(condition, "N D", name="condition", N=n, D=self.condition_dim)
+        else:
+            raise ValueError("this head takes no condition; do not pass one")
+
+    def vector(self, features: Tensor) -> Tensor:
+        """Return features as ``(N, width)``: flattened in a declared size, else averaged."""
+        if self.feature_size is None:
+            return features.mean(dim=tuple(range(2, features.ndim)))
+        return features.flatten(1)
+
+    def output_shape(
+        self, features: Sequence[int], condition: Sequence[int] | None = None
+    ) -> tuple[int, ...] | HeadOutput:
+        """Shape of the output: ``(N,)`` logits.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse one of the shapes.
+        """
+        self.check_shapes(features, condition)
+        return (features[0],)
+
+    def check_shapes(self, features: Sequence[int], condition: Sequence[int] | None) -> None:
+        """Check shapes as :meth:`check_inputs` does; a condition that is not given may be any."""
+        if condition is None and (self.num_classes or self.condition_dim):
+            condition = (features[0], self.num_classes or self.condition_dim)
+        self.check_inputs(
+            torch.empty(tuple(features), device="meta"),
+            None if condition is None else torch.empty(tuple(condition), device="meta"),
+        )
+
+    def extra_repr(self) -> str:
+        """Channels and size of the features."""
+        return f"{self.in_channels}, {self.feature_size}"
+
+
+def make_linear(
+    in_features: int,
+    out_features: int,
+    *,
+    bias: bool = True,
+    spectral_norm: bool,
+    init_std: float | None,
+) -> nn.Module:
+    """Make a linear map of a head, initialized before it is wrapped."""
+    linear = nn.Linear(in_features, out_features, bias=bias)
+    if init_std is not None:
+        init_normal_(linear, init_std)
+    return wrap_spectral_norm(linear) if spectral_norm else linear
+
+
+@HEADS.register(
+    "linear",
+    source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py (last layer)",
+    shape="(N, C, *size) -> (N,)",
+    example=Example(
+        settings={"in_channels": 3, "feature_size": (1, 3, 2), "spectral_norm": False},
+        inputs={"features": "N 3 1 3 2"},
+    ),
+)
+class LinearHead(Head):
+    """One linear map of all features to a logit: a convolution of their own size.
+
+    Args:
+        in_channels: C, channels of the features.
+        feature_size: Sizes of their axes after the channels; ``None`` for any size, averaged.
+        spectral_norm: Whether the map is spectrally normalized.
+        init_std: Standard deviation of the initial weights; ``None`` for torch's default.
+
+    Shape:
+        - ``features``: ``(N, in_channels, *feature_size)``
+        - Output: ``(N,)`` logits
+
+    Raises:
+        ShapeError: In ``forward``, if features have another layout.
+
+    Example:
+        >>> LinearHead(8, (2, 4, 4))(torch.zeros(5, 8, 2, 4, 4)).shape
+        torch.Size([5])
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        feature_size: Sequence[int] | None = None,
+        *,
+        spectral_norm: bool = True,
+        init_std: float | None = 0.02,
+    ) -> None:
+        super().__init__(in_channels, feature_size)
+        self.linear = make_linear(self.width, 1, spectral_norm=spectral_norm, init_std=init_std)
+
+    def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return one logit per sample."""
+        self.check_inputs(features, condition)
+        logits: Tensor = self.linear(self.vector(features))
+        return logits.flatten()
+
+
+@HEADS.register(
+    "patch",
+    source="Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR "
+    "2017, section 3.2.2",
+    shape="(N, C, *size) -> (N, *size)",
+    example=Example(
+        settings={"in_channels": 3, "feature_size": (3, 2), "spectral_norm": False},
+        inputs={"features": "N 3 3 2"},
+    ),
+)
+class PatchHead(Head):
+    """One logit for every place of the features, by the same linear map.
+
+    Each logit judges the patch of the input that its place has seen.
+
+    Args:
+        in_channels: C, channels of the features.
+        feature_size: Sizes of their axes after the channels; ``None`` for any.
+        spectral_norm: Whether the map is spectrally normalized.
+        init_std: Standard deviation of the initial weights; ``None`` for torch's default.
+
+    Shape:
+        - ``features``: ``(N, in_channels, *size)``
+        - Output: ``(N, *size)``, a map of logits
+
+    Raises:
+        ShapeError: In ``forward``, if features have another layout.
+
+    Example:
+        >>> PatchHead(8)(torch.zeros(5, 8, 2, 4, 4)).shape
+        torch.Size([5, 2, 4, 4])
+
+    Differs from the source:
+        The published last layer is a 4 x 4 convolution, which lets neighboring patches overlap
+        more; here the stages alone decide what a patch is.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        feature_size: Sequence[int] | None = None,
+        *,
+        spectral_norm: bool = True,
+        init_std: float | None = 0.02,
+    ) -> None:
+        super().__init__(in_channels, feature_size)
+        self.linear = make_linear(in_channels, 1, spectral_norm=spectral_norm, init_std=init_std)
+
+    def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Return one logit per place."""
+        self.check_inputs(features, condition)
+        logits: Tensor = self.linear(features.movedim(1, -1))
+        return logits.squeeze(-1)
+
+    def output_shape(
+        self, features: Sequence[int], condition: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """Shape of the output: ``(N, *size)``.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse one of the shapes.
+        """
+        self.check_shapes(features, condition)
+        return (features[0], *features[2:])

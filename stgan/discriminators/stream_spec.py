@@ -1,0 +1,54 @@
+"""What a stream of a discriminator looks at, and what it counts."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from stgan.discriminators.samplers import FrameSampler
+
+__all__ = ["StreamSpec"]
+
+
+@dataclass(frozen=True)
+class StreamSpec:
+    """A network and its part in :class:`TwoStreamDiscriminator`.
+
+    Attributes:
+        network: Called with what the stream looks at; returns one logit for each.
+        takes: ``"clip"`` for the sampled frames as one clip, ``"frames"`` for each by itself.
+        sampler: Which frames of a clip; ``None`` for all.
+        weight: Of its loss, for :meth:`TwoStreamDiscriminator.weighted`.
+        labeled: Whether a label, where one is given, is passed on as the second argument.
+        timed: Whether the indices of the sampled frames, ``(N, k)``, are passed on as ``indices=``,
+            for networks that judge a clip by the time between its frames.
+        patch: Whether the network returns maps of logits, ``(N, ...)``, rather than one for each.
+
+    Raises:
+        ValueError: If ``takes`` is another word, the weight is negative or not finite, or a stream
+            of single frames is timed.
+
+    Example:
+        >>> from stgan.discriminators import StreamSpec, SubClip, VideoDiscriminator
+        >>> critic = VideoDiscriminator((8, 16, 16), base_channels=8)
+        >>> StreamSpec(critic, sampler=SubClip(8), weight=0.5, labeled=False).sampler
+        SubClip(8, stride=1)
+    """
+
+    network: nn.Module
+    takes: Literal["clip", "frames"] = "clip"
+    sampler: FrameSampler | None = None
+    weight: float = 1.0
+    labeled: bool = True
+    timed: bool = False
+    patch: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself, where it is written."""
+        if self.takes not in ("clip", "frames"):
+            raise ValueError(f"takes must be 'clip' or 'frames', got {self.takes!r}")
+        if not 0 <= self.weight < math.inf:
+            raise ValueError(f"weight must be a finite number of at least 0, got {self.weight}")
+        if self.timed and self.takes == "frames":
+            raise ValueError("a stream of single frames has no time between them; drop timed=True")

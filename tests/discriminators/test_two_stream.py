@@ -1,0 +1,356 @@
+"""Each stream judges what its sampler shows it, and nothing else; indices serve real and fake."""
+
+import copy
+import json
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import stgan
+from stgan.discriminators import (
+    AllFrames,
+    AuxiliaryClassifierHead,
+    FirstAndRandomFrames,
+    ImageDiscriminator,
+    PairDiscriminator,
+    PatchHead,
+    RandomFrames,
+    SparseSpan,
+    StratifiedFrames,
+    StreamSpec,
+    SubClip,
+    TwoStreamDiscriminator,
+    VideoDiscriminator,
+)
+from stgan.errors import ShapeError
+from stgan.functional import fold_time, r1_penalty, take_frames
+from tests.strategies import SEEDS
+
+SIZE = (4, 8, 8)
+TINY: dict[str, Any] = {"base_channels": 2, "max_channels": 4}
+
+
+def video_network(frames: int = 4, **options: Any) -> VideoDiscriminator:
+    return VideoDiscriminator((frames, 8, 8), **TINY, **options)
+
+
+def image_network(**options: Any) -> ImageDiscriminator:
+    return ImageDiscriminator(8, **TINY, **options)
+
+
+def three_streams() -> TwoStreamDiscriminator:
+    torch.manual_seed(0)
+    return TwoStreamDiscriminator(
+        video=video_network(num_classes=3),
+        image=image_network(),
+        sampler=RandomFrames(2),
+        streams={
+            "short": StreamSpec(
+                video_network(2), sampler=SubClip(2), weight=0.5, labeled=False
+            ),
+            "still": StreamSpec(
+                image_network(num_classes=3), takes="frames", sampler=StratifiedFrames(2), weight=2
+            ),
+        },
+    ).eval()  # fmt: skip
+
+
+def clips(seed: int = 0, n: int = 3) -> Tensor:
+    return torch.randn(n, 3, *SIZE, generator=torch.Generator().manual_seed(seed))
+
+
+LABEL = torch.tensor([0, 2, 1])
+
+
+@settings(max_examples=10)
+@given(SEEDS)
+def test_a_stream_depends_on_its_sampled_frames_alone(seed: int) -> None:
+    critic, video = three_streams(), clips()
+    indices = critic.sample(video, generator=torch.Generator().manual_seed(seed))
+    logits = critic(video, LABEL, indices=indices)
+    assert list(indices) == ["image", "short", "still"]
+    for name, drawn in indices.items():
+        at = drawn[:, None, :, None, None].expand(-1, 3, -1, *SIZE[1:])
+        unseen = clips(1).scatter(2, at, take_frames(video, drawn))
+        again = critic(unseen, LABEL, indices=indices)
+        torch.testing.assert_close(again[name], logits[name])
+        assert not torch.allclose(again["video"], logits["video"])
+        seen = video.scatter_add(2, at, torch.ones_like(take_frames(video, drawn)))
+        assert not torch.allclose(critic(seen, LABEL, indices=indices)[name], logits[name])
+
+
+def test_every_stream_is_its_network_on_its_frames() -> None:
+    critic, video = three_streams(), clips()
+    indices = critic.sample(video)
+    logits = critic(video, LABEL, indices=indices)
+    torch.testing.assert_close(logits["video"], critic.video(video, LABEL))
+    torch.testing.assert_close(logits["short"], critic.short(take_frames(video, indices["short"])))
+    for name, given_label in (("image", False), ("still", True)):
+        frames = take_frames(video, indices[name])
+        alone = [
+            getattr(critic, name)(frames[:, :, k], *([LABEL] if given_label else []))
+            for k in range(2)
+        ]
+        torch.testing.assert_close(logits[name], torch.stack(alone).mean(dim=0))
+
+
+def test_the_same_draw_serves_any_clips() -> None:
+    critic = three_streams()
+    indices = critic.sample(clips(), generator=torch.Generator().manual_seed(0))
+    again = critic.sample(clips(1), generator=torch.Generator().manual_seed(0))
+    assert all(torch.equal(indices[name], again[name]) for name in indices)
+    by_draw = critic(clips(1), LABEL, generator=torch.Generator().manual_seed(0))
+    by_hand = critic(clips(1), LABEL, indices=indices)
+    assert all(torch.equal(by_draw[name], by_hand[name]) for name in by_hand)
+
+
+def test_with_one_sampling_stream_indices_are_a_tensor_or_named() -> None:
+    critic = TwoStreamDiscriminator(video=video_network(), image=image_network()).eval()
+    indices = critic.sample(clips())
+    assert tuple(indices.shape) == (3, 1)
+    logits = critic(clips(), indices=indices)
+    named = critic(clips(), indices={"image": indices})
+    assert torch.equal(logits["image"], named["image"])
+    # A sampler that is exchanged later counts.
+    critic.sampler = AllFrames()
+    assert tuple(critic.sample(clips()).shape) == (3, 4)
+
+
+def test_without_samplers_whole_clips_are_seen_and_nothing_is_drawn() -> None:
+    critic = TwoStreamDiscriminator(
+        video=video_network(), streams={"all": StreamSpec(image_network(), takes="frames")}
+    ).eval()
+    video = clips()
+    state = torch.get_rng_state()
+    assert critic.sample(video) == {}
+    logits = critic(video, indices={})
+    assert torch.equal(torch.get_rng_state(), state)
+    each = critic.all(fold_time(video)).reshape(3, 4)
+    torch.testing.assert_close(logits["all"], each.mean(dim=1))
+    assert critic.output_shape(video.shape) == {"video": (3,), "all": (3,)}
+
+
+def test_usual_streams_may_come_with_a_spec() -> None:
+    image = StreamSpec(image_network(), takes="frames", sampler=RandomFrames(2), weight=0.25)
+    critic = TwoStreamDiscriminator(image=image).eval()
+    assert critic.weights == {"image": 0.25}
+    indices = critic.sample(clips())
+    assert tuple(indices.shape) == (3, 2)
+    frames = fold_time(take_frames(clips(), indices))
+    expected = critic.image(frames).reshape(3, 2).mean(dim=1)
+    torch.testing.assert_close(critic(clips(), indices=indices)["image"], expected)
+
+
+def test_a_timed_stream_is_told_when_its_frames_were() -> None:
+    class Times(nn.Module):
+        def forward(self, video: Tensor, *, indices: Tensor) -> Tensor:
+            assert indices.shape == (len(video), video.shape[2])
+            return indices.sum(dim=1).to(video)
+
+    spec = partial(StreamSpec, Times(), timed=True)
+    critic = TwoStreamDiscriminator(streams={"some": spec(sampler=SparseSpan(2)), "all": spec()})
+    indices = critic.sample(clips())
+    logits = critic(clips(), indices=indices)
+    assert torch.equal(logits["some"], indices.sum(dim=1).float())
+    assert logits["all"].tolist() == [6.0, 6.0, 6.0]
+
+
+def test_a_pair_stream_judges_its_frames_by_their_distance() -> None:
+    torch.manual_seed(0)
+    pair = PairDiscriminator((8, 8), num_frames=4, network=partial(ImageDiscriminator, **TINY))
+    critic = TwoStreamDiscriminator(
+        streams={"pair": StreamSpec(pair, sampler=RandomFrames(2), timed=True)}
+    ).eval()
+    still = clips()[:, :, :1].expand(-1, -1, 4, -1, -1)
+    near, far = (critic(still, indices=torch.tensor([[0, t]] * 3))["pair"] for t in (1, 3))
+    assert not torch.allclose(near, far)
+
+
+def test_a_stream_of_several_outputs_names_each() -> None:
+    class Two(nn.Module):
+        def forward(self, video: Tensor) -> dict[str, Tensor]:
+            return {"mean": video.flatten(1).mean(dim=1), "map": video.mean(dim=1)}
+
+        def output_shape(self, video: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+            return {"mean": (video[0],), "map": (video[0], *video[2:])}
+
+    critic = TwoStreamDiscriminator(
+        video=video_network(), streams={"two": StreamSpec(Two(), patch=True, weight=3)}
+    )
+    logits = critic(clips())
+    shapes = {name: tuple(value.shape) for name, value in logits.items()}
+    assert shapes == critic.output_shape((3, 3, *SIZE))
+    assert shapes == {"video": (3,), "two.mean": (3,), "two.map": (3, *SIZE)}
+    losses = {name: torch.tensor(10.0**i) for i, name in enumerate(logits)}
+    assert critic.weighted(losses).item() == 1 + 3 * 10 + 3 * 100
+
+
+def test_maps_of_logits_need_a_word() -> None:
+    torch.manual_seed(0)
+    network = image_network(head=PatchHead)
+    critic = TwoStreamDiscriminator(
+        streams={"patch": StreamSpec(network, "frames", RandomFrames(2), patch=True)}
+    ).eval()
+    indices = critic.sample(clips())
+    logits = critic(clips(), indices=indices)["patch"]
+    frames = fold_time(take_frames(clips(), indices))
+    expected = critic.patch(frames).unflatten(0, (3, 2)).mean(dim=1)
+    torch.testing.assert_close(logits, expected)
+    assert logits.ndim == 3
+    assert critic.output_shape((3, 3, *SIZE)) == {"patch": tuple(logits.shape)}
+    with pytest.raises(ShapeError, match=r"the image stream must return one logit per sample, \(3,\)"):
+        TwoStreamDiscriminator(image=network)(clips())
+
+
+def test_weighted_losses_add_up_and_keep_their_samples() -> None:
+    critic = three_streams()
+    losses = {name: torch.randn(5) for name in critic.weights}
+    expected = losses["video"] + losses["image"] + losses["short"] / 2 + losses["still"] * 2
+    torch.testing.assert_close(critic.weighted(losses), expected)
+    mean = critic.weighted({name: loss.mean() for name, loss in losses.items()})
+    torch.testing.assert_close(mean, expected.mean())
+
+
+def test_details_come_by_stream() -> None:
+    torch.manual_seed(0)
+    critic = TwoStreamDiscriminator(
+        video=video_network(head=partial(AuxiliaryClassifierHead, num_classes=3)),
+        image=image_network(head=partial(AuxiliaryClassifierHead, num_classes=3)),
+        sampler=RandomFrames(2),
+    ).eval()
+    indices = critic.sample(clips())
+    logits = critic(clips(), indices=indices)
+    details = critic(clips(), indices=indices, detailed=True)
+    assert list(details) == ["video", "image"]
+    assert all(torch.equal(details[name].logits, logits[name]) for name in logits)
+    video = critic.video(clips(), detailed=True)
+    assert torch.equal(details["video"].predictions["label"], video.predictions["label"])
+    frames = critic.image(fold_time(take_frames(clips(), indices)), detailed=True)
+    torch.testing.assert_close(
+        details["image"].predictions["label"],
+        frames.predictions["label"].reshape(3, 2, 3).mean(dim=1),
+    )
+    for got, expected in zip(details["image"].features, frames.features, strict=True):
+        assert torch.equal(got, expected)
+
+
+def test_shapes_are_promised_for_drawn_and_for_given_indices() -> None:
+    critic = three_streams()
+    promised = dict.fromkeys(critic.weights, (3,))
+    assert {n: tuple(v.shape) for n, v in critic(clips(), LABEL).items()} == promised
+    state = torch.get_rng_state()
+    assert critic.output_shape((3, 3, *SIZE)) == promised
+    assert torch.equal(torch.get_rng_state(), state)
+    shapes = {"image": (3, 1), "short": (3, 2), "still": (3, 4)}
+    assert critic.output_shape((3, 3, *SIZE), (3,), shapes) == promised
+    with pytest.raises(ShapeError, match=r"T=2, H=8, W=8\), got \(3, 3, 3, 8, 8\)"):
+        critic.output_shape((3, 3, *SIZE), (3,), shapes | {"short": (3, 3)})
+    with pytest.raises(ShapeError, match=r"indices must be laid out as \(N=3, k\), got \(2, 1\)"):
+        critic.output_shape((3, 3, *SIZE), (3,), shapes | {"image": (2, 1)})
+
+
+def test_a_configuration_builds_the_same_again() -> None:
+    critic = three_streams()
+    config = json.loads(json.dumps(stgan.to_config(critic)))
+    twin = stgan.build(config).eval()
+    twin.load_state_dict(critic.state_dict())
+    assert twin.weights == critic.weights
+    assert stgan.to_config(twin) == config
+    indices = critic.sample(clips())
+    for other in (twin, copy.deepcopy(critic)):
+        logits = other(clips(), LABEL, indices=indices)
+        for name, expected in critic(clips(), LABEL, indices=indices).items():
+            assert torch.equal(logits[name], expected)
+
+
+def test_a_deep_copy_shares_no_network() -> None:
+    critic = three_streams()
+    twin = copy.deepcopy(critic)
+    with torch.no_grad():
+        for parameter in twin.parameters():
+            parameter.zero_()
+    assert all(p.abs().sum() > 0 for n, p in critic.named_parameters() if n.endswith("original"))
+    assert critic.sample(clips()).keys() == twin.sample(clips()).keys()
+
+
+def test_weights_have_the_names_of_their_streams() -> None:
+    names = {name.partition(".")[0] for name in three_streams().state_dict()}
+    assert names == {"video", "image", "short", "still"}
+
+
+def test_it_compiles_and_penalties_take_it_as_it_is() -> None:
+    critic, video = three_streams(), clips()
+    indices = critic.sample(video)
+    compiled = torch.compile(critic, fullgraph=True, backend="aot_eager")
+    got, expected = (f(video, LABEL, indices=indices) for f in (compiled, critic))
+    for name in expected:
+        torch.testing.assert_close(got[name], expected[name])
+    penalty = r1_penalty(critic, video, label=LABEL, indices=indices)
+    assert penalty.shape == (3,)
+    assert (penalty > 0).all()
+
+
+SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(1))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: TwoStreamDiscriminator(), "there must be a stream at least; pass video, image"),
+        (lambda: TwoStreamDiscriminator(image=SPEC, sampler=RandomFrames()),
+         "sampler is that of an image network; there is none, so put it into the StreamSpec"),
+        (lambda: TwoStreamDiscriminator(video=nn.Identity(), streams={"video": SPEC}),
+         "a stream cannot be named 'video', which is taken"),
+        (lambda: TwoStreamDiscriminator(streams={"train": SPEC}), "cannot be named 'train'"),
+        (lambda: TwoStreamDiscriminator(streams={"sampler": SPEC}), "cannot be named 'sampler'"),
+        (lambda: TwoStreamDiscriminator(streams={"kind": SPEC}), "cannot be named 'kind'"),
+        (lambda: TwoStreamDiscriminator(streams={"a.b": SPEC}), r"cannot be named 'a\.b'"),
+        (lambda: StreamSpec(nn.Identity(), takes="frame"), "'clip' or 'frames', got 'frame'"),
+        (lambda: StreamSpec(nn.Identity(), weight=-1), "at least 0, got -1"),
+        (lambda: StreamSpec(nn.Identity(), weight=float("nan")), "a finite number .* got nan"),
+        (lambda: StreamSpec(nn.Identity(), takes="frames", timed=True), "drop timed=True"),
+        (lambda: three_streams()(clips(), LABEL, indices=torch.zeros(3, 1).long()),
+         "3 streams sample frames; pass indices as a mapping with image, short, still"),
+        (lambda: three_streams()(clips(), LABEL, indices={"image": torch.zeros(3, 1).long()}),
+         "indices must be those of image, short, still, got image"),
+        (lambda: TwoStreamDiscriminator(video=video_network())(
+            clips(), indices=torch.zeros(3, 1).long()),
+         "0 streams sample frames; pass indices as a mapping with no name"),
+        (lambda: three_streams().weighted({"video": torch.zeros(())}),
+         "losses must be those of video, image, short, still, got video"),
+        (lambda: three_streams().weighted(dict.fromkeys(
+            ["video", "image", "short", "still", "other"], torch.zeros(()))),
+         "losses must be those of video, image, short, still, got .*other"),
+        (lambda: TwoStreamDiscriminator(
+            streams={"map": StreamSpec(nn.Identity(), patch=True)}).output_shape((3, 3, *SIZE)),
+         "the map stream returns maps and promises no shape; give its network a method"),
+        (lambda: TwoStreamDiscriminator(video=video_network(), image=image_network(),
+                                        sampler=RandomFrames(5)).output_shape((3, 3, *SIZE)),
+         "needs clips of at least 5 frames, got 4"),
+    ],
+)  # fmt: skip
+def test_refusals_teach(call: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@given(st.integers(1, 3), st.integers(1, 4))
+@settings(max_examples=8)
+def test_streams_of_any_modules_return_one_logit_a_clip(n: int, count: int) -> None:
+    class Mean(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten(1).mean(dim=1)
+
+    critic = TwoStreamDiscriminator(video=Mean(), image=Mean(), sampler=RandomFrames(count))
+    video = torch.randn(n, 2, 4, 3, 5)
+    indices = critic.sample(video)
+    logits = critic(video, indices=indices)
+    torch.testing.assert_close(
+        logits["image"], take_frames(video, indices).flatten(1).mean(dim=1)
+    )  # fmt: skip
+    assert critic.output_shape(tuple(video.shape)) == {"video": (n,), "image": (n,)}
