@@ -29,6 +29,7 @@ _HYPOTHESIS = "https://hypothesis.readthedocs.io/en/latest/"
 # Full name to page; the anchor is the name itself.
 EXTERNAL = {
     "torch.Generator": f"{_TORCH}generated/torch.Generator.html",
+    "torch.Size": f"{_TORCH}size.html",
     "torch.Tensor": f"{_TORCH}tensors.html",
     "torch.device": f"{_TORCH}tensor_attributes.html",
     "torch.dtype": f"{_TORCH}tensor_attributes.html",

@@ -13,10 +13,15 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
     """Switch off the parameters of networks while gradients flow through them to their input.
 
     In the generator's step the discriminators' own gradients would be computed and thrown away;
-    frozen, they cost nothing. Parameters that were off before stay off afterwards.
+    frozen, they cost nothing. Parameters that were off before stay off afterwards, also after an
+    exception, and so do those that an outer ``frozen`` has switched off.
+
+    Networks that are wrapped in ``DistributedDataParallel`` or compiled may be given as they are,
+    or as the networks inside. A compiled network is compiled once more, for the frozen state.
 
     Args:
-        *modules: The networks to freeze.
+        *modules: The networks to freeze. Run them inside; what was run before still leads back to
+            their parameters.
 
     Example:
         >>> critic, fake = nn.Linear(3, 1), torch.zeros(2, 3, requires_grad=True)

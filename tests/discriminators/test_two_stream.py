@@ -203,7 +203,9 @@ def test_maps_of_logits_need_a_word() -> None:
     torch.testing.assert_close(logits, expected)
     assert logits.ndim == 3
     assert critic.output_shape((3, 3, *SIZE)) == {"patch": tuple(logits.shape)}
-    with pytest.raises(ShapeError, match=r"the image stream must return one logit per sample, \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"the image stream must return one logit per sample, \(3,\)"
+    ):
         TwoStreamDiscriminator(image=network)(clips())
 
 
@@ -290,7 +292,7 @@ def test_it_compiles_and_penalties_take_it_as_it_is() -> None:
     got, expected = (f(video, LABEL, indices=indices) for f in (compiled, critic))
     for name in expected:
         torch.testing.assert_close(got[name], expected[name])
-    penalty = r1_penalty(critic, video, label=LABEL, indices=indices)
+    penalty = r1_penalty(critic, real=video, label=LABEL, indices=indices)
     assert penalty.shape == (3,)
     assert (penalty > 0).all()
 
