@@ -122,11 +122,21 @@ def _keep_plain(app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(node.children if short is None else short.children)
 
 
+def _readable_defaults(
+    app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: Any
+) -> tuple[str, Any] | None:
+    """Show the default of a field that is made anew each time as the empty mapping that it is."""
+    if signature is None or "<factory>" not in signature:
+        return None
+    return signature.replace("<factory>", "{}"), returns
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the two hooks, and call attributes by their name in Python."""
+    """Connect the three hooks, and call attributes by their name in Python."""
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
+    app.connect("autodoc-process-signature", _readable_defaults)
     app.connect("missing-reference", _resolve)
     app.connect("doctree-read", _keep_plain)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
