@@ -5,8 +5,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from stgan.example import Example
-from stgan.layers.act import leaky_relu
 from stgan.functional.fusion import FusedFeatures
+from stgan.layers.act import leaky_relu
 from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import BLOCKS
 from stgan.typing import Act, MidChannels, Norm, Size3

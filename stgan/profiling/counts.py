@@ -2,9 +2,9 @@
 
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +38,22 @@ def multiply_adds(module: nn.Module, inputs: Inputs, *, call: str = "forward") -
     """
     run = Call(module, inputs, method=call, differentiable=False)
     counter = FlopCounterMode(display=False, custom_mapping=_MISSING)
+    counter.mod_tracker = _NoModules()  # type: ignore[assignment]
     with forked_rng(run.device), torch.no_grad(), _decomposed_attention(), counter:
         run(run.arguments())
     return int(counter.get_total_flops()) // 2
+
+
+class _NoModules(AbstractContextManager[None]):
+    """Stands for the tracker that tells modules apart, which only their sum does not need.
+
+    Its hooks are refused in a module that runs a backward pass of its own, as penalties do.
+    """
+
+    parents: ClassVar[set[str]] = {"Global"}
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 @contextmanager

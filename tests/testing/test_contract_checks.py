@@ -228,3 +228,30 @@ def test_the_seed_is_that_of_every_call() -> None:
     check_module(Watches(), _video(), seed=40)
     # The other one belongs to the second of two calls that must give the same.
     assert sorted(SEEN) == [40, 41]
+
+
+class Many(nn.Module):
+    """Thirty weights, one of which is rounded on its way forward only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(torch.full((1,), 0.9) for _ in range(30))
+
+    def forward(self, video: Tensor) -> Tensor:
+        check_layout(video, "N C T H W", name="video")
+        for index, weight in enumerate(self.weights):
+            straight = weight.round() + weight - weight.detach()
+            video = video * (straight if index == 17 else weight)
+        return video
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+def test_slopes_by_many_weights_are_taken_together() -> None:
+    with pytest.raises(ContractError) as caught:
+        check_module(Many(), _video())
+    assert list(caught.value.failures) == ["gradcheck"]
+    # The input and 30 weights, two at a time.
+    together = "a slope by parameter 'weights.17', parameter 'weights.18' must be "
+    assert caught.value.failures["gradcheck"].startswith(together)
