@@ -1,5 +1,6 @@
 """What all convolutions of videos share: one signature, sizes, initialization, wrapping."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from stgan.typing import Act, MidChannels, Norm, Size3
 __all__ = ["TwoStepConv", "VideoConv"]
 
 
-class VideoConv(nn.Module):
+class VideoConv(nn.Module, ABC):
     """A convolution with the signature of all.
 
     A subclass says how sizes go and makes its modules in ``_build``.
@@ -68,11 +69,11 @@ class VideoConv(nn.Module):
                 if spectral_norm:
                     wrap_spectral_norm(step)
 
+    @abstractmethod
     def _build(
         self, mid_channels: MidChannels, norm: Norm, act: Act, bias: bool, first_bias: bool
     ) -> None:
         """Make the modules; ``first_bias`` is that of a step which a norm may follow."""
-        raise NotImplementedError
 
     @property
     def _conv(self) -> type[nn.Conv3d] | type[nn.ConvTranspose3d]:
@@ -123,13 +124,13 @@ class TwoStepConv(VideoConv):
         self.act = nn.Identity() if act is None else act()
         self.add_module(second, self._step(second, bias=bias))
 
+    @abstractmethod
     def _width(self, mid_channels: MidChannels) -> int:
         """Resolve the channels between the two steps."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _step(self, name: str, *, bias: bool) -> nn.Module:
         """Make the step of a name."""
-        raise NotImplementedError
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Convolve ``(N, in_channels, T, H, W)``."""
