@@ -1,7 +1,9 @@
 """What every training loop needs and no loop should write again; there is no Trainer here."""
 
 from stgan.training.checkpoint import (
+    check_checkpoint,
     latest_checkpoint,
+    list_checkpoints,
     load_checkpoint,
     load_networks,
     load_state,
@@ -10,16 +12,26 @@ from stgan.training.checkpoint import (
 from stgan.training.ema import ExponentialMovingAverage
 from stgan.training.freezing import frozen
 from stgan.training.lazy import LazySchedule
+from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
+from stgan.training.retention import Retention
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
+from stgan.training.stopping import StopSignals
 
 __all__ = [
     "ExponentialMovingAverage",
     "LazySchedule",
+    "Resumed",
+    "Retention",
+    "StopSignals",
+    "check_checkpoint",
+    "check_run_folder",
     "frozen",
     "latest_checkpoint",
+    "list_checkpoints",
     "load_checkpoint",
     "load_networks",
     "load_state",
+    "resume_checkpoint",
     "rng_state",
     "save_checkpoint",
     "seed_everything",
