@@ -3,7 +3,6 @@
 import signal
 from typing import Any
 
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 from stgan._checks import check_positive

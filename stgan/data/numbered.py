@@ -65,7 +65,7 @@ def _seeded(seed: int) -> Iterator[None]:
         try:
             random.seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002
-            torch.random.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             yield
         finally:
             random.setstate(python)

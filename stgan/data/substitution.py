@@ -58,7 +58,7 @@ class SubstituteBroken(Dataset[Any]):
         items = len(data)  # type: ignore[arg-type]  # the documentation asks for numbers
         self.limit = max(1, items // 2) if limit is None else check_positive(limit, "limit")
         # In shared memory, so that a worker's discovery reaches all others.
-        self._broken = torch.zeros(items, dtype=torch.uint8).share_memory_()
+        self._broken = torch.zeros(items, dtype=torch.uint8).share_memory_()  # type: ignore[no-untyped-call]
         self._told: set[int] = set()
 
     def __len__(self) -> int:

@@ -1,5 +1,8 @@
 """What every training loop needs and no loop should write again; there is no Trainer here."""
 
+from stgan.training.accumulation import split_batch
+from stgan.training.activations import checkpoint_activations
+from stgan.training.batch_norm import SynchronizedBatchNorm, synchronize_batch_norm
 from stgan.training.checkpoint import (
     check_checkpoint,
     latest_checkpoint,
@@ -9,9 +12,12 @@ from stgan.training.checkpoint import (
     load_state,
     save_checkpoint,
 )
+from stgan.training.distributed import ddp_settings
 from stgan.training.ema import ExponentialMovingAverage
+from stgan.training.finite import FiniteGuard
 from stgan.training.freezing import frozen
 from stgan.training.lazy import LazySchedule
+from stgan.training.precision import allow_tf32
 from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
 from stgan.training.retention import Retention
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
@@ -19,12 +25,17 @@ from stgan.training.stopping import StopSignals
 
 __all__ = [
     "ExponentialMovingAverage",
+    "FiniteGuard",
     "LazySchedule",
     "Resumed",
     "Retention",
     "StopSignals",
+    "SynchronizedBatchNorm",
+    "allow_tf32",
     "check_checkpoint",
     "check_run_folder",
+    "checkpoint_activations",
+    "ddp_settings",
     "frozen",
     "latest_checkpoint",
     "list_checkpoints",
@@ -36,4 +47,6 @@ __all__ = [
     "save_checkpoint",
     "seed_everything",
     "set_rng_state",
+    "split_batch",
+    "synchronize_batch_norm",
 ]

