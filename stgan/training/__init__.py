@@ -16,6 +16,14 @@ from stgan.training.distributed import ddp_settings
 from stgan.training.ema import ExponentialMovingAverage
 from stgan.training.finite import FiniteGuard
 from stgan.training.freezing import frozen
+from stgan.training.health import HealthMonitor
+from stgan.training.health_measures import (
+    gradient_norm,
+    logit_health,
+    sample_diversity,
+    spectral_sigmas,
+    weight_norm,
+)
 from stgan.training.lazy import LazySchedule
 from stgan.training.precision import allow_tf32
 from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
@@ -26,6 +34,7 @@ from stgan.training.stopping import StopSignals
 __all__ = [
     "ExponentialMovingAverage",
     "FiniteGuard",
+    "HealthMonitor",
     "LazySchedule",
     "Resumed",
     "Retention",
@@ -37,16 +46,21 @@ __all__ = [
     "checkpoint_activations",
     "ddp_settings",
     "frozen",
+    "gradient_norm",
     "latest_checkpoint",
     "list_checkpoints",
     "load_checkpoint",
     "load_networks",
     "load_state",
+    "logit_health",
     "resume_checkpoint",
     "rng_state",
+    "sample_diversity",
     "save_checkpoint",
     "seed_everything",
     "set_rng_state",
+    "spectral_sigmas",
     "split_batch",
     "synchronize_batch_norm",
+    "weight_norm",
 ]
