@@ -1,6 +1,8 @@
 """Endless batches that a run can leave and come back to at any step."""
 
+import os
 import signal
+import threading
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
@@ -36,8 +38,9 @@ def endless_loader(
     :class:`~stgan.data.NumberedItems`.
 
     Nothing is drawn from the global generators of this process. Those of a worker are seeded by
-    seed, step, process and worker. Workers ignore SIGINT and SIGTERM, which a terminal and a
-    scheduler send to all processes of a run: the loop decides when it ends, and they end with it.
+    seed, step, process and worker. Workers ignore SIGINT and, on Linux, SIGTERM from anyone but
+    this process: a terminal and a scheduler send them to all processes of a run, and the loop
+    decides when it ends.
 
     Args:
         data: A data set with a length whose items are asked for by ``(index, draw)``.
@@ -85,12 +88,25 @@ def endless_loader(
         sampler=sampler,
         num_workers=workers,
         persistent_workers=workers > 0,
-        worker_init_fn=_ignore_signals if workers else None,
+        worker_init_fn=_obey_only_the_loop if workers else None,
         generator=numbered_generator(seed, _WORKERS, step, rank),
         **settings,
     )
 
 
-def _ignore_signals(_: int) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+def _obey_only_the_loop(_: int) -> None:
+    """Let a worker end when its loop says so, and not when a signal goes to all processes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not hasattr(signal, "sigwaitinfo"):
+        return  # outside of Linux there is no telling who sent a SIGTERM
+    loop = os.getppid()
+
+    def wait() -> None:
+        while True:
+            found = signal.sigwaitinfo({signal.SIGTERM})
+            # multiprocessing ends what is left of its children in this way, and waits for it.
+            if found is None or found.si_pid == loop:
+                os._exit(0)
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    threading.Thread(target=wait, daemon=True).start()

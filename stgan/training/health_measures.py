@@ -115,7 +115,7 @@ def spectral_sigmas(network: nn.Module) -> Tensor:
         >>> layer.load_state_dict({"weight": torch.tensor([[0.0], [2.0], [0.0]])})
         <All keys matched successfully>
         >>> spectral_sigmas(nn.Sequential(spectral_norm(layer), nn.ReLU()))
-        tensor([2.0000])
+        tensor([2.])
     """
     found = list(_sigmas(network))
     return torch.stack(found) if found else torch.zeros(0)

@@ -1,6 +1,8 @@
 """Endless batches: the same for any number of workers and processes, and from any step on."""
 
 import random
+import subprocess
+import sys
 from itertools import islice
 from typing import Any
 
@@ -100,3 +102,22 @@ def test_items_and_draws_differ() -> None:
 def test_bad_settings(settings: dict[str, Any], error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         endless_loader(Drawn(4), **{"batch_size": 4, **settings})
+
+
+_LEFT = """
+import torch
+from stgan.data import endless_loader
+
+data = [torch.zeros(1)] * 4
+data = type("Data", (list,), {"__getitem__": lambda self, index: torch.zeros(1)})(data)
+batches = iter(endless_loader(data, batch_size=2, workers=2))
+next(batches)
+batches.keep = batches  # nobody ends it: the interpreter must
+print("read", flush=True)
+"""
+
+
+def test_a_program_ends_with_workers_that_nobody_ended() -> None:
+    command = [sys.executable, "-c", _LEFT]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "read\n"), done.stderr
