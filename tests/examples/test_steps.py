@@ -1,68 +1,24 @@
 """One training iteration: who steps first, on what, with which terms and weights."""
 
 import copy
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from torch import Tensor
 
-from examples.imaginator.config import PRESETS, DiscriminatorSettings, LossSettings
-from examples.imaginator.draws import Draws, Shown
+from examples.imaginator.config import LossSettings
+from examples.imaginator.draws import Shown
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import Objective
-from examples.imaginator.steps import make_draws, train_step
+from examples.imaginator.steps import make_draws
 from stgan.discriminators import StreamOutput
 from stgan.functional import r1_penalty, r2_penalty
 from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
+from tests.examples.games import Game, game, step
 from tests.strategies import SEEDS
 
 ADVERSARIAL = NonSaturatingLoss()
-MODEL = replace(
-    PRESETS["tiny"].model, num_frames=4, image_size=(16, 16), base_channels=4, z_dim=5
-)  # fmt: skip
-CHANNELS = DiscriminatorSettings(channels=4)
-
-
-class Game(NamedTuple):
-    gan: ImaGINator
-    objective: Objective
-    batch: dict[str, Tensor]
-    draws: Draws
-
-
-def game(loss: LossSettings | None = None, **streams: Any) -> Game:
-    torch.manual_seed(0)
-    discriminator = replace(CHANNELS, **streams)
-    gan = ImaGINator(MODEL, discriminator, num_classes=2)
-    # Without power iterations a frozen copy says exactly what the network itself said.
-    gan.discriminator.eval()
-    objective = Objective(loss or LossSettings(), discriminator, gan.discriminator, gan.streams)
-    video = torch.rand(2, 3, 4, 16, 16) * 2 - 1
-    batch = {"video": video, "image": video[:, :, 0], "label": torch.tensor([0, 1])}
-    draws = make_draws(
-        gan.discriminator,
-        objective,
-        (2, 4),
-        gan.z_dim,
-        same_frames=True,
-        generator=torch.Generator().manual_seed(1),
-    )
-    return Game(gan, objective, batch, draws)
-
-
-def step(played: Game) -> dict[str, Tensor]:
-    return train_step(
-        played.gan.generator,
-        played.gan.discriminator,
-        torch.optim.SGD(played.gan.generator.parameters(), 0.1),
-        torch.optim.SGD(played.gan.discriminator.parameters(), 0.1),
-        played.batch,
-        played.draws,
-        objective=played.objective,
-    )
 
 
 def judged(gan: ImaGINator, video: Tensor, played: Game, **options: Any) -> Any:
