@@ -130,9 +130,7 @@ def table(results: dict[str, list[dict[str, dict[str, float]]]]) -> str:
     return "\n".join(lines)
 
 
-def page(
-    results: dict[str, list[dict[str, dict[str, float]]]], arguments: Arguments
-) -> str:
+def page(results: dict[str, list[dict[str, dict[str, float]]]], arguments: Arguments) -> str:
     """The page of results."""
     command = shlex.join(["python", "benchmarks/presets.py", *sys.argv[1:]])
     return f"""# Presets against each other

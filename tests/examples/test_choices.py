@@ -176,6 +176,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"penalties": {"mode_seeking": 1.0}}, "loss.penalties cannot have 'mode_seeking'; choose"),
     ({}, {"generator_terms": {"r1": 1.0}}, "loss.generator_terms cannot have 'r1'; choose of"),
     ({}, {"penalty_every": 0}, "every must be at least 1, got 0"),
+    ({}, {"clip_singular_values_every": 5}, "for weights that are not normalized; tell"),
     ({"video": "video_residual"}, {"generator_terms": {"feature_matching": 1.0}},
      "the video stream, a VideoResidualDiscriminator, tells nothing but logits; leave out"),
 ]  # fmt: skip
