@@ -5,6 +5,7 @@ Items are dictionaries of ``video (3, T, H, W)``, ``image (3, H, W)`` and ``labe
 process, the worker or the order. Video files need the extra ``stgan[video]``.
 """
 
+from stgan.data.augmented import AugmentedClips, ClipAugmentation
 from stgan.data.clip_folder import Clip, ClipFolder
 from stgan.data.items import Item, numbered_generator
 from stgan.data.loading import endless_loader
@@ -20,7 +21,9 @@ from stgan.data.substitution import SubstituteBroken
 __all__ = [
     "MOTIONS",
     "SHAPES",
+    "AugmentedClips",
     "Clip",
+    "ClipAugmentation",
     "ClipFolder",
     "EndlessSampler",
     "Item",
