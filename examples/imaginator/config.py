@@ -170,9 +170,14 @@ class TrainSettings:
     steps: int = 55_000
     """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
     max_minutes: float | None = None
-    """Stop at the first log line after this time; none: no limit."""
+    """Stop after the first iteration that ends past this time; none: no limit."""
     batch_size: int = 64
     """Clips in an iteration, all processes together."""
+    accumulate: int = 1
+    # The generator runs once more for each part; batch norm and spectral norm see the parts.
+    """Parts in which each process takes its share of a batch, for less memory."""
+    checkpoint_activations: bool = False
+    """Compute the decoder's activations again for the backward pass: less memory, more time."""
     learning_rate: float = 2e-4
     """Of Adam, for all networks."""
     betas: tuple[float, float] = (0.5, 0.999)
@@ -187,8 +192,16 @@ class TrainSettings:
     """Steps between checkpoints."""
     keep: int = 3
     """Newest checkpoints that are kept."""
+    keep_every: int | None = None
+    """Checkpoints at multiples of these steps are kept for good; none: only the newest."""
+    keep_best: str | None = None
+    """The checkpoint with the lowest of this is kept too: a name in metrics.jsonl."""
+    skip_steps: int = 0
+    """Optimizer steps with a loss or gradient that is not finite to skip; then, stop."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Of the computation."""
+    """Of the computation; losses and penalties are computed in float32."""
+    tf32: bool = False
+    """Let GPUs round the factors of float32 products to TF32: faster, fewer digits."""
     accelerator: str = "auto"
     """cpu, cuda, mps or auto."""
     devices: int = 1

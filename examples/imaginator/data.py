@@ -9,9 +9,16 @@ from torch.utils.data import DataLoader, Dataset
 import stgan
 from examples.imaginator.config import Settings
 from examples.imaginator.parts import read_part
-from stgan.data import AugmentedClips, ClipFolder, EndlessSampler, MovingShapes, split_clips
+from stgan.data import (
+    AugmentedClips,
+    ClipFolder,
+    MovingShapes,
+    SubstituteBroken,
+    endless_loader,
+    split_clips,
+)
 
-__all__ = ["Clips", "open_clips", "training_loader"]
+__all__ = ["Clips", "broken_news", "open_clips", "training_loader"]
 
 # Validation shapes are drawn from a seed that no training run is likely to be given.
 _VALIDATION_SEED = 2**31 - 1
@@ -77,7 +84,15 @@ def open_clips(settings: Settings) -> Clips:
     for folder in filter(None, (training, validation)):
         for path, reason in folder.skipped.items():
             print(f"skipped {path}: {reason}")
-    return Clips(_augmented(training, settings), validation, tuple(training.classes))
+    clips: Dataset[Any] = training
+    if data.skip_broken:  # those that break while the run reads them, too
+        clips = SubstituteBroken(training, seed=settings.train.seed)
+    return Clips(_augmented(clips, settings), validation, tuple(training.classes))
+
+
+def broken_news(clips: Dataset[Any]) -> list[str]:
+    """Name every training clip that turned out to be broken since the last call."""
+    return list(clips.news().values()) if isinstance(clips, SubstituteBroken) else []
 
 
 def _augmented(clips: Dataset[Any], settings: Settings) -> Dataset[Any]:
@@ -105,24 +120,18 @@ def training_loader(
         ValueError: If the batch cannot be shared evenly.
     """
     total = settings.train.batch_size
-    if total % world_size:
+    if total % (world_size * settings.train.accumulate):
         raise ValueError(
-            f"train.batch_size {total} cannot be shared by {world_size} processes; make it a "
-            f"multiple"
+            f"train.batch_size {total} cannot be shared by {world_size} processes in "
+            f"{settings.train.accumulate} parts; make it a multiple"
         )
-    batch_size = total // world_size
-    sampler = EndlessSampler(
-        len(training),  # type: ignore[arg-type]  # all of ours have a length
+    return endless_loader(
+        training,
+        batch_size=total,
         seed=settings.train.seed,
+        step=step,
         rank=rank,
         world_size=world_size,
-        start=step * batch_size,
-    )
-    return DataLoader(
-        training,
-        batch_size=batch_size,
-        sampler=sampler,
-        num_workers=settings.data.workers,
+        workers=settings.data.workers,
         pin_memory=torch.cuda.is_available(),
-        persistent_workers=settings.data.workers > 0,
     )

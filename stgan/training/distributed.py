@@ -1,13 +1,14 @@
 """Settings of distributed runs that GANs need."""
 
 import inspect
+from typing import Any
 
 from torch.nn.parallel import DistributedDataParallel
 
 __all__ = ["ddp_settings"]
 
 
-def ddp_settings() -> dict[str, bool]:
+def ddp_settings() -> dict[str, Any]:
     """Settings of ``DistributedDataParallel`` under which a discriminator may run twice in a step.
 
     By default the wrapper broadcasts all buffers before every forward pass. The usual step of a
