@@ -205,7 +205,9 @@ class TrainSettings:
     accelerator: str = "auto"
     """cpu, cuda, mps or auto."""
     devices: int = 1
-    """Processes, one for each device."""
+    """Processes on each machine, one for each device."""
+    nodes: int = 1
+    """Machines; start the program on each with torchrun or srun."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@
 VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
 """
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -41,6 +40,7 @@ from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
     HealthMonitor,
+    MetricsLog,
     Retention,
     StopSignals,
     allow_tf32,
@@ -131,8 +131,7 @@ class Run:
         """Write a line of metrics.jsonl, and to TensorBoard."""
         self.fabric.log_dict(values, step=self.step)
         if self.fabric.is_global_zero:
-            with (self.settings.out / "metrics.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"step": self.step, **values}) + "\n")
+            MetricsLog(self.settings.out / "metrics.jsonl").append(self.step, values)
 
     def draw(self) -> Draws:
         """Draw what is random in the next step, numbered by seed and step, for this process."""
@@ -157,10 +156,12 @@ def open_run(settings: Settings) -> Run:
     out, options = settings.out, settings.train
     _check_parts(settings)
     clips = open_clips(settings)
+    several = options.devices * options.nodes > 1
     fabric = Fabric(
         accelerator=options.accelerator,
         devices=options.devices,
-        strategy=DDPStrategy(**ddp_settings()) if options.devices > 1 else "auto",
+        num_nodes=options.nodes,
+        strategy=DDPStrategy(**ddp_settings()) if several else "auto",
         precision=options.precision,
         loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
     )
@@ -173,7 +174,7 @@ def open_run(settings: Settings) -> Run:
     begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
     gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)
     objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
-    if options.devices > 1:
+    if several:
         synchronize_batch_norm(gan)
     if options.checkpoint_activations:
         checkpoint_activations(*gan.generator.decoder.stages)
@@ -250,8 +251,11 @@ def train(run: Run) -> Path:
         cast(Any, fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     )
     if first:
-        (settings.out / "config.yaml").write_text(write_settings(settings), encoding="utf-8")
-        _forget_lines_after(settings.out / "metrics.jsonl", run.step)
+        # Whole or not at all: without it the run could not be resumed.
+        part = settings.out / ".config.yaml.part"
+        part.write_text(write_settings(settings), encoding="utf-8")
+        part.replace(settings.out / "config.yaml")
+        MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
 
     engine = Engine(
         options.accumulate, fabric.backward, fabric.no_backward_sync, run.guard, run.health
@@ -312,19 +316,11 @@ def train(run: Run) -> Path:
     return latest_checkpoint(settings.out / "checkpoints")
 
 
-def _forget_lines_after(path: Path, step: int) -> None:
-    """Drop the lines of steps that are done again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        path.write_text("".join(kept), encoding="utf-8")
-
-
 def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
     with user_errors():
         run = open_run(parse_settings(args))
-    with user_errors((DataError, CheckpointError, FloatingPointError)):
+    with user_errors((DataError, CheckpointError, FloatingPointError, OSError)):
         checkpoint = train(run)
     if run.fabric.is_global_zero:
         print(f"checkpoint: {checkpoint}")

@@ -25,6 +25,7 @@ from stgan.training.health_measures import (
     weight_norm,
 )
 from stgan.training.lazy import LazySchedule
+from stgan.training.metrics_log import MetricsLog
 from stgan.training.precision import allow_tf32
 from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
 from stgan.training.retention import Retention
@@ -36,6 +37,7 @@ __all__ = [
     "FiniteGuard",
     "HealthMonitor",
     "LazySchedule",
+    "MetricsLog",
     "Resumed",
     "Retention",
     "StopSignals",

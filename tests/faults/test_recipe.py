@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -65,13 +66,21 @@ def test_parts_of_a_batch_and_forgotten_activations_change_nothing(tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_two_processes_of_the_recipe_follow_one(tmp_path: Path) -> None:
+def test_two_processes_of_the_recipe_on_two_machines_follow_one(tmp_path: Path) -> None:
     batch = ["--model.norm", "batch", "--train.steps", 3]
-    command = [*TORCHRUN[:-1], "examples.imaginator.train"]
-    run = start(command, *TINY, "--out", tmp_path / "two", *batch, "--train.devices", 2)
+    # As on two machines: a launcher for each, which find each other by address and port.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    runs = [
+        start([*TORCHRUN[:3], "--nnodes", "2", "--nproc-per-node", "1", "--node-rank", str(rank),
+               "--master-addr", "127.0.0.1", "--master-port", str(port), *RECIPE[1:]],
+              *TINY, "--out", tmp_path / "two", *batch, "--train.nodes", 2)
+        for rank in range(2)
+    ]  # fmt: skip
     _train(tmp_path / "one", *batch)
-    status, _, err = finish(run)
-    assert status == 0, err
+    for run in runs:
+        status, _, err = finish(run)
+        assert status == 0, err
     _assert_near(tmp_path / "two", tmp_path / "one")
     names = [
         sorted(path.name.split(".")[0] for path in (tmp_path / out).rglob("*"))
