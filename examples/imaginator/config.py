@@ -6,7 +6,8 @@ Every number that a run depends on stands here once. A run folder holds the reso
 
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -303,7 +304,7 @@ def read_settings(path: Path) -> Settings:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; name a config.yaml of a run") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
     settings = _from_plain(Settings, content, path, prefix="")
     assert isinstance(settings, Settings)
@@ -328,8 +329,35 @@ def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
             values[key] = Path(value)
         else:
             values[key] = value
+        if not _fits(values[key], hint):
+            wanted = str(getattr(hint, "__name__", hint)).replace("typing.", "")
+            raise DataError(f"{path} has {value!r} for {prefix}{key}, which must be {wanted}")
     missing = [n for n, f in known.items() if n not in values and f.default is MISSING
                and f.default_factory is MISSING]  # fmt: skip
     if missing:
         raise DataError(f"{path} lacks {', '.join(prefix + name for name in missing)}")
     return kind(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of the type of a setting; true and false are no numbers."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin is Literal:
+        return any(value == one and type(value) is type(one) for one in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if inner[1:] == (...,):
+            inner = inner[:1] * len(value)
+        return len(value) == len(inner) and all(map(_fits, value, inner))
+    if origin is dict:
+        pairs = value.items() if isinstance(value, dict) else [(None, None)]
+        return all(
+            _fits(one, kind) for pair in pairs for one, kind in zip(pair, inner, strict=True)
+        )
+    if hint is type(None):
+        return value is None
+    kinds = {int: (int,), float: (int, float)}.get(hint, (hint,))
+    return isinstance(value, kinds) and not (isinstance(value, bool) and hint is not bool)
