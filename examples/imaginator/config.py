@@ -131,8 +131,9 @@ class LossSettings:
     """Penalties at every so many steps only, and so many times as heavy."""
     clip_singular_values_every: int = 0
     """Bring those of the discriminators down to one every so many steps, as TGAN; 0: never."""
-    order: Literal["discriminator_first", "generator_first"] = "discriminator_first"
-    """Who steps first on the same generated clips."""
+    order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
+    # The last computes as the second does, but for the number of power iterations, and is faster.
+    """Who steps first on the same generated clips; simultaneous: both from one pass of theirs."""
 
 
 @dataclass(frozen=True)
