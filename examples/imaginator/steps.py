@@ -167,19 +167,65 @@ def train_step(
                 )
                 engine.backward(losses["discriminator/total"] / len(parts))
             found.append(losses)
-            opinions.append((_logits(said_real), _logits(said_fake)))
+            opinions.append((said_real, said_fake))
         means = _means(found)
         engine.step("discriminator", discriminator, discriminator_optimizer, means)
+        finish(opinions)
+        return means
+
+    def both_steps() -> dict[str, Tensor]:
+        generator_optimizer.zero_grad(set_to_none=True)
+        discriminator_optimizer.zero_grad(set_to_none=True)
+        generated, judged, opinions = [], [], []
+        for number, part in enumerate(parts):
+            with engine.gathering(generator, number), engine.gathering(discriminator, number):
+                part = part if len(parts) == 1 else make(part.batch, part.draws)
+                image, label, draws = part.batch["image"], part.batch["label"], part.draws
+                other = None if draws.other_z is None else generator(image, draws.other_z, label)
+                # One pass serves both losses: up to the clips for the generator, up to the weights
+                # for the discriminators.
+                seen = part.fake_shown.video
+                still = part.fake_shown._replace(video=seen.detach().requires_grad_())
+                said_real, said_fake = ask(part.real_shown, label), ask(still, label)
+                heard = _cut_off(said_fake)
+                losses = objective.generator(
+                    part.fake, heard, part.batch, draws, said_real=_cut_off(said_real), other=other
+                )
+                total = losses["generator/total"]
+                slope = _slope(total, heard, said_fake, still.video)
+                engine.backward((total + (slope * seen).sum()) / len(parts))
+                generated.append(losses)
+                losses = objective.discriminator(
+                    discriminator,
+                    part.batch,
+                    draws,
+                    real=part.real_shown,
+                    fake=still._replace(video=still.video.detach()),
+                    said_real=said_real,
+                    said_fake=said_fake,
+                )
+                engine.backward(losses["discriminator/total"] / len(parts))
+                judged.append(losses)
+            opinions.append((said_real, said_fake))
+        of_generator, of_discriminator = _means(generated), _means(judged)
+        engine.step("generator", generator, generator_optimizer, of_generator)
+        engine.step("discriminator", discriminator, discriminator_optimizer, of_discriminator)
+        finish(opinions)
+        return of_generator | of_discriminator
+
+    def finish(opinions: list[tuple[Opinions, Opinions]]) -> None:
+        """Let those know who follow what is said of real and generated clips."""
         real, fake = (
-            {name: torch.cat([said[name] for said in side]) for name in side[0]}
+            {name: torch.cat([said[name].logits.detach() for said in side]) for name in side[0]}
             for side in zip(*opinions, strict=True)
         )
         objective.advance(discriminator, real)
         if engine.health is not None:
             engine.health.saw_logits(real=real, fake=fake)
-        return means
 
-    if objective.settings.order == "generator_first":
+    if objective.settings.order == "simultaneous":
+        losses = both_steps()
+    elif objective.settings.order == "generator_first":
         losses = generator_step() | discriminator_step()
     else:
         losses = discriminator_step() | generator_step()
@@ -203,5 +249,35 @@ def _means(found: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def _logits(said: Opinions) -> dict[str, Tensor]:
-    return {name: opinion.logits.detach() for name, opinion in said.items()}
+def _tensors(said: Opinions) -> list[Tensor]:
+    return [
+        tensor
+        for opinion in said.values()
+        for tensor in (opinion.logits, *opinion.predictions.values(), *opinion.features)
+    ]
+
+
+def _cut_off(said: Opinions) -> Opinions:
+    """Copy what was said, as leaves of a graph of their own."""
+
+    def leaf(tensor: Tensor) -> Tensor:
+        return tensor.detach().requires_grad_()
+
+    return {
+        name: StreamOutput(
+            leaf(opinion.logits),
+            {key: leaf(value) for key, value in opinion.predictions.items()},
+            tuple(leaf(feature) for feature in opinion.features),
+        )
+        for name, opinion in said.items()
+    }
+
+
+def _slope(loss: Tensor, heard: Opinions, said: Opinions, clips: Tensor) -> Tensor:
+    """Return the gradient of a loss on clips, through what the discriminators said of them."""
+    slopes = torch.autograd.grad(loss, _tensors(heard), retain_graph=True, allow_unused=True)
+    used = [(out, slope) for out, slope in zip(_tensors(said), slopes, strict=True)
+            if slope is not None]  # fmt: skip
+    outs, slopes = zip(*used, strict=True)
+    (slope,) = torch.autograd.grad(outs, clips, slopes, retain_graph=True)
+    return slope

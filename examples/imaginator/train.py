@@ -225,7 +225,7 @@ def _networks(gan: ImaGINator, objective: Objective) -> dict[str, nn.Module]:
 
 
 def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.parameters(), **_pace(settings))
+    return torch.optim.Adam(network.parameters(), fused=True, **_pace(settings))
 
 
 def _pace(settings: Settings) -> dict[str, Any]:

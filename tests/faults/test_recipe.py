@@ -56,10 +56,16 @@ def _assert_near(found: Path, expected: Path) -> None:
             torch.testing.assert_close(left[name], tensor, rtol=1e-2, atol=2e-3)
 
 
-def test_parts_of_a_batch_and_forgotten_activations_change_nothing(tmp_path: Path) -> None:
-    _train(tmp_path / "whole", "--train.steps", 3, *PLAIN)
-    _train(tmp_path / "parts", "--train.steps", 3, *PLAIN, "--train.accumulate", 2)
+@pytest.mark.parametrize("order", ["discriminator_first", "generator_first", "simultaneous"])
+def test_parts_of_a_batch_give_the_whole_batch(tmp_path: Path, order: str) -> None:
+    options = ["--train.steps", 3, *PLAIN, "--loss.order", order]
+    _train(tmp_path / "whole", *options)
+    _train(tmp_path / "parts", *options, "--train.accumulate", 2)
     _assert_near(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_forgotten_activations_change_nothing(tmp_path: Path) -> None:
+    _train(tmp_path / "whole", "--train.steps", 3, *PLAIN)
     _train(tmp_path / "again", "--train.steps", 3, *PLAIN, "--train.checkpoint-activations")
     assert _losses(tmp_path / "again") == _losses(tmp_path / "whole")
     assert different(tmp_path / "again", tmp_path / "whole") == []
