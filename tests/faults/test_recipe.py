@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from examples.imaginator import train
+from stgan.io import write_strip
 from stgan.training import check_checkpoint, latest_checkpoint, list_checkpoints, load_state
 from tests.faults.shell import TORCHRUN, different, finish, start, state, wait_until
 
@@ -199,3 +200,21 @@ def test_a_full_game_is_watched_and_a_folder_that_cannot_be_written_is_told_firs
     with pytest.raises(SystemExit):
         train.main([*TINY, "--out", str(tmp_path / "file"), "--train.steps", "1"])
     assert f"run folder {tmp_path / 'file'} cannot be written to: " in capsys.readouterr().err
+
+
+def test_a_file_that_goes_bad_in_a_run_is_told_in_its_progress_and_replaced(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "clips"
+    for number in range(6):
+        path = root / f"class_{number % 2}" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_strip(torch.rand(3, 5, 16, 16) * 2 - 1, path)
+    options = ["--data.root", str(root), "--data.skip-broken", "--train.steps", "4"]
+    run = train.open_run(train.parse_settings([*TINY, "--out", str(tmp_path / "run"), *options]))
+    gone = root / "class_1" / "3.png"
+    gone.unlink()
+    train.train(run)
+    told = capsys.readouterr()
+    assert (told.out + told.err).count(f"broken since the start: clip {gone} does not exist") == 1
+    assert [line["step"] for line in _losses(tmp_path / "run")] == [1, 2, 3, 4]

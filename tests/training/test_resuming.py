@@ -169,6 +169,15 @@ def test_whatever_bytes_there_are_only_our_own_error_comes(
     shutil.rmtree(path)
 
 
+def test_what_cannot_be_written_is_told_with_what_stays(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        CheckpointError,
+        match=r"file/run/step_00000001 could not be written: Not a directory; there is none befor",
+    ):
+        _save(tmp_path / "file" / "run", 1)
+
+
 def test_sums_cannot_point_elsewhere(tmp_path: Path) -> None:
     path = _save(tmp_path, 1)
     (tmp_path / "secret").write_bytes(b"")
