@@ -18,7 +18,7 @@ from stgan.data import (
     split_clips,
 )
 
-__all__ = ["Clips", "broken_news", "open_clips", "training_loader"]
+__all__ = ["Clips", "broken_news", "check_shares", "open_clips", "training_loader"]
 
 # Validation shapes are drawn from a seed that no training run is likely to be given.
 _VALIDATION_SEED = 2**31 - 1
@@ -104,6 +104,20 @@ def _augmented(clips: Dataset[Any], settings: Settings) -> Dataset[Any]:
     return AugmentedClips(clips, augment, seed=settings.train.seed)
 
 
+def check_shares(settings: Settings, world_size: int) -> None:
+    """Refuse a batch that so many processes cannot share evenly.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    total, parts = settings.train.batch_size, settings.train.accumulate
+    if total % (world_size * parts):
+        shared = f"{world_size} processes" + (f" in {parts} parts each" if parts > 1 else "")
+        raise ValueError(
+            f"train.batch_size {total} cannot be shared by {shared}; make it a multiple"
+        )
+
+
 def training_loader(
     settings: Settings, training: Dataset[Any], *, step: int, rank: int, world_size: int
 ) -> DataLoader[Any]:
@@ -119,15 +133,10 @@ def training_loader(
     Raises:
         ValueError: If the batch cannot be shared evenly.
     """
-    total = settings.train.batch_size
-    if total % (world_size * settings.train.accumulate):
-        raise ValueError(
-            f"train.batch_size {total} cannot be shared by {world_size} processes in "
-            f"{settings.train.accumulate} parts; make it a multiple"
-        )
+    check_shares(settings, world_size)
     return endless_loader(
         training,
-        batch_size=total,
+        batch_size=settings.train.batch_size,
         seed=settings.train.seed,
         step=step,
         rank=rank,

@@ -25,7 +25,13 @@ from tqdm import tqdm
 
 from examples.imaginator.cli import parse_settings, user_errors
 from examples.imaginator.config import Settings, write_settings
-from examples.imaginator.data import Clips, broken_news, open_clips, training_loader
+from examples.imaginator.data import (
+    Clips,
+    broken_news,
+    check_shares,
+    open_clips,
+    training_loader,
+)
 from examples.imaginator.draws import Draws
 from examples.imaginator.engine import Engine
 from examples.imaginator.model import ImaGINator
@@ -155,6 +161,7 @@ def open_run(settings: Settings) -> Run:
     """
     out, options = settings.out, settings.train
     _check_parts(settings)
+    check_shares(settings, options.devices * options.nodes)
     clips = open_clips(settings)
     several = options.devices * options.nodes > 1
     fabric = Fabric(
@@ -166,8 +173,6 @@ def open_run(settings: Settings) -> Run:
         loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
     )
     fabric.launch()
-    if fabric.is_global_zero:
-        check_run_folder(out)
     seed_everything(options.seed)
     allow_tf32(options.tf32)
     # A checkpoint holds the encoder's weights; the file that they began as may be gone.
@@ -200,6 +205,8 @@ def open_run(settings: Settings) -> Run:
             f"run folder {out} holds checkpoints already; add --resume to go on, or name another "
             f"--out"
         )
+    if fabric.is_global_zero:  # last, so that what was wrong before leaves no folder behind
+        check_run_folder(out)
     return run
 
 

@@ -57,6 +57,15 @@ def _assert_near(found: Path, expected: Path) -> None:
             torch.testing.assert_close(left[name], tensor, rtol=1e-2, atol=2e-3)
 
 
+def test_a_batch_that_has_no_such_parts_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        train.main([*TINY, "--out", str(tmp_path / "run"), "--train.accumulate", "3"])
+    told = "train.batch_size 4 cannot be shared by 1 processes in 3 parts each; make it a multiple"
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("order", ["discriminator_first", "generator_first", "simultaneous"])
 def test_parts_of_a_batch_give_the_whole_batch(tmp_path: Path, order: str) -> None:
     options = ["--train.steps", 3, *PLAIN, "--loss.order", order]
