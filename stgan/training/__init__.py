@@ -3,14 +3,12 @@
 from stgan.training.accumulation import split_batch
 from stgan.training.activations import checkpoint_activations
 from stgan.training.batch_norm import SynchronizedBatchNorm, synchronize_batch_norm
-from stgan.training.checkpoint import (
+from stgan.training.checkpoint import latest_checkpoint, list_checkpoints, save_checkpoint
+from stgan.training.checkpoint_reading import (
     check_checkpoint,
-    latest_checkpoint,
-    list_checkpoints,
     load_checkpoint,
     load_networks,
     load_state,
-    save_checkpoint,
 )
 from stgan.training.distributed import ddp_settings
 from stgan.training.ema import ExponentialMovingAverage

@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from stgan.errors import CheckpointError
-from stgan.training.checkpoint import check_checkpoint, list_checkpoints, load_checkpoint
+from stgan.training.checkpoint import list_checkpoints
+from stgan.training.checkpoint_reading import check_checkpoint, load_checkpoint
 
 __all__ = ["Resumed", "check_run_folder", "resume_checkpoint"]
 
