@@ -91,8 +91,9 @@ def to_config(module: Any) -> dict[str, Any]:
 def _read(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise ConfigError(f"{path} cannot be read: {reason}") from error
     if path.suffix not in (".json", ".yaml", ".yml"):
         raise ConfigError(f"{path} must be a .json, .yaml or .yml file")
     try:
@@ -108,7 +109,7 @@ def _read(path: Path) -> Any:
             return yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise ValueError(" ".join(str(error).split())) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no valid {path.suffix[1:].upper()}: {error}") from error
 
 
@@ -125,6 +126,8 @@ def _value(value: Any, path: str) -> Any:
 
 def _part(config: Mapping[str, Any], path: str) -> Any:
     kind, name = config["kind"], str(config.get("name"))
+    if not isinstance(kind, str):
+        raise ConfigError(_at(f"kind must be the name of a registry, got {kind!r}", path))
     if kind not in REGISTRIES:
         raise unknown_name(_at("the set of registries", path), kind, REGISTRIES)
     if name not in REGISTRIES[kind]:
@@ -152,8 +155,13 @@ def _call(target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path
     try:
         return target(**settings)
     except Exception as error:
-        error.add_note(f"while building {path or 'the configuration'}")
-        raise
+        if type(error).__module__ == ConfigError.__module__:
+            error.add_note(f"while building {path or 'the configuration'}")
+            raise
+        # A missing setting, or one of another type, is a mistake of the configuration here.
+        raise ConfigError(
+            _at(f"{target.__name__} refuses these settings: {error}", path)
+        ) from error
 
 
 def _settings(

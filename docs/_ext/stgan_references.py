@@ -35,12 +35,15 @@ EXTERNAL = {
     "torch.dtype": f"{_TORCH}tensor_attributes.html",
     "torch.nn.ConvTranspose3d": f"{_TORCH}generated/torch.nn.ConvTranspose3d.html",
     "torch.nn.Module": f"{_TORCH}generated/torch.nn.Module.html",
+    "torch.utils.data.DataLoader": f"{_TORCH}data.html",
     "torch.utils.data.Dataset": f"{_TORCH}data.html",
     "hypothesis.strategies.SearchStrategy": f"{_HYPOTHESIS}reference/strategies.html",
     "collections.abc.Callable": f"{_PYTHON}library/collections.abc.html",
+    "collections.abc.Collection": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Iterator": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Mapping": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Sequence": f"{_PYTHON}library/collections.abc.html",
+    "signal.Signals": f"{_PYTHON}library/signal.html",
     "fractions.Fraction": f"{_PYTHON}library/fractions.html",
     "pathlib.Path": f"{_PYTHON}library/pathlib.html",
 }
@@ -50,6 +53,7 @@ _README_FOLDERS = [_ROOT / "docs" / "recipes", *(_ROOT / "examples").iterdir(), 
 _SAME = {
     "torch._C.Generator": "torch.Generator",
     "torch.nn.modules.module.Module": "torch.nn.Module",
+    "torch.utils.data.dataloader.DataLoader": "torch.utils.data.DataLoader",
     "torch.utils.data.dataset.Dataset": "torch.utils.data.Dataset",
     "pathlib._local.Path": "pathlib.Path",
     "hypothesis.strategies._internal.strategies.SearchStrategy": (

@@ -77,19 +77,21 @@ def parse_settings(args: list[str] | None = None) -> Settings:
 
 
 def _check_same(saved: Settings, settings: Settings) -> None:
-    """Only the length and pace of a run may change when it is resumed."""
-    for part in ("model", "discriminator", "loss", "data"):
-        before, after = getattr(saved, part), getattr(settings, part)
-        if before != after:
-            keys = [
-                f"{part}.{key} ({value} there, {getattr(after, key)} here)"
-                for key, value in vars(before).items()
-                if getattr(after, key) != value
-            ]
-            raise CheckpointError(
-                f"run folder {saved.out} was trained with another {', '.join(keys)}; resume "
-                f"without it, or begin in another folder"
-            )
+    """What a run is must stay when it is resumed; its length, pace and machine may change."""
+    keys = [
+        f"{part}.{key} ({value} there, {getattr(getattr(settings, part), key)} here)"
+        for part in ("model", "discriminator", "loss", "data", "train")
+        for key, value in vars(getattr(saved, part)).items()
+        if getattr(getattr(settings, part), key) != value
+        # The others of training say where the run is in its data, and what its networks are.
+        and (part != "train" or key in ("batch_size", "seed", "ema_decay"))
+        and (part, key) != ("data", "workers")
+    ]
+    if keys:
+        raise CheckpointError(
+            f"run folder {saved.out} was trained with another {', '.join(keys)}; resume without "
+            f"it, or begin in another folder"
+        )
 
 
 def check_choice(name: str, known: tuple[str, ...], what: str) -> int:

@@ -6,7 +6,8 @@ Every number that a run depends on stands here once. A run folder holds the reso
 
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
@@ -171,9 +172,14 @@ class TrainSettings:
     steps: int = 55_000
     """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
     max_minutes: float | None = None
-    """Stop at the first log line after this time; none: no limit."""
+    """Stop after the first iteration that ends past this time; none: no limit."""
     batch_size: int = 64
     """Clips in an iteration, all processes together."""
+    accumulate: int = 1
+    # The generator runs once more for each part; batch norm and spectral norm see the parts.
+    """Parts in which each process takes its share of a batch, for less memory."""
+    checkpoint_activations: bool = False
+    """Compute the decoder's activations again for the backward pass: less memory, more time."""
     learning_rate: float = 2e-4
     """Of Adam, for all networks."""
     betas: tuple[float, float] = (0.5, 0.999)
@@ -188,12 +194,22 @@ class TrainSettings:
     """Steps between checkpoints."""
     keep: int = 3
     """Newest checkpoints that are kept."""
+    keep_every: int | None = None
+    """Checkpoints at multiples of these steps are kept for good; none: only the newest."""
+    keep_best: str | None = None
+    """The checkpoint with the lowest of this is kept too: a name in metrics.jsonl."""
+    skip_steps: int = 0
+    """Optimizer steps with a loss or gradient that is not finite to skip; then, stop."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Of the computation."""
+    """Of the computation; losses and penalties are computed in float32."""
+    tf32: bool = False
+    """Let GPUs round the factors of float32 products to TF32: faster, fewer digits."""
     accelerator: str = "auto"
     """cpu, cuda, mps or auto."""
     devices: int = 1
-    """Processes, one for each device."""
+    """Processes on each machine, one for each device."""
+    nodes: int = 1
+    """Machines; start the program on each with torchrun or srun."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +315,7 @@ def read_settings(path: Path) -> Settings:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{path} does not exist; name a config.yaml of a run") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
     settings = _from_plain(Settings, content, path, prefix="")
     assert isinstance(settings, Settings)
@@ -324,8 +340,35 @@ def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
             values[key] = Path(value)
         else:
             values[key] = value
+        if not _fits(values[key], hint):
+            wanted = str(getattr(hint, "__name__", hint)).replace("typing.", "")
+            raise DataError(f"{path} has {value!r} for {prefix}{key}, which must be {wanted}")
     missing = [n for n, f in known.items() if n not in values and f.default is MISSING
                and f.default_factory is MISSING]  # fmt: skip
     if missing:
         raise DataError(f"{path} lacks {', '.join(prefix + name for name in missing)}")
     return kind(**values)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of the type of a setting; true and false are no numbers."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if origin is Literal:
+        return any(value == one and type(value) is type(one) for one in inner)
+    if origin is tuple:
+        if not isinstance(value, tuple):
+            return False
+        if inner[1:] == (...,):
+            inner = inner[:1] * len(value)
+        return len(value) == len(inner) and all(map(_fits, value, inner))
+    if origin is dict:
+        pairs = value.items() if isinstance(value, dict) else [(None, None)]
+        return all(
+            _fits(one, kind) for pair in pairs for one, kind in zip(pair, inner, strict=True)
+        )
+    if hint is type(None):
+        return value is None
+    kinds = {int: (int,), float: (int, float)}.get(hint, (hint,))
+    return isinstance(value, kinds) and not (isinstance(value, bool) and hint is not bool)

@@ -9,9 +9,16 @@ from torch.utils.data import DataLoader, Dataset
 import stgan
 from examples.imaginator.config import Settings
 from examples.imaginator.parts import read_part
-from stgan.data import AugmentedClips, ClipFolder, EndlessSampler, MovingShapes, split_clips
+from stgan.data import (
+    AugmentedClips,
+    ClipFolder,
+    MovingShapes,
+    SubstituteBroken,
+    endless_loader,
+    split_clips,
+)
 
-__all__ = ["Clips", "open_clips", "training_loader"]
+__all__ = ["Clips", "broken_news", "check_shares", "open_clips", "training_loader"]
 
 # Validation shapes are drawn from a seed that no training run is likely to be given.
 _VALIDATION_SEED = 2**31 - 1
@@ -77,7 +84,15 @@ def open_clips(settings: Settings) -> Clips:
     for folder in filter(None, (training, validation)):
         for path, reason in folder.skipped.items():
             print(f"skipped {path}: {reason}")
-    return Clips(_augmented(training, settings), validation, tuple(training.classes))
+    clips: Dataset[Any] = training
+    if data.skip_broken:  # those that break while the run reads them, too
+        clips = SubstituteBroken(training, seed=settings.train.seed)
+    return Clips(_augmented(clips, settings), validation, tuple(training.classes))
+
+
+def broken_news(clips: Dataset[Any]) -> list[str]:
+    """Name every training clip that turned out to be broken since the last call."""
+    return list(clips.news().values()) if isinstance(clips, SubstituteBroken) else []
 
 
 def _augmented(clips: Dataset[Any], settings: Settings) -> Dataset[Any]:
@@ -87,6 +102,20 @@ def _augmented(clips: Dataset[Any], settings: Settings) -> Dataset[Any]:
         return clips
     augment = stgan.build(read_part(text, "augmentations", "data.augment"))
     return AugmentedClips(clips, augment, seed=settings.train.seed)
+
+
+def check_shares(settings: Settings, world_size: int) -> None:
+    """Refuse a batch that so many processes cannot share evenly.
+
+    Raises:
+        ValueError: If it is one.
+    """
+    total, parts = settings.train.batch_size, settings.train.accumulate
+    if total % (world_size * parts):
+        shared = f"{world_size} processes" + (f" in {parts} parts each" if parts > 1 else "")
+        raise ValueError(
+            f"train.batch_size {total} cannot be shared by {shared}; make it a multiple"
+        )
 
 
 def training_loader(
@@ -104,25 +133,14 @@ def training_loader(
     Raises:
         ValueError: If the batch cannot be shared evenly.
     """
-    total = settings.train.batch_size
-    if total % world_size:
-        raise ValueError(
-            f"train.batch_size {total} cannot be shared by {world_size} processes; make it a "
-            f"multiple"
-        )
-    batch_size = total // world_size
-    sampler = EndlessSampler(
-        len(training),  # type: ignore[arg-type]  # all of ours have a length
+    check_shares(settings, world_size)
+    return endless_loader(
+        training,
+        batch_size=settings.train.batch_size,
         seed=settings.train.seed,
+        step=step,
         rank=rank,
         world_size=world_size,
-        start=step * batch_size,
-    )
-    return DataLoader(
-        training,
-        batch_size=batch_size,
-        sampler=sampler,
-        num_workers=settings.data.workers,
+        workers=settings.data.workers,
         pin_memory=torch.cuda.is_available(),
-        persistent_workers=settings.data.workers > 0,
     )

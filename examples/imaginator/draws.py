@@ -1,8 +1,8 @@
 """What one iteration draws at random, and what its discriminators are shown."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, TypeAlias
 
 from torch import Tensor
 
@@ -31,6 +31,16 @@ class Draws:
     real_augment: Tensor | None = None
     fake_augment: Tensor | None = None
     other_z: Tensor | None = None
+
+    def of(self, clips: slice) -> "Draws":
+        """Return what belongs to some of the clips."""
+
+        def cut(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {name: cut(item) for name, item in value.items()}
+            return None if value is None else value[clips]
+
+        return Draws(**{field.name: cut(getattr(self, field.name)) for field in fields(self)})
 
 
 class Shown(NamedTuple):

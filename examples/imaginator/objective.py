@@ -226,12 +226,12 @@ class Objective(nn.Module):
                 weights[name] = self.lazy.scale * self._penalty_weights[name]
         return _weigh("discriminator", terms, weights)
 
-    def advance(self, critic: nn.Module, said_real: Opinions) -> None:
+    def advance(self, critic: nn.Module, real_logits: Mapping[str, Tensor]) -> None:
         """Go on to the next step, after that of the discriminator's optimizer.
 
         Args:
             critic: The discriminator, whose singular values may be clipped.
-            said_real: What it said of real clips, which ADA follows.
+            real_logits: What its streams said of real clips, the first of which ADA follows.
         """
         self.lazy.advance()
         if self.clipping is not None:
@@ -239,7 +239,7 @@ class Objective(nn.Module):
                 clip_singular_values_(critic)
             self.clipping.advance()
         if isinstance(self.augment, AdaptiveAugmentation):
-            self.augment.update(next(iter(said_real.values())).logits.detach())
+            self.augment.update(next(iter(real_logits.values())).detach())
 
     def schedule_state(self) -> dict[str, dict[str, int]]:
         """Return the phases of all that is not done at every step, for a checkpoint."""

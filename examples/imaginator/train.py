@@ -9,7 +9,6 @@
 VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
 """
 
-import json
 import math
 import time
 from collections.abc import Iterator
@@ -20,13 +19,21 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from examples.imaginator.cli import parse_settings, user_errors
 from examples.imaginator.config import Settings, write_settings
-from examples.imaginator.data import Clips, open_clips, training_loader
+from examples.imaginator.data import (
+    Clips,
+    broken_news,
+    check_shares,
+    open_clips,
+    training_loader,
+)
 from examples.imaginator.draws import Draws
+from examples.imaginator.engine import Engine
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import Objective
 from examples.imaginator.parts import find_parts, read_part
@@ -37,12 +44,22 @@ from stgan.errors import CheckpointError, DataError
 from stgan.shapes import plan
 from stgan.training import (
     ExponentialMovingAverage,
+    FiniteGuard,
+    HealthMonitor,
+    MetricsLog,
+    Retention,
+    StopSignals,
+    allow_tf32,
+    check_run_folder,
+    checkpoint_activations,
+    ddp_settings,
     latest_checkpoint,
-    load_checkpoint,
+    resume_checkpoint,
     rng_state,
     save_checkpoint,
     seed_everything,
     set_rng_state,
+    synchronize_batch_norm,
 )
 
 __all__ = ["Run", "main", "open_run", "train"]
@@ -60,22 +77,18 @@ class Run:
     average: ExponentialMovingAverage | None
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
+    health: HealthMonitor
+    guard: FiniteGuard
     step: int = 0
 
     def networks(self) -> dict[str, nn.Module]:
         """Name every network for the checkpoint."""
-        networks: dict[str, nn.Module] = {
-            "generator": self.gan.generator,
-            "discriminator": self.gan.discriminator,
-        }
-        if self.average is not None:
-            networks["generator_ema"] = self.average.module
-        if self.objective.state_dict():  # what LeCam and ADA remember
-            networks["objective"] = self.objective
-        return networks
+        average = {} if self.average is None else {"generator_ema": self.average.module}
+        return _networks(self.gan, self.objective) | average
 
-    def save(self) -> None:
+    def save(self, metrics: dict[str, float]) -> None:
         """Write a checkpoint of this step."""
+        options = self.settings.train
         save_checkpoint(
             self.settings.out / "checkpoints",
             step=self.step,
@@ -86,24 +99,37 @@ class Run:
                 "generator_optimizer": self.generator_optimizer.state_dict(),
                 "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
                 "schedules": self.objective.schedule_state(),
+                "health": self.health.state_dict(),
+                "guard": self.guard.state_dict(),
                 "rng": rng_state(),
             },
             config=write_settings(self.settings),
-            keep=self.settings.train.keep,
+            keep=Retention(last=options.keep, every=options.keep_every, best=options.keep_best),
+            metrics=metrics,
         )
 
     def load(self) -> None:
-        """Go back to the newest checkpoint of the run folder."""
+        """Go back to the newest sound checkpoint of the run folder."""
         out, classes = self.settings.out, self.clips.classes
-        state = load_checkpoint(latest_checkpoint(out / "checkpoints"), self.networks())
+        resumed = resume_checkpoint(out / "checkpoints", self.networks())
+        state = resumed.state
+        for reason in resumed.skipped.values() if self.fabric.is_global_zero else ():
+            print(f"passed over: {reason}")
         if tuple(state["classes"]) != classes:
             raise CheckpointError(
                 f"run folder {out} was trained on the classes {', '.join(state['classes'])}, but "
                 f"the clips have {', '.join(classes)}"
             )
-        self.generator_optimizer.load_state_dict(state["generator_optimizer"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        for optimizer, name in (
+            (self.generator_optimizer, "generator_optimizer"),
+            (self.discriminator_optimizer, "discriminator_optimizer"),
+        ):
+            optimizer.load_state_dict(state[name])
+            for group in optimizer.param_groups:  # a resumed run may go on more slowly
+                group |= _pace(self.settings)
         self.objective.load_schedule_state(state["schedules"])
+        self.health.load_state_dict(state["health"])
+        self.guard.load_state_dict(state["guard"])
         set_rng_state(state["rng"])
         self.step = state["step"]
 
@@ -111,21 +137,21 @@ class Run:
         """Write a line of metrics.jsonl, and to TensorBoard."""
         self.fabric.log_dict(values, step=self.step)
         if self.fabric.is_global_zero:
-            with (self.settings.out / "metrics.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps({"step": self.step, **values}) + "\n")
+            MetricsLog(self.settings.out / "metrics.jsonl").append(self.step, values)
 
-    def draw(self, num_clips: int) -> Draws:
-        """Draw what is random in the next step, numbered by seed, step and process."""
-        settings = self.settings
-        return make_draws(
+    def draw(self) -> Draws:
+        """Draw what is random in the next step, numbered by seed and step, for this process."""
+        settings, fabric = self.settings, self.fabric
+        draws = make_draws(
             self.gan.discriminator,
             self.objective,
-            (num_clips, settings.model.num_frames),
+            (settings.train.batch_size, settings.model.num_frames),
             self.gan.z_dim,
             same_frames=settings.discriminator.same_frames,
-            generator=numbered_generator(settings.train.seed, self.step, self.fabric.global_rank),
-            device=self.fabric.device,
+            generator=numbered_generator(settings.train.seed, self.step, 0),
+            device=fabric.device,
         )
+        return draws.of(slice(fabric.global_rank, None, fabric.world_size))
 
 
 def open_run(settings: Settings) -> Run:
@@ -135,20 +161,28 @@ def open_run(settings: Settings) -> Run:
     """
     out, options = settings.out, settings.train
     _check_parts(settings)
+    check_shares(settings, options.devices * options.nodes)
     clips = open_clips(settings)
+    several = options.devices * options.nodes > 1
     fabric = Fabric(
         accelerator=options.accelerator,
         devices=options.devices,
-        strategy="ddp" if options.devices > 1 else "auto",
+        num_nodes=options.nodes,
+        strategy=DDPStrategy(**ddp_settings()) if several else "auto",
         precision=options.precision,
         loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
     )
     fabric.launch()
     seed_everything(options.seed)
+    allow_tf32(options.tf32)
     # A checkpoint holds the encoder's weights; the file that they began as may be gone.
     begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
     gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)
     objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
+    if several:
+        synchronize_batch_norm(gan)
+    if options.checkpoint_activations:
+        checkpoint_activations(*gan.generator.decoder.stages)
     average = None
     if options.ema_decay:
         average = ExponentialMovingAverage(gan.generator, options.ema_decay)
@@ -161,6 +195,8 @@ def open_run(settings: Settings) -> Run:
         average=average,
         generator_optimizer=_adam(gan.generator, settings),
         discriminator_optimizer=_adam(gan.discriminator, settings),
+        health=HealthMonitor(),
+        guard=FiniteGuard(_networks(gan, objective), skip=options.skip_steps),
     )
     if settings.resume:
         run.load()
@@ -169,6 +205,8 @@ def open_run(settings: Settings) -> Run:
             f"run folder {out} holds checkpoints already; add --resume to go on, or name another "
             f"--out"
         )
+    if fabric.is_global_zero:  # last, so that what was wrong before leaves no folder behind
+        check_run_folder(out)
     return run
 
 
@@ -187,11 +225,18 @@ def _check_parts(settings: Settings) -> None:
         Objective(settings.loss, settings.discriminator, critic, ())
 
 
+def _networks(gan: ImaGINator, objective: Objective) -> dict[str, nn.Module]:
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+    # What LeCam and ADA remember, if there is anything.
+    return networks | ({"objective": objective} if objective.state_dict() else {})
+
+
 def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    options = settings.train
-    return torch.optim.Adam(
-        network.parameters(), lr=options.learning_rate, betas=options.betas, fused=True
-    )
+    return torch.optim.Adam(network.parameters(), fused=True, **_pace(settings))
+
+
+def _pace(settings: Settings) -> dict[str, Any]:
+    return {"lr": settings.train.learning_rate, "betas": settings.train.betas}
 
 
 def train(run: Run) -> Path:
@@ -213,38 +258,49 @@ def train(run: Run) -> Path:
         cast(Any, fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     )
     if first:
-        settings.out.mkdir(parents=True, exist_ok=True)
-        (settings.out / "config.yaml").write_text(write_settings(settings), encoding="utf-8")
-        _forget_lines_after(settings.out / "metrics.jsonl", run.step)
+        # Whole or not at all: without it the run could not be resumed.
+        part = settings.out / ".config.yaml.part"
+        part.write_text(write_settings(settings), encoding="utf-8")
+        part.replace(settings.out / "config.yaml")
+        MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
 
+    engine = Engine(
+        options.accumulate, fabric.backward, fabric.no_backward_sync, run.guard, run.health
+    )
     began = timer = time.perf_counter()
     limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
     last, logged = run.step >= options.steps, run.step
-    with tqdm(total=options.steps, initial=run.step, unit="step", disable=not first) as bar:
+    values: dict[str, float] = {}
+    with (
+        StopSignals() as stop,
+        tqdm(total=options.steps, initial=run.step, unit="step", disable=not first) as bar,
+    ):
         while not last:
-            batch = next(batches)
+            engine.due = (run.step + 1) % options.log_every == 0
             losses = train_step(
                 generator,
                 discriminator,
                 generator_optimizer,
                 discriminator_optimizer,
-                batch,
-                run.draw(len(batch["label"])),
+                next(batches),
+                run.draw(),
                 objective=run.objective,
-                backward=fabric.backward,
+                engine=engine,
             )
             run.step += 1
             if run.average is not None:
                 run.average.update(run.gan.generator, run.step)
             bar.update()
 
-            last = run.step >= options.steps
-            if run.step % options.log_every == 0 or last:
-                # One clock for all processes, which must stop at the same step.
-                last = last or fabric.broadcast(time.perf_counter() - began > limit)
-                # The only place where the host waits for the device.
-                values = {name: value.item() for name, value in losses.items()}
-                _check_finite(values, run)
+            # All processes stop at the same step: after the last, on a signal, out of time.
+            out_of_time = time.perf_counter() - began > limit
+            last = stop.everywhere(also=out_of_time) or run.step >= options.steps
+            if engine.due or last:
+                # Here, and where a checkpoint is written, the host waits for the device.
+                run.guard.check(run.step)
+                means = fabric.all_reduce(torch.stack(list(losses.values())), reduce_op="mean")
+                values = dict(zip(losses, cast(Tensor, means).tolist(), strict=True))
+                values |= run.health.read()
                 now = time.perf_counter()
                 speed = (run.step - logged) * options.batch_size / (now - timer)
                 timer, logged = now, run.step
@@ -252,37 +308,26 @@ def train(run: Run) -> Path:
                 bar.set_postfix_str(
                     f"L1 {values['generator/reconstruction']:.3f}, "
                     f"G {values['generator/total']:.2f}, "
-                    f"D {values['discriminator/total']:.2f}, {speed:.1f} clips/s"
+                    f"D {values['discriminator/total']:.2f}, {run.health.line()}, "
+                    f"{speed:.1f} clips/s"
                 )
+                for reason in broken_news(run.clips.training):
+                    bar.write(f"broken since the start: {reason}")
             if run.step % options.save_every == 0 or last:
+                run.guard.check(run.step)
                 if first:
-                    run.save()
+                    run.save(values)
                 fabric.barrier()
+    if stop.name and first:
+        print(f"stopped by {stop.name} after step {run.step}; add --resume to go on")
     return latest_checkpoint(settings.out / "checkpoints")
-
-
-def _check_finite(values: dict[str, float], run: Run) -> None:
-    wrong = [name for name, value in values.items() if not math.isfinite(value)]
-    if wrong:
-        raise FloatingPointError(
-            f"{', '.join(wrong)} is not finite at step {run.step}; nothing was saved after that: "
-            f"resume from the last checkpoint in {run.settings.out} with a lower learning rate"
-        )
-
-
-def _forget_lines_after(path: Path, step: int) -> None:
-    """Drop the lines of steps that are done again."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        path.write_text("".join(kept), encoding="utf-8")
 
 
 def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
     with user_errors():
         run = open_run(parse_settings(args))
-    with user_errors((DataError,)):
+    with user_errors((DataError, CheckpointError, FloatingPointError, OSError)):
         checkpoint = train(run)
     if run.fabric.is_global_zero:
         print(f"checkpoint: {checkpoint}")

@@ -8,12 +8,15 @@ process, the worker or the order. Video files need the extra ``stgan[video]``.
 from stgan.data.augmented import AugmentedClips, ClipAugmentation
 from stgan.data.clip_folder import Clip, ClipFolder
 from stgan.data.items import Item, numbered_generator
+from stgan.data.loading import endless_loader
 from stgan.data.motions import MOTIONS
 from stgan.data.moving_shapes import MovingShapes, Scene
+from stgan.data.numbered import NumberedItems
 from stgan.data.polygons import SHAPES
 from stgan.data.resizing import resize_frames
 from stgan.data.sampler import EndlessSampler
 from stgan.data.selection import split_clips
+from stgan.data.substitution import SubstituteBroken
 
 __all__ = [
     "MOTIONS",
@@ -25,7 +28,10 @@ __all__ = [
     "EndlessSampler",
     "Item",
     "MovingShapes",
+    "NumberedItems",
     "Scene",
+    "SubstituteBroken",
+    "endless_loader",
     "numbered_generator",
     "resize_frames",
     "split_clips",

@@ -1,27 +1,66 @@
 """What every training loop needs and no loop should write again; there is no Trainer here."""
 
-from stgan.training.checkpoint import (
-    latest_checkpoint,
+from stgan.training.accumulation import split_batch
+from stgan.training.activations import checkpoint_activations
+from stgan.training.batch_norm import SynchronizedBatchNorm, synchronize_batch_norm
+from stgan.training.checkpoint import latest_checkpoint, list_checkpoints, save_checkpoint
+from stgan.training.checkpoint_reading import (
+    check_checkpoint,
     load_checkpoint,
     load_networks,
     load_state,
-    save_checkpoint,
 )
+from stgan.training.distributed import ddp_settings
 from stgan.training.ema import ExponentialMovingAverage
+from stgan.training.finite import FiniteGuard
 from stgan.training.freezing import frozen
+from stgan.training.health import HealthMonitor
+from stgan.training.health_measures import (
+    gradient_norm,
+    logit_health,
+    sample_diversity,
+    spectral_sigmas,
+    weight_norm,
+)
 from stgan.training.lazy import LazySchedule
+from stgan.training.metrics_log import MetricsLog
+from stgan.training.precision import allow_tf32
+from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
+from stgan.training.retention import Retention
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
+from stgan.training.stopping import StopSignals
 
 __all__ = [
     "ExponentialMovingAverage",
+    "FiniteGuard",
+    "HealthMonitor",
     "LazySchedule",
+    "MetricsLog",
+    "Resumed",
+    "Retention",
+    "StopSignals",
+    "SynchronizedBatchNorm",
+    "allow_tf32",
+    "check_checkpoint",
+    "check_run_folder",
+    "checkpoint_activations",
+    "ddp_settings",
     "frozen",
+    "gradient_norm",
     "latest_checkpoint",
+    "list_checkpoints",
     "load_checkpoint",
     "load_networks",
     "load_state",
+    "logit_health",
+    "resume_checkpoint",
     "rng_state",
+    "sample_diversity",
     "save_checkpoint",
     "seed_everything",
     "set_rng_state",
+    "spectral_sigmas",
+    "split_batch",
+    "synchronize_batch_norm",
+    "weight_norm",
 ]

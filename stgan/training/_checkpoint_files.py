@@ -1,8 +1,10 @@
 """The files of one checkpoint: how each is written, checked and read."""
 
 import hashlib
+import json
 import os
 import pickle
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,11 @@ from stgan.errors import CheckpointError
 
 __all__ = [
     "CONFIG",
+    "METRICS",
     "STATE",
     "SUMS",
     "flush",
+    "read_metrics",
     "read_network",
     "read_state",
     "read_sums",
@@ -29,6 +33,7 @@ __all__ = [
 ]
 
 STATE, CONFIG, SUMS = "state.pt", "config.yaml", "SHA256SUMS"
+METRICS = "metrics.json"
 
 
 def flush(path: Path) -> None:
@@ -48,7 +53,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_network(path: Path, name: str, network: nn.Module) -> None:
+def write_network(path: Path, name: str, network: nn.Module, *, finite: bool = True) -> None:
     """Write the state of a network; each entry becomes a tensor of its own."""
     tensors: dict[str, Tensor] = {}
     for key, value in network.state_dict().items():
@@ -59,22 +64,42 @@ def write_network(path: Path, name: str, network: nn.Module) -> None:
             )
         # Copied, since the format refuses tensors that share memory, as tied weights do.
         tensors[key] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        # A sum is not finite if a term is not, and it takes no second copy of the tensor; one that
+        # only overflows is looked at entry by entry.
+        if finite and not (tensors[key].sum().isfinite() or tensors[key].isfinite().all()):
+            raise CheckpointError(
+                f"network {name} has values that are not finite in {key}; nothing was saved, so "
+                f"resume from the checkpoint before with a lower learning rate"
+            )
     try:
         save_file(tensors, path)
     except SafetensorError as error:
-        raise CheckpointError(f"network {name} could not be written to {path}: {error}") from error
+        # The one way in which it tells of a full disk; the number is that of the system.
+        raise OSError(str(error)) from error
 
 
 def write_state(path: Path, state: Mapping[str, Any]) -> None:
     """Write the state of a run, and make sure that it can be read again without running code."""
     try:
-        torch.save(dict(state), path)
+        # Through a file of Python, which says why it cannot be written; torch's own does not.
+        with path.open("wb") as file:
+            torch.save(dict(state), file)
+    except RuntimeError as error:
+        # What the system said is hidden behind the failure to finish the archive.
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise _holds_code() from error
+    try:
         torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (pickle.PicklingError, pickle.UnpicklingError, AttributeError, TypeError) as error:
-        raise CheckpointError(
-            "state holds an object that cannot be loaded without running code; use tensors, "
-            "numbers, strings, lists and dictionaries only"
-        ) from error
+    except pickle.UnpicklingError as error:
+        raise _holds_code() from error
+
+
+def _holds_code() -> CheckpointError:
+    return CheckpointError(
+        "state holds an object that cannot be loaded without running code; use tensors, "
+        "numbers, strings, lists and dictionaries only"
+    )
 
 
 def read_sums(path: Path) -> dict[str, str]:
@@ -93,6 +118,13 @@ def read_sums(path: Path) -> dict[str, str]:
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except ValueError:  # of which UnicodeDecodeError is one
         raise _damaged(path / SUMS) from None
+    if strange := [name for name in sums if not re.fullmatch(r"\w[\w.-]*", name)]:
+        raise CheckpointError(
+            f"{path / SUMS} names {strange[0]!r}, which is no file of a checkpoint; use only "
+            f"checkpoints that save_checkpoint wrote"
+        )
+    if not sums.keys() >= {STATE, CONFIG}:
+        raise _damaged(path / SUMS)
     absent = [name for name in sums if not (path / name).is_file()]
     if absent:
         raise CheckpointError(
@@ -109,7 +141,11 @@ def _damaged(path: Path) -> CheckpointError:
 
 def verify(path: Path, sums: Mapping[str, str]) -> None:
     """Refuse a file whose bytes are not those that were written."""
-    if sums.get(path.name) != sha256(path):
+    try:
+        digest = sha256(path)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    if sums.get(path.name) != digest:
         raise _damaged(path)
 
 
@@ -126,7 +162,8 @@ def read_network(
     verify(file, sums)
     try:
         tensors = load_file(file)
-    except SafetensorError:
+    except Exception:
+        # Bytes that someone signed are not always bytes of ours: parsers stumble over anything.
         raise _damaged(file) from None
     wanted = network.state_dict()
     fix = "build the network with the settings in the checkpoint's config.yaml"
@@ -151,11 +188,28 @@ def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     wait for the optimizers.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} was refused, it would run code when loaded; use only checkpoints that "
-            f"save_checkpoint wrote"
-        ) from error
-    except (RuntimeError, EOFError):  # not an archive of torch at all
+        # torch says the same of a broken file; only what it names as forbidden is code.
+        if re.search(r"GLOBAL|[Uu]nsupported (class|global|operand)|REDUCE|BUILD", str(error)):
+            raise CheckpointError(
+                f"{path} was refused, it would run code when loaded; use only checkpoints that "
+                f"save_checkpoint wrote"
+            ) from error
         raise _damaged(path) from None
+    except Exception:  # not an archive of torch at all, or one of something else
+        raise _damaged(path) from None
+    if not isinstance(state, dict):
+        raise _damaged(path)
+    return state
+
+
+def read_metrics(path: Path) -> dict[str, float]:
+    """Read the metrics of a checkpoint; one that has none, or none that can be read, has none."""
+    try:
+        return {
+            str(name): float(value)
+            for name, value in json.loads((path / METRICS).read_text(encoding="utf-8")).items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}

@@ -6,11 +6,13 @@ A checkpoint is a folder::
         generator.safetensors    one per network: its parameters and buffers
         state.pt                 optimizers, random generators, counters
         config.yaml              the settings of the run
+        metrics.json             if it was saved with metrics
         SHA256SUMS               as written and read by ``sha256sum``
 
 One process writes to a folder of checkpoints at a time; any number may read.
 """
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -23,23 +25,20 @@ from stgan._checks import check_positive
 from stgan.errors import CheckpointError
 from stgan.training._checkpoint_files import (
     CONFIG,
+    METRICS,
     STATE,
     SUMS,
     flush,
-    read_network,
-    read_state,
-    read_sums,
+    read_metrics,
     sha256,
-    verify,
     write_network,
     write_state,
 )
+from stgan.training.retention import Retention
 
 __all__ = [
     "latest_checkpoint",
-    "load_checkpoint",
-    "load_networks",
-    "load_state",
+    "list_checkpoints",
     "save_checkpoint",
 ]
 
@@ -56,12 +55,15 @@ def save_checkpoint(
     networks: Mapping[str, nn.Module],
     state: Mapping[str, Any],
     config: str,
-    keep: int = 3,
+    keep: int | Retention = 3,
+    metrics: Mapping[str, float] | None = None,
+    finite: bool = True,
 ) -> Path:
     """Write ``folder/step_00001000`` so that a kill at any moment leaves no half of it.
 
     Everything is written into a hidden sibling folder, flushed to the disk and then renamed. Only
-    then are older checkpoints removed. A checkpoint of the same step is replaced.
+    then are older checkpoints removed. A checkpoint of the same step is replaced. What cannot be
+    written, as on a full disk, leaves all checkpoints as they were.
 
     Args:
         folder: Where the checkpoints of a run lie; made if missing.
@@ -71,7 +73,11 @@ def save_checkpoint(
         state: Everything else that a resumed run needs, made of tensors, numbers, strings, lists
             and dictionaries: state dicts of optimizers, :func:`stgan.training.rng_state`, counters.
         config: The text of ``config.yaml``.
-        keep: How many checkpoints stay: this one, and of the others those of the highest steps.
+        keep: Which checkpoints stay: a number means this one, and of the others those of the
+            highest steps; a :class:`Retention` has more rules.
+        metrics: Numbers by which :class:`Retention` finds the best, such as ``{"fvd": 310.5}``.
+        finite: Refuse networks with NaN or infinity in them, so that what has gone wrong is never
+            saved over what was right.
 
     Returns:
         The folder of the new checkpoint.
@@ -80,10 +86,11 @@ def save_checkpoint(
         ValueError: If ``step`` or ``keep`` is out of range, or a network's name cannot be a file
             name.
         CheckpointError: If ``state`` would need code to be loaded, a network's state is not made
-            of tensors, or its file cannot be written.
+            of tensors or not finite, or a file cannot be written; names the newest that stays.
 
     Example:
         >>> import tempfile
+        >>> from stgan.training import load_checkpoint
         >>> network = nn.Linear(2, 1)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = save_checkpoint(
@@ -92,7 +99,9 @@ def save_checkpoint(
         ...     path.name, load_checkpoint(path, {"generator": network})
         ('step_00000020', {'step': 20})
     """
-    check_positive(keep, "keep")
+    if isinstance(keep, int):
+        check_positive(keep, "keep")
+        keep = Retention(last=keep)
     if step < 0:
         raise ValueError(f"step must be at least 0, got {step}")
     for name in networks:
@@ -101,121 +110,54 @@ def save_checkpoint(
                 f"network name {name!r} cannot be a file name; use letters, digits and underscores"
             )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(folder)
     final = folder / f"step_{step:08d}"
     work = folder / f"{_SAVING}{final.name}"
-    work.mkdir()
     try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _clear_leftovers(folder)
+        work.mkdir()
         for name, network in networks.items():
-            write_network(work / f"{name}.safetensors", name, network)
+            write_network(work / f"{name}.safetensors", name, network, finite=finite)
         write_state(work / STATE, state)
         (work / CONFIG).write_text(config, encoding="utf-8")
+        if metrics is not None:
+            (work / METRICS).write_text(json.dumps(dict(metrics)), encoding="utf-8")
         files = sorted(work.iterdir())
         sums = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
         (work / SUMS).write_text(sums, encoding="utf-8")
         for path in (*files, work / SUMS, work):
             flush(path)
-    except BaseException:
-        shutil.rmtree(work)
+        _rename(work, final)
+    except BaseException as error:
+        shutil.rmtree(work, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _not_written(final, error) from error
         raise
-    replaced = folder / f"{_REPLACED}{final.name}"
-    if final.exists():
-        final.rename(replaced)
-    work.rename(final)
-    flush(folder)
-    if replaced.exists():
-        shutil.rmtree(replaced)
-    others = sorted((path for path in _checkpoints(folder) if path != final), key=_step)
-    for path in others[: max(0, len(others) - (keep - 1))]:
-        _remove(path)
+    saved = {_step(path): path for path in _checkpoints(folder)}
+    kept = keep.kept({key: read_metrics(path) for key, path in saved.items()}, newest=step)
+    for key in sorted(saved.keys() - kept):
+        _remove(saved[key])
     return final
 
 
-def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
-    """Load networks in place and return the state that was saved beside them.
-
-    Nothing is executed from the files. Every file is compared with its checksum, and every tensor
-    with the network's, before the first network is changed: after an error all are as before.
-
-    Args:
-        path: The folder of one checkpoint, such as :func:`latest_checkpoint` returns.
-        networks: Name to network, of the names that were saved; not all need be given. Each takes
-            every tensor of its file and nothing else.
-
-    Returns:
-        The ``state`` of :func:`save_checkpoint`, its tensors on the CPU.
-
-    Raises:
-        CheckpointError: If the folder is missing, incomplete, damaged or from other settings, or
-            its state would run code.
-
-    Example:
-        >>> load_checkpoint("nowhere/step_00000001", {})
-        Traceback (most recent call last):
-        stgan.errors.CheckpointError: checkpoint nowhere/step_00000001 does not exist; ...
-    """
-    path = Path(path)
-    sums = read_sums(path)
-    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
-    verify(path / STATE, sums)
-    state = read_state(path / STATE)
-    for name, network in networks.items():
-        network.load_state_dict(tensors[name])
-    return state
+def _rename(work: Path, final: Path) -> None:
+    replaced = final.with_name(f"{_REPLACED}{final.name}")
+    if final.exists():
+        final.rename(replaced)
+    work.rename(final)
+    flush(final.parent)
+    if replaced.exists():
+        shutil.rmtree(replaced)
 
 
-def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
-    """Load networks in place, and leave the rest of the checkpoint unread.
-
-    For generating and evaluating, which need neither optimizers nor counters; otherwise as
-    :func:`load_checkpoint`.
-
-    Args:
-        path: The folder of one checkpoint.
-        networks: Name to network, of the names that were saved; not all need be given.
-
-    Raises:
-        CheckpointError: As :func:`load_checkpoint`, for the files that it reads.
-
-    Example:
-        >>> import tempfile
-        >>> saved, loaded = nn.Linear(2, 1), nn.Linear(2, 1)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = save_checkpoint(
-        ...         folder, step=1, networks={"generator": saved}, state={}, config=""
-        ...     )
-        ...     load_networks(path, {"generator": loaded})
-        >>> bool((saved.weight == loaded.weight).all())
-        True
-    """
-    path = Path(path)
-    sums = read_sums(path)
-    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
-    for name, network in networks.items():
-        network.load_state_dict(tensors[name])
-
-
-def load_state(path: str | Path) -> dict[str, Any]:
-    """Return the state of a checkpoint, and leave its networks unread.
-
-    Args:
-        path: The folder of one checkpoint.
-
-    Raises:
-        CheckpointError: If the folder is missing or incomplete, or its state is damaged or would
-            run code.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = save_checkpoint(folder, step=1, networks={}, state={"clips": 8}, config="")
-        ...     load_state(path)
-        {'clips': 8}
-    """
-    path = Path(path)
-    read_sums(path)
-    return read_state(path / STATE, mapped=True)
+def _not_written(final: Path, error: OSError) -> CheckpointError:
+    found = _checkpoints(final.parent) if final.parent.is_dir() else []
+    newest = max(found, key=_step).name if found else None
+    return CheckpointError(
+        f"checkpoint {final} could not be written: {error.strerror or error}; "
+        + (f"{newest} and those before it are as they were" if newest else "there is none before")
+        + ", so make room or name another folder"
+    )
 
 
 def latest_checkpoint(folder: str | Path) -> Path:
@@ -232,6 +174,26 @@ def latest_checkpoint(folder: str | Path) -> Path:
         Traceback (most recent call last):
         stgan.errors.CheckpointError: folder nowhere does not exist; ...
     """
+    return list_checkpoints(folder)[0]
+
+
+def list_checkpoints(folder: str | Path) -> list[Path]:
+    """Folders of all checkpoints of a run, the highest step first; their files are not read.
+
+    Args:
+        folder: Where the checkpoints of a run lie.
+
+    Raises:
+        CheckpointError: If the folder is missing or holds no checkpoint.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for step in (1, 2):
+        ...         path = save_checkpoint(folder, step=step, networks={}, state={}, config="")
+        ...     [path.name for path in list_checkpoints(folder)]
+        ['step_00000002', 'step_00000001']
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise CheckpointError(
@@ -242,15 +204,24 @@ def latest_checkpoint(folder: str | Path) -> Path:
         raise CheckpointError(
             f"folder {folder} holds no checkpoint; one is a folder such as {folder}/step_00001000"
         )
-    return max(found, key=_step)
+    return sorted(found, key=_step, reverse=True)
 
 
 def _step(path: Path) -> int:
-    return int(path.name.removeprefix("step_"))
+    return int(path.name.removeprefix(_REPLACED).removeprefix("step_"))
 
 
 def _checkpoints(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir() and _FINAL.fullmatch(path.name)]
+    found = [path for path in folder.iterdir() if path.is_dir()]
+    whole = [path for path in found if _FINAL.fullmatch(path.name)]
+    names = {path.name for path in whole}
+    # Killed between the two renames of a replacement: the old one is the whole one.
+    replaced = {path.name.removeprefix(_REPLACED): path for path in found}
+    return whole + [
+        path
+        for name, path in replaced.items()
+        if path.name != name and _FINAL.fullmatch(name) and name not in names
+    ]
 
 
 def _remove(path: Path) -> None:

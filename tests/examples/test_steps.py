@@ -133,7 +133,7 @@ def test_totals_are_the_weighted_sums_of_their_terms(seed: int) -> None:
         due["discriminator/total"],
         due["discriminator/video"] + due["discriminator/image"] + 2 * due["discriminator/lecam"],
     )
-    played.objective.advance(critic, real)
+    played.objective.advance(critic, {name: said.logits for name, said in real.items()})
     rest = played.objective.discriminator(critic, played.batch, played.draws, **judge)
     assert "discriminator/lecam" not in rest
     torch.testing.assert_close(
@@ -191,11 +191,11 @@ def test_ada_follows_what_is_said_of_real_clips() -> None:
     played = game(augment="ada", ada_ramp=16)
     assert played.objective.state_dict()["augment.augment.probability"] == 0
     for _ in range(4):  # it moves after four updates of two clips, by half of its way
-        played.objective.advance(played.gan, {"video": StreamOutput(torch.ones(2), {}, ())})
+        played.objective.advance(played.gan, {"video": torch.ones(2)})
     assert played.objective.state_dict()["augment.augment.probability"] == 0.5
     fixed = game(augment="{name: ada, probability: 0.25}", ada_target=None)
     for _ in range(4):
-        fixed.objective.advance(fixed.gan, {"video": StreamOutput(torch.ones(2), {}, ())})
+        fixed.objective.advance(fixed.gan, {"video": torch.ones(2)})
     assert fixed.objective.state_dict()["augment.probability"] == 0.25
 
 

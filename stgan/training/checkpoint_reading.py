@@ -1,0 +1,133 @@
+"""Reading checkpoints: all of one, some of it, or only whether it is sound. No code is run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from stgan.training._checkpoint_files import (
+    STATE,
+    read_network,
+    read_state,
+    read_sums,
+    verify,
+)
+
+__all__ = ["check_checkpoint", "load_checkpoint", "load_networks", "load_state"]
+
+
+def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
+    """Load networks in place and return the state that was saved beside them.
+
+    Nothing is executed from the files. Every file is compared with its checksum, and every tensor
+    with the network's, before the first network is changed: after an error all are as before.
+
+    Args:
+        path: The folder of one checkpoint, such as :func:`latest_checkpoint` returns.
+        networks: Name to network, of the names that were saved; not all need be given. Each takes
+            every tensor of its file and nothing else.
+
+    Returns:
+        The ``state`` of :func:`save_checkpoint`, its tensors on the CPU.
+
+    Raises:
+        CheckpointError: If the folder is missing, incomplete, damaged or from other settings, or
+            its state would run code.
+
+    Example:
+        >>> load_checkpoint("nowhere/step_00000001", {})
+        Traceback (most recent call last):
+        stgan.errors.CheckpointError: checkpoint nowhere/step_00000001 does not exist; ...
+    """
+    path = Path(path)
+    sums = read_sums(path)
+    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
+    verify(path / STATE, sums)
+    state = read_state(path / STATE)
+    for name, network in networks.items():
+        network.load_state_dict(tensors[name])
+    return state
+
+
+def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
+    """Load networks in place, and leave the rest of the checkpoint unread.
+
+    For generating and evaluating, which need neither optimizers nor counters; otherwise as
+    :func:`load_checkpoint`.
+
+    Args:
+        path: The folder of one checkpoint.
+        networks: Name to network, of the names that were saved; not all need be given.
+
+    Raises:
+        CheckpointError: As :func:`load_checkpoint`, for the files that it reads.
+
+    Example:
+        >>> import tempfile
+        >>> from stgan.training import save_checkpoint
+        >>> saved, loaded = nn.Linear(2, 1), nn.Linear(2, 1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save_checkpoint(
+        ...         folder, step=1, networks={"generator": saved}, state={}, config=""
+        ...     )
+        ...     load_networks(path, {"generator": loaded})
+        >>> bool((saved.weight == loaded.weight).all())
+        True
+    """
+    path = Path(path)
+    sums = read_sums(path)
+    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
+    for name, network in networks.items():
+        network.load_state_dict(tensors[name])
+
+
+def load_state(path: str | Path) -> dict[str, Any]:
+    """Return the state of a checkpoint, and leave its networks unread.
+
+    Args:
+        path: The folder of one checkpoint.
+
+    Raises:
+        CheckpointError: If the folder is missing or incomplete, or its state is damaged or would
+            run code.
+
+    Example:
+        >>> import tempfile
+        >>> from stgan.training import save_checkpoint
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save_checkpoint(folder, step=1, networks={}, state={"clips": 8}, config="")
+        ...     load_state(path)
+        {'clips': 8}
+    """
+    path = Path(path)
+    read_sums(path)
+    return read_state(path / STATE, mapped=True)
+
+
+def check_checkpoint(path: str | Path) -> None:
+    """Read every byte of a checkpoint, and refuse one that is not what was written.
+
+    Args:
+        path: The folder of one checkpoint.
+
+    Raises:
+        CheckpointError: If the folder is missing or incomplete, a file differs from its checksum,
+            or the state would run code.
+
+    Example:
+        >>> import tempfile
+        >>> from stgan.training import save_checkpoint
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = save_checkpoint(folder, step=1, networks={}, state={}, config="")
+        ...     check_checkpoint(path)
+        ...     (path / "state.pt").write_bytes(b"half")
+        ...     check_checkpoint(path)
+        Traceback (most recent call last):
+        stgan.errors.CheckpointError: ...state.pt is damaged, it is not what was written; ...
+    """
+    path = Path(path)
+    sums = read_sums(path)
+    for name in sums:
+        verify(path / name, sums)
+    read_state(path / STATE, mapped=True)
