@@ -24,7 +24,7 @@ def _normal(module: nn.Module, *kinds: type[nn.Module]) -> None:
             nn.init.normal_(layer.weight, 1.0, 0.02)
             nn.init.zeros_(layer.bias)
         elif isinstance(layer, kinds):
-            nn.init.normal_(layer.weight, 0.0, 0.02)
+            nn.init.normal_(layer.get_parameter("weight"), 0.0, 0.02)
 
 
 class _Encoder(nn.Module):
@@ -62,7 +62,7 @@ class _Block(nn.Module):
         mid = out_channels * k[1] ** 2 * (k[0] - 1) // k[0]
         time = nn.ConvTranspose3d(in_channels, mid, (k[0], 1, 1), (s, 1, 1), (p, 0, 0))
         space = nn.ConvTranspose3d(mid, out_channels, (1, k[1], k[1]), (1, s, s), (0, p, p))
-        end = [nn.Tanh()]
+        end: list[nn.Module] = [nn.Tanh()]
         if not last:
             end = [nn.BatchNorm3d(out_channels), nn.LeakyReLU(SLOPE, inplace=True)]
         self.conv = nn.Sequential(
@@ -229,21 +229,21 @@ class Twin(nn.Module):
         reconstruction = F.l1_loss(fake, video)
         fools_video = _cross_entropy(self.video_discriminator(fake, rows), 1.0)
         fools_image = _cross_entropy(self.image_discriminator(fake[:, :, fake_frame]), 1.0)
-        (100 * reconstruction + fools_video + fools_image).backward()
+        torch.autograd.backward(100 * reconstruction + fools_video + fools_image)
         self.optimizers["generator"].step()
 
         fake = fake.detach()
         self.optimizers["video_discriminator"].zero_grad()
         video_loss = _cross_entropy(self.video_discriminator(video, rows), 1.0)
         video_loss = video_loss + _cross_entropy(self.video_discriminator(fake, rows), 0.0)
-        video_loss.backward()
+        torch.autograd.backward(video_loss)
         self.optimizers["video_discriminator"].step()
 
         self.optimizers["image_discriminator"].zero_grad()
         image_loss = _cross_entropy(self.image_discriminator(video[:, :, real_frame]), 1.0)
         frame = fake[:, :, fake_frame]
         image_loss = image_loss + _cross_entropy(self.image_discriminator(frame), 0.0)
-        image_loss.backward()
+        torch.autograd.backward(image_loss)
         self.optimizers["image_discriminator"].step()
         return {
             "generator/reconstruction": reconstruction.item(),

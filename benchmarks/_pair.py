@@ -1,0 +1,247 @@
+"""The plain twin and the recipe with equal weights, and the proof that they compute the same."""
+
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.twin import Twin, TwinGenerator
+from examples.imaginator.config import ModelSettings, Settings, preset_settings
+from examples.imaginator.convert import convert_state_dict
+from examples.imaginator.model import Generator, ImaGINator, build
+from examples.imaginator.steps import train_step
+from examples.imaginator.train import Run, open_run
+
+__all__ = [
+    "Batch",
+    "Recipe",
+    "Sizes",
+    "build_generators",
+    "check_equal",
+    "check_iteration",
+    "draw_batch",
+    "gradients",
+    "share",
+]
+
+TOLERANCE = 1e-4
+NUM_CLASSES = 6
+Precision = Literal["32-true", "bf16-mixed"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Widths of the networks; clips have 32 frames of 64 x 64, as the published networks want."""
+
+    channels: int = 64
+    """Of the finest stage."""
+    z_dim: int = 512
+    """Of the noise."""
+    appearance_dim: int = 100
+    """Of the appearance vector."""
+
+    def twin(self) -> Twin:
+        """Build the plain networks as published."""
+        return Twin(
+            channels=self.channels,
+            num_classes=NUM_CLASSES,
+            z_dim=self.z_dim,
+            appearance_dim=self.appearance_dim,
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Clips, labels, noise, and the frame that the image discriminator sees."""
+
+    video: Tensor
+    label: Tensor
+    z: Tensor
+    real_frame: int = 7
+    fake_frame: int = 20
+
+    def frames(self, frame: int) -> Tensor:
+        """Return a frame's number for every clip, as the recipe wants it."""
+        return torch.full((len(self.label), 1), frame, device=self.label.device)
+
+
+def draw_batch(
+    batch_size: int,
+    z_dim: int,
+    *,
+    size: tuple[int, int, int] = (32, 64, 64),
+    device: torch.device | str = "cpu",
+) -> Batch:
+    """Draw a batch of noise, alike on every device."""
+    draws = torch.Generator().manual_seed(0)
+    video = torch.rand(batch_size, 3, *size, generator=draws) * 2 - 1
+    z = torch.randn(batch_size, z_dim, generator=draws)
+    label = torch.arange(batch_size) % NUM_CLASSES
+    frames = {"real_frame": 7 % size[0], "fake_frame": 20 % size[0]}
+    return Batch(video.to(device), label.to(device), z.to(device), **frames)
+
+
+def build_generators(sizes: Sizes) -> tuple[TwinGenerator, Generator]:
+    """Build the two generators alone, with equal weights."""
+    torch.manual_seed(0)
+    twin = sizes.twin().generator
+    mine = build("released", num_classes=NUM_CLASSES, **_widths(sizes)).generator
+    mine.load_state_dict(convert_state_dict(twin.state_dict(), "generator"))
+    return twin, mine
+
+
+def share(twin: Twin, gan: ImaGINator) -> None:
+    """Give the weights of the twin to the recipe's networks of the preset ``released``."""
+    for name, network in _published_networks(gan).items():
+        network.load_state_dict(convert_state_dict(twin.get_submodule(name).state_dict(), name))
+
+
+def _published_networks(gan: ImaGINator) -> dict[str, nn.Module]:
+    """Return the recipe's networks by their published names."""
+    return {
+        "generator": gan.generator,
+        "video_discriminator": gan.discriminator.get_submodule("video"),
+        "image_discriminator": gan.discriminator.get_submodule("image"),
+    }
+
+
+class Recipe:
+    """The recipe's networks, optimizers and precision, ready to take its own steps.
+
+    Args:
+        preset: Where the settings start.
+        sizes: Widths of the networks.
+        precision: As in the recipe's settings.
+        accelerator: As in the recipe's settings.
+        size: ``(T, H, W)`` of the clips.
+        **model: Fields of the model's settings.
+    """
+
+    def __init__(
+        self,
+        preset: str = "released",
+        sizes: Sizes | None = None,
+        *,
+        precision: Precision = "32-true",
+        accelerator: str = "cpu",
+        size: tuple[int, int, int] = (32, 64, 64),
+        **model: Any,
+    ) -> None:
+        start = preset_settings(preset)
+        widths = _widths(sizes or Sizes())
+        wanted: ModelSettings = replace(
+            start.model, num_frames=size[0], image_size=size[1:], **widths, **model
+        )
+        self.settings: Settings = replace(
+            start,
+            model=wanted,
+            train=replace(start.train, precision=precision, accelerator=accelerator),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            # Clips of noise are given to each step; those that the run opens are never drawn.
+            out = replace(self.settings, out=Path(folder))
+            self.run: Run = open_run(out)
+        fabric, run = self.run.fabric, self.run
+        self.generator, self.generator_optimizer = fabric.setup(
+            run.gan.generator, run.generator_optimizer
+        )
+        self.discriminator, self.discriminator_optimizer = fabric.setup(
+            run.gan.discriminator, run.discriminator_optimizer
+        )
+
+    @property
+    def gan(self) -> ImaGINator:
+        """The networks without what the precision wraps around them."""
+        return self.run.gan
+
+    def step(self, batch: Batch) -> dict[str, Tensor]:
+        """Take one iteration of the recipe on a batch."""
+        return train_step(
+            self.generator,
+            self.discriminator,
+            self.generator_optimizer,
+            self.discriminator_optimizer,
+            {"image": batch.video[:, :, 0], "video": batch.video, "label": batch.label},
+            batch.z,
+            real_frames=batch.frames(batch.real_frame),
+            fake_frames=batch.frames(batch.fake_frame),
+            adversarial=self.run.adversarial,
+            settings=self.settings.loss,
+            backward=self.run.fabric.backward,
+        )
+
+
+def _widths(sizes: Sizes) -> dict[str, Any]:
+    """Name widths as the recipe's settings do."""
+    return {
+        "base_channels": sizes.channels,
+        "z_dim": sizes.z_dim,
+        "appearance_dim": sizes.appearance_dim,
+    }
+
+
+def check_equal(what: str, mine: Mapping[str, Tensor], twin: Mapping[str, Tensor]) -> float:
+    """Return the largest relative error of any tensor; end the program where one is too large.
+
+    The error is the largest difference, relative to the largest value of the tensor. The gradient
+    of a bias that a norm takes out again is nothing but rounding: a tensor below 1e-5 of the
+    largest value of all is measured by that value, and so has to be small on both sides.
+    """
+    if set(mine) != set(twin):
+        sys.exit(f"error: {what}: the two sides name different tensors: {set(mine) ^ set(twin)}")
+    largest = max(float(value.abs().max()) for value in twin.values())
+    errors = {}
+    for name, value in twin.items():
+        own = float(value.abs().max())
+        scale = own if own > 1e-5 * largest else largest
+        errors[name] = float((mine[name].detach() - value).abs().max()) / scale
+    # Not "greater than": what is not a number is too far off as well.
+    wrong = {name: error for name, error in errors.items() if not error <= TOLERANCE}
+    if wrong:
+        name, error = max(wrong.items(), key=lambda item: item[1])
+        sys.exit(
+            f"error: {what} {name} differs from the plain twin by {error:.1e} of its largest "
+            f"value, at most {TOLERANCE:.0e} is allowed; nothing was timed"
+        )
+    return max(errors.values())
+
+
+def gradients(network: nn.Module, published: str | None = None) -> dict[str, Tensor]:
+    """Return the gradients of a network by the recipe's names, from published ones if need be."""
+    found = {
+        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+        for name, parameter in network.named_parameters()
+    }
+    return found if published is None else convert_state_dict(found, published)
+
+
+def check_iteration(twin: Twin, recipe: Recipe, batch: Batch) -> float:
+    """Take one iteration of both and compare all losses and gradients; weights change.
+
+    Returns:
+        The largest relative error.
+    """
+    losses = twin.train_step(
+        batch.video,
+        batch.label,
+        batch.z,
+        real_frame=batch.real_frame,
+        fake_frame=batch.fake_frame,
+    )
+    mine = recipe.step(batch)
+    errors = [
+        check_equal(
+            "loss",
+            {name: mine[name].cpu().double() for name in losses},
+            {name: torch.tensor(value, dtype=torch.double) for name, value in losses.items()},
+        )
+    ]
+    for name, network in _published_networks(recipe.gan).items():
+        published = gradients(twin.get_submodule(name), name)
+        errors.append(check_equal(f"gradient ({name})", gradients(network), published))
+    return max(errors)
