@@ -78,7 +78,7 @@ def parse_settings(args: list[str] | None = None) -> Settings:
 
 def _check_same(saved: Settings, settings: Settings) -> None:
     """Only the length and pace of a run may change when it is resumed."""
-    for part in ("model", "loss", "data"):
+    for part in ("model", "discriminator", "loss", "data"):
         before, after = getattr(saved, part), getattr(settings, part)
         if before != after:
             keys = [

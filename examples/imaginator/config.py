@@ -1,4 +1,4 @@
-"""Settings of the recipe, its three presets, and how they are read from and written to YAML.
+"""Settings of the recipe, its presets, and how they are read from and written to YAML.
 
 Every number that a run depends on stands here once. A run folder holds the resolved settings as
 ``config.yaml``, beside every checkpoint too.
@@ -15,6 +15,7 @@ from stgan.errors import DataError, UnknownNameError
 __all__ = [
     "PRESETS",
     "DataSettings",
+    "DiscriminatorSettings",
     "LossSettings",
     "ModelSettings",
     "Settings",
@@ -39,8 +40,6 @@ class ModelSettings:
     """Length of the appearance vector that joins the noise."""
     base_channels: int = 64
     """Width of the finest stages; towards the coarse end it doubles, up to eight times this."""
-    discriminator_channels: int | None = None
-    """The same for the discriminators; none: as base_channels."""
     encoder: str = "image_pyramid"
     """Of the image: image_pyramid, or any network of timm, such as timm/resnet18."""
     encoder_weights: str | None = None
@@ -71,8 +70,48 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class DiscriminatorSettings:
+    """Who judges the clips, and what is shown to them.
+
+    A part is a name, or a name with settings in YAML: "{name: video_residual, pooling: mean}".
+    """
+
+    video: str | None = "video"
+    """Judges clips: a discriminator in stgan.list("discriminators"); none: nobody."""
+    video_head: str | None = None
+    """Of a video or first_frame_video: a head in stgan.list("heads"); none: the usual one."""
+    video_sampler: str | None = None
+    """Which frames it sees, as image_sampler; none: all, or those that its method asks for."""
+    image: str | None = "image"
+    """Judges frames one by one, such as image, image_residual or first_frame_image."""
+    image_head: str | None = None
+    """Of an image or first_frame_image: a head; none: the usual one."""
+    image_sampler: str = "random_frames"
+    """Which frames it sees: a sampler in stgan.list("samplers")."""
+    image_label: bool = False
+    """Tell it the label too; projection and auxiliary_classifier ask for it."""
+    num_frames: int = 1
+    """How many frames a sampler draws, for those that can be told."""
+    frames_per_clip: bool = True
+    """Draw them for each clip by itself; off: one draw for the batch, as published."""
+    same_frames: bool = True
+    """Show the same moments of real and generated clips; off: two draws, as published."""
+    channels: int | None = None
+    """Width of the finest stages, as model.base_channels; none: the same."""
+    augment: str | None = None
+    """Changes all that they see: an augmentation in stgan.list("augmentations")."""
+    ada_target: float | None = 0.6
+    """With augment ada: the part of real clips to be right about; none: its probability stays."""
+    ada_ramp: int = 500_000
+    """With augment ada: clips in which its probability may go from 0 to 1."""
+
+
+@dataclass(frozen=True)
 class LossSettings:
-    """What the networks are trained for."""
+    """What the networks are trained for.
+
+    Terms are given as names with weights: --loss.penalties r1 5 r2 5.
+    """
 
     family: str = "non_saturating"
     """Adversarial loss: a family in stgan.list("losses"), such as hinge or least_squares."""
@@ -82,12 +121,14 @@ class LossSettings:
     """Weight of the video stream in the generator's loss."""
     image: float = 1.0
     """Weight of the image stream in the generator's loss."""
-    num_frames: int = 1
-    """Frames of each clip that the image stream looks at."""
-    frames_per_clip: bool = True
-    """Draw those frames for each clip by itself; off: one draw for the batch, as published."""
-    same_frames: bool = True
-    """Show it the same moments of real and generated clips; off: two draws, as published."""
+    prediction: float = 1.0
+    """Weight of what a head predicts, in both losses: auxiliary_classifier, infogan."""
+    generator_terms: dict[str, float] = field(default_factory=dict)
+    """More for the generator: frame_difference, ssim_2d, mode_seeking, feature_matching, ..."""
+    penalties: dict[str, float] = field(default_factory=dict)
+    """Of every discriminator: r1, r2, wgan_gp, lecam, consistency, orthogonal, ..."""
+    penalty_every: int = 1
+    """Penalties at every so many steps only, and so many times as heavy."""
     order: Literal["discriminator_first", "generator_first"] = "discriminator_first"
     """Who steps first on the same generated clips."""
 
@@ -110,6 +151,8 @@ class DataSettings:
     """How other sizes are made to fit."""
     flip: bool = False
     """Mirror half of the clips; off by default, since it swaps left and right."""
+    augment: str | None = None
+    """Change training clips when they are read: an augmentation, as discriminator.augment."""
     skip_broken: bool = False
     """Count and skip files that cannot be used; off: stop and name the first."""
     num_shapes: int = 2000
@@ -167,6 +210,7 @@ class Settings:
     config: Path | None = None
     """Start from a config.yaml in place of a preset."""
     model: ModelSettings = field(default_factory=ModelSettings)
+    discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     data: DataSettings = field(default_factory=DataSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
@@ -179,7 +223,8 @@ PRESETS: dict[str, Settings] = {
     "released": Settings(
         preset="released",
         model=ModelSettings(mid_channels="released", bias_before_norm=True, init="released"),
-        loss=LossSettings(frames_per_clip=False, same_frames=False, order="generator_first"),
+        discriminator=DiscriminatorSettings(frames_per_clip=False, same_frames=False),
+        loss=LossSettings(order="generator_first"),
         train=TrainSettings(ema_decay=0.0),
     ),
     # For a CPU in minutes.
@@ -192,12 +237,12 @@ PRESETS: dict[str, Settings] = {
             z_dim=8,
             appearance_dim=64,
             base_channels=32,
-            discriminator_channels=8,
             norm="group",
             mid_channels="out",
             frame_mid_channels="match",  # three channels could not carry the picture
             init="released",
         ),
+        discriminator=DiscriminatorSettings(channels=8),
         train=TrainSettings(
             steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99, save_every=250
         ),

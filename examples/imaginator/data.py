@@ -6,8 +6,10 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+import stgan
 from examples.imaginator.config import Settings
-from stgan.data import ClipFolder, EndlessSampler, MovingShapes, split_clips
+from examples.imaginator.parts import read_part
+from stgan.data import AugmentedClips, ClipFolder, EndlessSampler, MovingShapes, split_clips
 
 __all__ = ["Clips", "open_clips", "training_loader"]
 
@@ -42,7 +44,7 @@ def open_clips(settings: Settings) -> Clips:
     if data.root is None:
         shapes = MovingShapes(data.num_shapes, seed=settings.train.seed, **size)
         kept = MovingShapes(_VALIDATION_SHAPES, seed=_VALIDATION_SEED, **size)
-        return Clips(shapes, kept, tuple(shapes.classes))
+        return Clips(_augmented(shapes, settings), kept, tuple(shapes.classes))
 
     training_files: list[str] | None = None
     validation_files: list[str] | None = None
@@ -75,7 +77,16 @@ def open_clips(settings: Settings) -> Clips:
     for folder in filter(None, (training, validation)):
         for path, reason in folder.skipped.items():
             print(f"skipped {path}: {reason}")
-    return Clips(training, validation, tuple(training.classes))
+    return Clips(_augmented(training, settings), validation, tuple(training.classes))
+
+
+def _augmented(clips: Dataset[Any], settings: Settings) -> Dataset[Any]:
+    """Change training clips as they are read, where the settings say so."""
+    text = settings.data.augment
+    if text is None:
+        return clips
+    augment = stgan.build(read_part(text, "augmentations", "data.augment"))
+    return AugmentedClips(clips, augment, seed=settings.train.seed)
 
 
 def training_loader(

@@ -11,15 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from examples.imaginator.config import LossSettings, ModelSettings, preset_settings
+from examples.imaginator.config import DiscriminatorSettings, ModelSettings, preset_settings
 from examples.imaginator.parts import Parts, find_parts
+from examples.imaginator.streams import build_discriminator
 from stgan.decoders import VideoDecoder, decoder_stages
-from stgan.discriminators import (
-    ImageDiscriminator,
-    RandomFrames,
-    TwoStreamDiscriminator,
-    VideoDiscriminator,
-)
 from stgan.encoders import TimmEncoder
 from stgan.errors import ShapeError
 from stgan.functional import one_hot_label
@@ -86,13 +81,17 @@ class ImaGINator(nn.Module):
     Attributes:
         generator: ``generator(image, z, label) -> video``.
         discriminator: ``discriminator(video, label) -> {"video": (N,), "image": (N,)}``, made of
-            ``discriminator.video(video, label)`` and ``discriminator.image(image)``.
+            ``discriminator.video(video, label)`` and ``discriminator.image(image)``, unless the
+            settings name other streams.
+        streams: Names of the logits that it returns.
         z_dim: Length of the noise.
         num_classes: K.
         settings: What the networks were built from.
     """
 
-    def __init__(self, settings: ModelSettings, loss: LossSettings, num_classes: int) -> None:
+    def __init__(
+        self, settings: ModelSettings, discriminator: DiscriminatorSettings, num_classes: int
+    ) -> None:
         super().__init__()
         if num_classes < 1:
             raise ValueError(f"num_classes must be at least 1, got {num_classes}")
@@ -102,8 +101,11 @@ class ImaGINator(nn.Module):
         parts = find_parts(settings)
         route = plan((settings.num_frames, *settings.image_size))
         self.generator = _generator(settings, parts, route, num_classes)
-        self.discriminator = _discriminator(settings, route, num_classes)
-        self.discriminator.sampler = RandomFrames(loss.num_frames, per_clip=loss.frames_per_clip)
+        self.discriminator = build_discriminator(
+            discriminator, settings, stages=route.stages, num_classes=num_classes
+        )
+        size = (1, 3, settings.num_frames, *settings.image_size)
+        self.streams = tuple(self.discriminator.output_shape(size))
 
 
 def _generator(settings: ModelSettings, parts: Parts, route: Plan, num_classes: int) -> Generator:
@@ -143,28 +145,11 @@ def _generator(settings: ModelSettings, parts: Parts, route: Plan, num_classes: 
     return Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
 
 
-def _discriminator(
-    settings: ModelSettings, route: Plan, num_classes: int
-) -> TwoStreamDiscriminator:
-    width = settings.discriminator_channels or settings.base_channels
-    video = VideoDiscriminator(
-        (settings.num_frames, *settings.image_size),
-        stages=route.stages,
-        num_classes=num_classes,
-        base_channels=width,
-        max_channels=8 * width,
-    )
-    image = ImageDiscriminator(
-        settings.image_size, stages=route.stages, base_channels=width, max_channels=8 * width
-    )
-    return TwoStreamDiscriminator(video=video, image=image)
-
-
 def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> ImaGINator:
     """Build the networks of a preset.
 
     Args:
-        preset: ``"imaginator"``, ``"released"`` or ``"tiny"``.
+        preset: ``"imaginator"``, ``"released"``, ``"modern"`` or ``"tiny"``.
         num_classes: K, the number of actions.
         **overrides: Fields of :class:`~examples.imaginator.config.ModelSettings`, such as
             ``num_frames``, ``image_size=(height, width)``, ``base_channels`` or ``z_dim``.
@@ -185,4 +170,4 @@ def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> 
         torch.Size([2])
     """
     start = preset_settings(preset)
-    return ImaGINator(replace(start.model, **overrides), start.loss, num_classes)
+    return ImaGINator(replace(start.model, **overrides), start.discriminator, num_classes)

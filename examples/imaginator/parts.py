@@ -1,18 +1,20 @@
 """Names in the settings become classes of the library, once and before anything is built."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import yaml
 from torch import nn
 
 import stgan
 from examples.imaginator.config import ModelSettings
 from stgan.encoders import TimmEncoder
-from stgan.registry import ENCODERS, FUSIONS, LAYERS
+from stgan.errors import ConfigError
+from stgan.registry import ENCODERS, FUSIONS, LAYERS, REGISTRIES, unknown_name
 
-__all__ = ["Parts", "find_parts"]
+__all__ = ["Parts", "find_parts", "read_part"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,43 @@ def find_parts(settings: ModelSettings) -> Parts:
             )
         fusion = partial(fusion, lazy=True)
     return Parts(encoder=_find_encoder(settings), conv=_find_conv(settings.conv), fusion=fusion)
+
+
+def read_part(text: str, kinds: str | Sequence[str], setting: str) -> dict[str, Any]:
+    """Read a part that a setting names, as a configuration for :func:`stgan.build`.
+
+    Args:
+        text: Its name, or a YAML mapping of its name and settings.
+        kinds: Its registry, such as ``"samplers"``, or several where it may stand.
+        setting: Where the text stands, for the error.
+
+    Raises:
+        ConfigError: If the text is neither.
+        UnknownNameError: If the name is not registered; suggests the nearest.
+
+    Example:
+        >>> read_part("{name: sub_clip, stride: 2}", "samplers", "discriminator.video_sampler")
+        {'kind': 'samplers', 'name': 'sub_clip', 'stride': 2}
+    """
+    kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(
+            f"{setting} cannot be read as YAML: {' '.join(str(error).split())}"
+        ) from error
+    config = {"name": content} if isinstance(content, str) else content
+    if not isinstance(config, dict) or not isinstance(config.get("name"), str):
+        raise ConfigError(
+            f"{setting} must be a name or a mapping with one, such as "
+            f"'{{name: {next(iter(REGISTRIES[kinds[0]]))}}}', got {text!r}"
+        )
+    name = config["name"]
+    for kind in kinds:
+        if name in REGISTRIES[kind]:
+            return {"kind": kind, **config}
+    known = [entry for kind in kinds for entry in REGISTRIES[kind]]
+    raise unknown_name(" and ".join(kinds), name, known)
 
 
 def _find_conv(name: str) -> Callable[..., nn.Module]:

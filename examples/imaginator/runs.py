@@ -50,7 +50,7 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     state = load_state(checkpoint)
     # The checkpoint holds the encoder's weights; the file that they began as may be gone.
     model = replace(settings.model, encoder_weights=None)
-    gan = ImaGINator(model, settings.loss, len(state["classes"]))
+    gan = ImaGINator(model, settings.discriminator, len(state["classes"]))
     name = "generator_ema" if settings.train.ema_decay else "generator"
     load_networks(checkpoint, {name: gan.generator})
     return TrainedGenerator(

@@ -1,76 +1,59 @@
-"""One training iteration: the discriminators learn, the generator learns, on the same clips.
-
-With x the real clip, x_0 its image, c the label and t frames of the clip,
-
-    L_G  = w_rec mean|G(x_0, z, c) - x| + w_V g(D_V(G, c)) + w_I g(D_I(G[t]))
-    L_D  = d(D_V(x, c), D_V(G, c)) + d(D_I(x[t']), D_I(G[t]))
-
-where g and d are the two halves of an adversarial loss, by default -log D and cross-entropy.
-"""
+"""One training iteration: the discriminators learn, the generator learns, on the same clips."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.optim import Optimizer
 
-from examples.imaginator.config import LossSettings
-from stgan.discriminators import TwoStreamDiscriminator
-from stgan.losses import AdversarialLoss
+from examples.imaginator.draws import Draws, Shown
+from examples.imaginator.objective import Objective, Opinions
+from stgan.discriminators import StreamOutput, TwoStreamDiscriminator
 from stgan.training import frozen
 
-__all__ = ["discriminator_losses", "generator_losses", "train_step"]
+__all__ = ["make_draws", "train_step"]
 
 
-def generator_losses(
-    fake: Tensor,
-    real: Tensor,
-    logits: Mapping[str, Tensor],
+def make_draws(
+    discriminator: TwoStreamDiscriminator,
+    objective: Objective,
+    size: tuple[int, int],
+    z_dim: int,
     *,
-    adversarial: AdversarialLoss,
-    weights: LossSettings,
-    real_logits: Mapping[str, Tensor] | None = None,
-) -> dict[str, Tensor]:
-    """Return the generator's terms by name, and their weighted sum as ``"generator/total"``.
+    same_frames: bool,
+    generator: torch.Generator,
+    device: torch.device | str = "cpu",
+) -> Draws:
+    """Draw everything that an iteration needs.
 
     Args:
-        fake: Generated clips ``(N, 3, T, H, W)``.
-        real: The real clips of the same images and labels.
-        logits: What the two streams say of ``fake``.
-        adversarial: The loss family.
-        weights: Weight of every term.
-        real_logits: What the two streams say of ``real``, for families that compare.
+        discriminator: Whose streams sample frames.
+        objective: Which augments.
+        size: Number of clips and of frames.
+        z_dim: Length of the noise.
+        same_frames: Whether the streams see the same moments of real and generated clips.
+        generator: Of the numbers, on the CPU.
+        device: Where they go.
     """
-    against = real_logits or {}
-    terms = {
-        "generator/reconstruction": F.l1_loss(fake, real),
-        "generator/video": adversarial.generator(fake=logits["video"], real=against.get("video")),
-        "generator/image": adversarial.generator(fake=logits["image"], real=against.get("image")),
-    }
-    total = (
-        weights.reconstruction * terms["generator/reconstruction"]
-        + weights.video * terms["generator/video"]
-        + weights.image * terms["generator/image"]
-    )
-    return terms | {"generator/total": total}
+    n, t = size
+    like = torch.empty(n, 1, t, 1, 1)
+    z = torch.randn(n, z_dim, generator=generator)
+    real_frames = discriminator.sample(like, generator=generator)
+    fake_frames = real_frames if same_frames else discriminator.sample(like, generator=generator)
+    drawn: dict[str, Any] = {"z": z, "real_frames": real_frames, "fake_frames": fake_frames}
+    if objective.augment is not None:
+        for side in ("real", "fake"):
+            drawn[f"{side}_augment"] = objective.draw(n, generator)
+    if objective.needs_other:
+        drawn["other_z"] = torch.randn(n, z_dim, generator=generator)
 
+    def move(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: move(item) for name, item in value.items()}
+        return value.to(device, non_blocking=True)
 
-def discriminator_losses(
-    real: Mapping[str, Tensor], fake: Mapping[str, Tensor], *, adversarial: AdversarialLoss
-) -> dict[str, Tensor]:
-    """Return one term for each stream, and their sum as ``"discriminator/total"``.
-
-    Args:
-        real: What the two streams say of real clips.
-        fake: What they say of generated clips.
-        adversarial: The loss family.
-    """
-    terms = {
-        f"discriminator/{name}": adversarial.discriminator(real=real[name], fake=fake[name])
-        for name in ("video", "image")
-    }
-    return terms | {"discriminator/total": torch.stack(list(terms.values())).sum()}
+    return Draws(**{name: move(value) for name, value in drawn.items()})
 
 
 def train_step(
@@ -79,69 +62,77 @@ def train_step(
     generator_optimizer: Optimizer,
     discriminator_optimizer: Optimizer,
     batch: Mapping[str, Tensor],
-    z: Tensor,
+    draws: Draws,
     *,
-    real_frames: Tensor,
-    fake_frames: Tensor,
-    adversarial: AdversarialLoss,
-    settings: LossSettings,
+    objective: Objective,
     backward: Callable[[Tensor], None] = Tensor.backward,
 ) -> dict[str, Tensor]:
-    """Take one step of each network, in the order of ``settings.order``.
+    """Take one step of each network, in the order that the objective's settings say.
 
-    Both steps see the same generated clips, made before either. The two streams share one
-    optimizer: Adam treats every parameter by itself, so this equals one for each.
+    Both steps see the same generated clips, made before either. All streams share one optimizer:
+    Adam treats every parameter by itself, so this equals one for each.
 
     Args:
         generator: ``generator(image, z, label) -> video``.
-        discriminator: The two streams.
+        discriminator: The streams.
         generator_optimizer: Of the generator.
-        discriminator_optimizer: Of both streams.
+        discriminator_optimizer: Of all streams.
         batch: ``"image"``, ``"video"`` and ``"label"``.
-        z: Noise ``(N, z_dim)``.
-        real_frames: ``(N, k)`` frames of the real clips for the image stream.
-        fake_frames: ``(N, k)`` frames of the generated clips for the image stream.
-        adversarial: The loss family.
-        settings: Weights and order.
+        draws: All that is random in this iteration.
+        objective: Both losses.
         backward: How gradients are computed, such as ``fabric.backward``.
 
     Returns:
         Every term of both losses by name, detached, on the device.
     """
-    real, label = batch["video"], batch["label"]
-    fake = generator(batch["image"], z, label)
+    video, image, label = batch["video"], batch["image"], batch["label"]
+    fake = generator(image, draws.z, label)
+    real_shown = objective.show(video, image, draws.real_frames, draws.real_augment)
+    fake_shown = objective.show(fake, image, draws.fake_frames, draws.fake_augment)
+
+    def ask(shown: Shown) -> Opinions:
+        said = discriminator(
+            shown.video,
+            label,
+            image=shown.image,
+            indices=shown.frames,
+            detailed=objective.detailed,
+        )
+        return {
+            name: StreamOutput(opinion, {}, ()) if isinstance(opinion, Tensor) else opinion
+            for name, opinion in said.items()
+        }
 
     def generator_step() -> dict[str, Tensor]:
         generator_optimizer.zero_grad(set_to_none=True)
+        other = None if draws.other_z is None else generator(image, draws.other_z, label)
         with frozen(discriminator):
-            logits = discriminator(fake, label, indices=fake_frames)
-            real_logits = None
-            if adversarial.needs_real:
-                real_logits = discriminator(real, label, indices=real_frames)
-            losses = generator_losses(
-                fake,
-                real,
-                logits,
-                adversarial=adversarial,
-                weights=settings,
-                real_logits=real_logits,
-            )
+            said = ask(fake_shown)
+            said_real = ask(real_shown) if objective.needs_real else None
+            losses = objective.generator(fake, said, batch, draws, said_real=said_real, other=other)
             backward(losses["generator/total"])
         generator_optimizer.step()
         return losses
 
     def discriminator_step() -> dict[str, Tensor]:
         discriminator_optimizer.zero_grad(set_to_none=True)
-        losses = discriminator_losses(
-            discriminator(real, label, indices=real_frames),
-            discriminator(fake.detach(), label, indices=fake_frames),
-            adversarial=adversarial,
+        still = fake_shown._replace(video=fake_shown.video.detach())
+        said_real, said_fake = ask(real_shown), ask(still)
+        losses = objective.discriminator(
+            discriminator,
+            batch,
+            draws,
+            real=real_shown,
+            fake=still,
+            said_real=said_real,
+            said_fake=said_fake,
         )
         backward(losses["discriminator/total"])
         discriminator_optimizer.step()
+        objective.advance(said_real)
         return losses
 
-    if settings.order == "generator_first":
+    if objective.settings.order == "generator_first":
         losses = generator_step() | discriminator_step()
     else:
         losses = discriminator_step() | generator_step()

@@ -26,12 +26,15 @@ from tqdm import tqdm
 from examples.imaginator.cli import parse_settings, user_errors
 from examples.imaginator.config import Settings, write_settings
 from examples.imaginator.data import Clips, open_clips, training_loader
+from examples.imaginator.draws import Draws
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.parts import find_parts
-from examples.imaginator.steps import train_step
+from examples.imaginator.objective import Objective
+from examples.imaginator.parts import find_parts, read_part
+from examples.imaginator.steps import make_draws, train_step
+from examples.imaginator.streams import build_discriminator
 from stgan.data import numbered_generator
 from stgan.errors import CheckpointError, DataError
-from stgan.losses import AdversarialLoss, create_family
+from stgan.shapes import plan
 from stgan.training import (
     ExponentialMovingAverage,
     latest_checkpoint,
@@ -52,8 +55,8 @@ class Run:
     settings: Settings
     clips: Clips
     fabric: Fabric
-    adversarial: AdversarialLoss
     gan: ImaGINator
+    objective: Objective
     average: ExponentialMovingAverage | None
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
@@ -67,6 +70,8 @@ class Run:
         }
         if self.average is not None:
             networks["generator_ema"] = self.average.module
+        if self.objective.state_dict():  # what LeCam and ADA remember
+            networks["objective"] = self.objective
         return networks
 
     def save(self) -> None:
@@ -80,6 +85,7 @@ class Run:
                 "classes": list(self.clips.classes),
                 "generator_optimizer": self.generator_optimizer.state_dict(),
                 "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+                "lazy": self.objective.lazy.state_dict(),
                 "rng": rng_state(),
             },
             config=write_settings(self.settings),
@@ -97,6 +103,7 @@ class Run:
             )
         self.generator_optimizer.load_state_dict(state["generator_optimizer"])
         self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
+        self.objective.lazy.load_state_dict(state["lazy"])
         set_rng_state(state["rng"])
         self.step = state["step"]
 
@@ -107,20 +114,18 @@ class Run:
             with (self.settings.out / "metrics.jsonl").open("a", encoding="utf-8") as log:
                 log.write(json.dumps({"step": self.step, **values}) + "\n")
 
-    def draw(self, num_clips: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw z and the image stream's frames of real and generated clips.
-
-        The draws are numbered by seed, step and process: a step that is done again draws the same.
-        """
-        settings, device = self.settings, self.fabric.device
-        draws = numbered_generator(settings.train.seed, self.step, self.fabric.global_rank)
-        sampler = self.gan.discriminator.sampler
-        z = torch.randn(num_clips, self.gan.z_dim, generator=draws)
-        real_frames = sampler(num_clips, settings.model.num_frames, generator=draws)
-        fake_frames = real_frames
-        if not settings.loss.same_frames:
-            fake_frames = sampler(num_clips, settings.model.num_frames, generator=draws)
-        return z.to(device), real_frames.to(device), fake_frames.to(device)
+    def draw(self, num_clips: int) -> Draws:
+        """Draw what is random in the next step, numbered by seed, step and process."""
+        settings = self.settings
+        return make_draws(
+            self.gan.discriminator,
+            self.objective,
+            (num_clips, settings.model.num_frames),
+            self.gan.z_dim,
+            same_frames=settings.discriminator.same_frames,
+            generator=numbered_generator(settings.train.seed, self.step, self.fabric.global_rank),
+            device=self.fabric.device,
+        )
 
 
 def open_run(settings: Settings) -> Run:
@@ -129,8 +134,7 @@ def open_run(settings: Settings) -> Run:
     Whatever a user can get wrong is found here, before the first step.
     """
     out, options = settings.out, settings.train
-    adversarial = create_family(settings.loss.family)
-    find_parts(settings.model)  # a wrong name is told before clips are read
+    _check_parts(settings)
     clips = open_clips(settings)
     fabric = Fabric(
         accelerator=options.accelerator,
@@ -143,7 +147,8 @@ def open_run(settings: Settings) -> Run:
     seed_everything(options.seed)
     # A checkpoint holds the encoder's weights; the file that they began as may be gone.
     begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
-    gan = ImaGINator(begun, settings.loss, len(clips.classes)).to(fabric.device)
+    gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)
+    objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
     average = None
     if options.ema_decay:
         average = ExponentialMovingAverage(gan.generator, options.ema_decay)
@@ -151,8 +156,8 @@ def open_run(settings: Settings) -> Run:
         settings=settings,
         clips=clips,
         fabric=fabric,
-        adversarial=adversarial,
         gan=gan,
+        objective=objective.to(fabric.device),
         average=average,
         generator_optimizer=_adam(gan.generator, settings),
         discriminator_optimizer=_adam(gan.discriminator, settings),
@@ -165,6 +170,21 @@ def open_run(settings: Settings) -> Run:
             f"--out"
         )
     return run
+
+
+def _check_parts(settings: Settings) -> None:
+    """Tell a wrong name or setting before clips are read; networks without memory show it."""
+    find_parts(settings.model)
+    if settings.data.augment is not None:
+        read_part(settings.data.augment, "augmentations", "data.augment")
+    with torch.device("meta"):
+        critic = build_discriminator(
+            settings.discriminator,
+            settings.model,
+            stages=plan((settings.model.num_frames, *settings.model.image_size)).stages,
+            num_classes=2,
+        )
+        Objective(settings.loss, settings.discriminator, critic, ())
 
 
 def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -201,18 +221,14 @@ def train(run: Run) -> Path:
     with tqdm(total=options.steps, initial=run.step, unit="step", disable=not first) as bar:
         while not last:
             batch = next(batches)
-            z, real_frames, fake_frames = run.draw(len(batch["label"]))
             losses = train_step(
                 generator,
                 discriminator,
                 generator_optimizer,
                 discriminator_optimizer,
                 batch,
-                z,
-                real_frames=real_frames,
-                fake_frames=fake_frames,
-                adversarial=run.adversarial,
-                settings=settings.loss,
+                run.draw(len(batch["label"])),
+                objective=run.objective,
                 backward=fabric.backward,
             )
             run.step += 1

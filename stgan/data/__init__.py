@@ -5,6 +5,7 @@ Items are dictionaries of ``video (3, T, H, W)``, ``image (3, H, W)`` and ``labe
 process, the worker or the order. Video files need the extra ``stgan[video]``.
 """
 
+from stgan.data.augmented import AugmentedClips, ClipAugmentation
 from stgan.data.clip_folder import Clip, ClipFolder
 from stgan.data.items import Item, numbered_generator
 from stgan.data.motions import MOTIONS
@@ -17,7 +18,9 @@ from stgan.data.selection import split_clips
 __all__ = [
     "MOTIONS",
     "SHAPES",
+    "AugmentedClips",
     "Clip",
+    "ClipAugmentation",
     "ClipFolder",
     "EndlessSampler",
     "Item",

@@ -118,10 +118,9 @@ def exactly_one(**given: Tensor | None) -> None:
         raise ValueError(f"pass either {' or '.join(given)}, got {found}")
 
 
-def judge(network: nn.Module, x: Tensor, label: Tensor | None) -> Tensor:
+def judge(network: nn.Module, x: Tensor, label: Tensor | None, **options: Any) -> Any:
     """Call a network, with the label only where there is one."""
-    logits: Any = network(x) if label is None else network(x, label)
-    return logits
+    return network(x, **options) if label is None else network(x, label, **options)
 
 
 def promise(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stgan._checks import check_layout, pair, triple
 from stgan.discriminators._critic import Critic, Network, judge, promise
+from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.image import ImageDiscriminator
 from stgan.discriminators.video import VideoDiscriminator
 from stgan.example import Example
@@ -110,17 +111,24 @@ class FirstFrameVideoDiscriminator(Critic):
         )
 
     def forward(
-        self, video: Tensor, label: Tensor | None = None, *, image: Tensor | None = None
-    ) -> Tensor:
+        self,
+        video: Tensor,
+        label: Tensor | None = None,
+        *,
+        image: Tensor | None = None,
+        detailed: bool = False,
+    ) -> Tensor | StreamOutput:
         """Return one logit per clip.
 
         Args:
             video: ``(N, C, T, H, W)``.
             label: Goes to the network.
             image: ``(N, C, H, W)``, what the clip should go on from; by default its first frame.
+            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
         """
         self._check(video)
-        return judge(self.network, _with_image(video, image), label)
+        options = {"detailed": True} if detailed else {}
+        return judge(self.network, _with_image(video, image), label, **options)
 
     def output_shape(
         self,

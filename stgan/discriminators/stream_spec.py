@@ -23,11 +23,13 @@ class StreamSpec:
         labeled: Whether a label, where one is given, is passed on as the second argument.
         timed: Whether the indices of the sampled frames, ``(N, k)``, are passed on as ``indices=``,
             for networks that judge a clip by the time between its frames.
+        with_image: Whether the image from which the clip should go on is passed on as ``image=``,
+            where one is given, as :class:`FirstFrameVideoDiscriminator` takes it.
         patch: Whether the network returns maps of logits, ``(N, ...)``, rather than one for each.
 
     Raises:
         ValueError: If ``takes`` is another word, the weight is negative or not finite, or a stream
-            of single frames is timed.
+            of single frames is timed or sees the image.
 
     Example:
         >>> from stgan.discriminators import StreamSpec, SubClip, VideoDiscriminator
@@ -42,6 +44,7 @@ class StreamSpec:
     weight: float = 1.0
     labeled: bool = True
     timed: bool = False
+    with_image: bool = False
     patch: bool = False
 
     def __post_init__(self) -> None:
@@ -52,3 +55,8 @@ class StreamSpec:
             raise ValueError(f"weight must be a finite number of at least 0, got {self.weight}")
         if self.timed and self.takes == "frames":
             raise ValueError("a stream of single frames has no time between them; drop timed=True")
+        if self.with_image and self.takes == "frames":
+            raise ValueError(
+                "a stream of single frames cannot tell which image belongs to which; let it take "
+                "the clip, as FirstFrameImageDiscriminator does, or drop with_image=True"
+            )

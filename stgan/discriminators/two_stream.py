@@ -1,6 +1,6 @@
 """Several streams in one: by default one looks at whole clips, one at single frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.frames import fold_time, take_frames
-from stgan.registry import DISCRIMINATORS
+from stgan.registry import DISCRIMINATORS, unknown_name
 
 __all__ = ["TwoStreamDiscriminator"]
 
@@ -69,6 +69,7 @@ class TwoStreamDiscriminator(nn.Module):
     Shape:
         - ``video``: ``(N, C, T, H, W)``, in [-1, 1]
         - ``label``: ``(N,)`` integers or ``(N, K)`` rows; goes to the video stream
+        - ``image``: ``(N, C, H, W)``; goes to the streams whose spec says ``with_image``
         - Output: ``{"video": (N,), "image": (N,)}``, and further streams; with k frames, the
           logit of a clip is the mean over them. What a stream returns by names of its own comes
           under both, such as ``"motion.1"``
@@ -76,6 +77,7 @@ class TwoStreamDiscriminator(nn.Module):
     Raises:
         ValueError: If there is no stream, or a name or sampler is given twice or means something
             else; in ``forward``, if ``indices`` are not those of the streams that sample.
+        UnknownNameError: In ``forward``, if ``only`` names a stream that there is not.
         ShapeError: In ``forward``, if a stream returns other than one logit per sample.
 
     Example:
@@ -200,28 +202,38 @@ class TwoStreamDiscriminator(nn.Module):
         video: Tensor,
         label: Tensor | None = None,
         *,
+        image: Tensor | None = None,
         indices: Tensor | Mapping[str, Tensor] | None = None,
         generator: torch.Generator | None = None,
         detailed: bool = False,
+        only: Collection[str] | None = None,
     ) -> dict[str, Tensor] | dict[str, StreamOutput]:
         """Return one logit per clip and stream.
 
         Args:
             video: ``(N, C, T, H, W)``.
             label: Passed to the streams that are labeled: to the video stream.
+            image: ``(N, C, H, W)``, what the clips should go on from; passed to the streams that
+                see it beside the clip.
             indices: What :meth:`sample` returned: ``(N, k)`` frames for the image stream, or by
                 name for several streams; drawn by the samplers if not given.
             generator: Source of randomness for the samplers.
             detailed: Whether to return a :class:`StreamOutput` for each stream, which its network
                 must then return for ``detailed=True``. Predictions of frames are averaged as
                 logits are; features stay those of the frames, ``(N * k, ...)``.
+            only: Names of the streams to ask, as for a penalty on one of them; ``None`` for all.
         """
         check_layout(video, "N C T H W", name="video")
+        for name in only or ():
+            if name not in self._specs:
+                raise unknown_name("the discriminator", name, self._specs, what="stream")
         drawn = self._draw(video, generator) if indices is None else self._by_name(indices)
         outputs: dict[str, Any] = {}
         for name, spec in self._specs.items():
+            if only is not None and name not in only:
+                continue
             seen = take_frames(video, drawn[name]) if name in drawn else video
-            answer = self._run(name, spec, seen, label, drawn.get(name), detailed)
+            answer = self._run(name, spec, seen, label, image, drawn.get(name), detailed)
             for part, output in _parts(name, answer).items():
                 n, k = seen.shape[0], seen.shape[2] if spec.takes == "frames" else 1
                 _check_logits(part, output, n * k, spec.patch)
@@ -236,6 +248,7 @@ class TwoStreamDiscriminator(nn.Module):
         spec: StreamSpec,
         seen: Tensor,
         label: Tensor | None,
+        image: Tensor | None,
         indices: Tensor | None,
         detailed: bool,
     ) -> Any:
@@ -248,6 +261,8 @@ class TwoStreamDiscriminator(nn.Module):
         if spec.timed:
             every = torch.arange(t, device=seen.device).expand(n, -1)
             options["indices"] = every if indices is None else indices
+        if spec.with_image and image is not None:
+            options["image"] = image
         given = () if label is None or not spec.labeled else (label,)
         return getattr(self, name)(seen, *given, **options)
 

@@ -8,9 +8,10 @@ from torch import nn
 
 from examples.imaginator.config import PRESETS
 from examples.imaginator.convert import convert_state_dict
+from examples.imaginator.draws import Draws
 from examples.imaginator.model import ImaGINator, build
+from examples.imaginator.objective import Objective
 from examples.imaginator.steps import train_step
-from stgan.losses import NonSaturatingLoss
 from tests.examples import parity
 
 pytestmark = pytest.mark.shared
@@ -76,6 +77,7 @@ def test_three_training_iterations(reference: Path) -> None:
     options = {"lr": settings.train.learning_rate, "betas": settings.train.betas}
     generator_optimizer = torch.optim.Adam(gan.generator.parameters(), **options)
     discriminator_optimizer = torch.optim.Adam(gan.discriminator.parameters(), **options)
+    objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
     for iteration, (real, fake) in enumerate([(7, 20), (0, 31), (15, 3)]):
         losses = train_step(
             gan.generator,
@@ -83,11 +85,12 @@ def test_three_training_iterations(reference: Path) -> None:
             generator_optimizer,
             discriminator_optimizer,
             batch,
-            parity.step_noise(iteration),
-            real_frames=torch.full((2, 1), real),
-            fake_frames=torch.full((2, 1), fake),
-            adversarial=NonSaturatingLoss(),
-            settings=settings.loss,
+            Draws(
+                parity.step_noise(iteration),
+                real_frames=torch.full((2, 1), real),
+                fake_frames=torch.full((2, 1), fake),
+            ),
+            objective=objective,
         )
         names = ("reconstruction", "video", "image")
         row = [losses[f"generator/{name}"] for name in names]

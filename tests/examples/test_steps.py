@@ -1,108 +1,274 @@
-"""One training iteration: who steps first, on what, with which weights."""
+"""One training iteration: who steps first, on what, with which terms and weights."""
 
 import copy
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from hypothesis import given
 from torch import Tensor
 
-from examples.imaginator.config import LossSettings
-from examples.imaginator.model import ImaGINator, build
-from examples.imaginator.steps import discriminator_losses, generator_losses, train_step
-from stgan.losses import AdversarialLoss, NonSaturatingLoss, RelativisticPairingLoss
+from examples.imaginator.config import PRESETS, DiscriminatorSettings, LossSettings
+from examples.imaginator.draws import Draws, Shown
+from examples.imaginator.model import ImaGINator
+from examples.imaginator.objective import Objective
+from examples.imaginator.steps import make_draws, train_step
+from stgan.discriminators import StreamOutput
+from stgan.functional import r1_penalty, r2_penalty
+from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
+from tests.strategies import SEEDS
 
 ADVERSARIAL = NonSaturatingLoss()
+MODEL = replace(
+    PRESETS["tiny"].model, num_frames=4, image_size=(16, 16), base_channels=4, z_dim=5
+)  # fmt: skip
+CHANNELS = DiscriminatorSettings(channels=4)
 
 
-def _gan() -> tuple[ImaGINator, dict[str, Tensor], Tensor, Tensor]:
+class Game(NamedTuple):
+    gan: ImaGINator
+    objective: Objective
+    batch: dict[str, Tensor]
+    draws: Draws
+
+
+def game(loss: LossSettings | None = None, **streams: Any) -> Game:
     torch.manual_seed(0)
-    gan = build("tiny", num_classes=2, num_frames=4, image_size=(16, 16), base_channels=4)
+    discriminator = replace(CHANNELS, **streams)
+    gan = ImaGINator(MODEL, discriminator, num_classes=2)
+    # Without power iterations a frozen copy says exactly what the network itself said.
+    gan.discriminator.eval()
+    objective = Objective(loss or LossSettings(), discriminator, gan.discriminator, gan.streams)
     video = torch.rand(2, 3, 4, 16, 16) * 2 - 1
     batch = {"video": video, "image": video[:, :, 0], "label": torch.tensor([0, 1])}
-    return gan, batch, torch.randn(2, gan.z_dim), torch.tensor([[1], [3]])
-
-
-def _step(gan: ImaGINator, batch: dict[str, Tensor], z: Tensor, frames: Tensor,
-          settings: LossSettings,
-          adversarial: AdversarialLoss = ADVERSARIAL) -> dict[str, Tensor]:  # fmt: skip
-    return train_step(
-        gan.generator,
+    draws = make_draws(
         gan.discriminator,
-        torch.optim.SGD(gan.generator.parameters(), 0.1),
-        torch.optim.SGD(gan.discriminator.parameters(), 0.1),
-        batch,
-        z,
-        real_frames=frames,
-        fake_frames=frames,
-        adversarial=adversarial,
-        settings=settings,
+        objective,
+        (2, 4),
+        gan.z_dim,
+        same_frames=True,
+        generator=torch.Generator().manual_seed(1),
+    )
+    return Game(gan, objective, batch, draws)
+
+
+def step(played: Game) -> dict[str, Tensor]:
+    return train_step(
+        played.gan.generator,
+        played.gan.discriminator,
+        torch.optim.SGD(played.gan.generator.parameters(), 0.1),
+        torch.optim.SGD(played.gan.discriminator.parameters(), 0.1),
+        played.batch,
+        played.draws,
+        objective=played.objective,
     )
 
 
+def judged(gan: ImaGINator, video: Tensor, played: Game, **options: Any) -> Any:
+    label, image = played.batch["label"], played.batch["image"]
+    frames = played.draws.real_frames
+    return gan.discriminator(video, label, image=image, indices=frames, **options)
+
+
 @pytest.mark.parametrize("order", ["discriminator_first", "generator_first"])
-def test_the_second_to_step_sees_the_first_one_changed(order: str) -> None:
-    gan, batch, z, frames = _gan()
-    # Without power iterations a frozen copy says exactly what the network itself said.
-    gan.discriminator.eval()
-    before = copy.deepcopy(gan)
-    losses = _step(gan, batch, z, frames, LossSettings(order=order))  # type: ignore[arg-type]
+def test_the_second_to_step_sees_the_first_one_changed(order: Any) -> None:
+    played = game(LossSettings(order=order))
+    before = copy.deepcopy(played.gan)
+    losses = step(played)
     with torch.no_grad():
-        fake = before.generator(batch["image"], z, batch["label"])
-        old = before.discriminator(fake, batch["label"], indices=frames)
-        new = gan.discriminator(fake, batch["label"], indices=frames)
-    judge = new if order == "discriminator_first" else old
-    other = old if order == "discriminator_first" else new
-    expected = ADVERSARIAL.generator(fake=judge["video"])
-    torch.testing.assert_close(losses["generator/video"], expected)
-    assert not torch.allclose(losses["generator/video"], ADVERSARIAL.generator(fake=other["video"]))
+        fake = before.generator(played.batch["image"], played.draws.z, played.batch["label"])
+        old, new = (judged(gan, fake, played)["video"] for gan in (before, played.gan))
+    judge, other = (new, old) if order == "discriminator_first" else (old, new)
+    torch.testing.assert_close(losses["generator/video"], ADVERSARIAL.generator(fake=judge))
+    assert not torch.allclose(losses["generator/video"], ADVERSARIAL.generator(fake=other))
 
 
 def test_each_network_learns_from_its_own_loss_alone() -> None:
-    gan, batch, z, frames = _gan()
-    gan.discriminator.eval()
-    before = copy.deepcopy(gan)
-    _step(gan, batch, z, frames, LossSettings(order="generator_first"))
-    fake = before.generator(batch["image"], z, batch["label"]).detach()
-    real = before.discriminator(batch["video"], batch["label"], indices=frames)
-    said = before.discriminator(fake, batch["label"], indices=frames)
-    discriminator_losses(real, said, adversarial=ADVERSARIAL)["discriminator/total"].backward()
-    pairs = zip(gan.discriminator.parameters(), before.discriminator.parameters(), strict=True)
+    played = game(LossSettings(order="generator_first"))
+    before = copy.deepcopy(played.gan)
+    step(played)
+    fake = before.generator(played.batch["image"], played.draws.z, played.batch["label"]).detach()
+    real_said, fake_said = (judged(before, x, played) for x in (played.batch["video"], fake))
+    sum(
+        ADVERSARIAL.discriminator(real=real_said[name], fake=fake_said[name])
+        for name in ("video", "image")
+    ).backward()  # type: ignore[union-attr]
+    pairs = zip(
+        played.gan.discriminator.parameters(), before.discriminator.parameters(), strict=True
+    )
     for after, own in pairs:
         assert own.grad is not None
         torch.testing.assert_close(after.grad, own.grad)
-    changed = zip(gan.generator.parameters(), before.generator.parameters(), strict=True)
+    changed = zip(played.gan.generator.parameters(), before.generator.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in changed)
 
 
 def test_a_family_that_compares_is_told_what_the_streams_say_of_real_clips() -> None:
-    gan, batch, z, frames = _gan()
-    gan.discriminator.eval()
-    before, family = copy.deepcopy(gan), RelativisticPairingLoss()
-    settings = LossSettings(order="generator_first")
-    losses = _step(gan, batch, z, frames, settings, family)
+    played = game(LossSettings(family="relativistic_pairing", order="generator_first"))
+    before, family = copy.deepcopy(played.gan), RelativisticPairingLoss()
+    losses = step(played)
     with torch.no_grad():
-        fake = before.generator(batch["image"], z, batch["label"])
-        said = before.discriminator(fake, batch["label"], indices=frames)
-        real = before.discriminator(batch["video"], batch["label"], indices=frames)
+        fake = before.generator(played.batch["image"], played.draws.z, played.batch["label"])
+        said, real = (judged(before, x, played) for x in (fake, played.batch["video"]))
     for name in ("video", "image"):
         expected = family.generator(fake=said[name], real=real[name])
         torch.testing.assert_close(losses[f"generator/{name}"], expected)
 
 
-def test_totals_are_the_weighted_sums_of_their_terms() -> None:
-    torch.manual_seed(0)
-    fake, real = torch.randn(2, 3, 4, 8, 8), torch.randn(2, 3, 4, 8, 8)
-    logits = {"video": torch.randn(2), "image": torch.randn(2)}
-    weights = replace(LossSettings(), reconstruction=7.0, video=2.0, image=3.0)
-    terms = generator_losses(fake, real, logits, adversarial=ADVERSARIAL, weights=weights)
+def opinions(seed: int) -> dict[str, StreamOutput]:
+    draws = torch.Generator().manual_seed(seed)
+    return {
+        name: StreamOutput(torch.randn(2, generator=draws), {}, ()) for name in ("video", "image")
+    }
+
+
+@given(SEEDS)
+def test_totals_are_the_weighted_sums_of_their_terms(seed: int) -> None:
+    weights = LossSettings(
+        reconstruction=7.0, video=2.0, image=3.0, generator_terms={"frame_difference": 5.0},
+        penalties={"lecam": 0.5}, penalty_every=4,
+    )  # fmt: skip
+    played = game(weights)
+    fake, said, real = torch.randn(2, 3, 4, 16, 16), opinions(seed), opinions(seed + 1)
+    terms = played.objective.generator(fake, said, played.batch, played.draws)
+    difference = (fake.diff(dim=2) - played.batch["video"].diff(dim=2)).abs().mean()
     by_hand = (
-        7 * (fake - real).abs().mean()
-        + 2 * ADVERSARIAL.generator(fake=logits["video"])
-        + 3 * ADVERSARIAL.generator(fake=logits["image"])
+        7 * (fake - played.batch["video"]).abs().mean()
+        + 2 * ADVERSARIAL.generator(fake=said["video"].logits)
+        + 3 * ADVERSARIAL.generator(fake=said["image"].logits)
+        + 5 * difference
     )
     torch.testing.assert_close(terms["generator/total"], by_hand)
-    judged = discriminator_losses(logits, logits, adversarial=ADVERSARIAL)
-    assert judged["discriminator/total"] == (
-        judged["discriminator/video"] + judged["discriminator/image"]
+    shown = Shown(fake, played.batch["image"], played.draws.real_frames)
+    judge = {"real": shown, "fake": shown, "said_real": real, "said_fake": said}
+    critic = played.gan.discriminator
+    due = played.objective.discriminator(critic, played.batch, played.draws, **judge)
+    # A penalty that is due every four steps counts four times.
+    torch.testing.assert_close(
+        due["discriminator/total"],
+        due["discriminator/video"] + due["discriminator/image"] + 2 * due["discriminator/lecam"],
     )
+    played.objective.advance(real)
+    rest = played.objective.discriminator(critic, played.batch, played.draws, **judge)
+    assert "discriminator/lecam" not in rest
+    torch.testing.assert_close(
+        rest["discriminator/total"], rest["discriminator/video"] + rest["discriminator/image"]
+    )
+
+
+def test_penalties_are_of_each_stream_by_itself_on_what_it_was_shown() -> None:
+    played = game(
+        LossSettings(penalties={"r1": 1.0, "r2": 1.0}),
+        video="first_frame_video", num_frames=2, augment="diff_augment",
+    )  # fmt: skip
+    before = copy.deepcopy(played.gan)
+    losses = step(played)
+    image, label, draws = played.batch["image"], played.batch["label"], played.draws
+    fake = before.generator(image, draws.z, label).detach()
+    for name, clips, rows, penalty in (
+        ("r1", played.batch["video"], draws.real_augment, r1_penalty),
+        ("r2", fake, draws.fake_augment, r2_penalty),
+    ):
+        shown = played.objective.show(clips, image, draws.real_frames, rows)
+        side = {"real" if name == "r1" else "fake": shown.video}
+        expected = sum(
+            penalty(
+                before.discriminator, **side, label=label, image=shown.image,
+                indices=shown.frames, only=(stream,),
+            ).mean()
+            for stream in ("video", "image")
+        )  # fmt: skip
+        torch.testing.assert_close(losses[f"discriminator/{name}"], expected)
+        assert not torch.equal(shown.video, clips)
+
+
+def test_real_and_generated_clips_are_augmented_before_both_players() -> None:
+    plain, changed = game(), game(augment="{name: diff_augment, policies: [translation]}")
+    before = copy.deepcopy(changed.gan)
+    losses, without = step(changed), step(plain)
+    assert not torch.equal(losses["discriminator/video"], without["discriminator/video"])
+    # What is compared with the real clip is not augmented.
+    assert torch.equal(losses["generator/reconstruction"], without["generator/reconstruction"])
+    with torch.no_grad():
+        draws, batch = changed.draws, changed.batch
+        fake = before.generator(batch["image"], draws.z, batch["label"])
+        shown = changed.objective.show(fake, batch["image"], draws.fake_frames, draws.fake_augment)
+        real = changed.objective.show(
+            batch["video"], batch["image"], draws.real_frames, draws.real_augment
+        )
+        said, said_real = (judged(before, x.video, changed)["video"] for x in (shown, real))
+    torch.testing.assert_close(
+        losses["discriminator/video"], ADVERSARIAL.discriminator(real=said_real, fake=said)
+    )
+
+
+def test_ada_follows_what_is_said_of_real_clips() -> None:
+    played = game(augment="ada", ada_ramp=16)
+    assert played.objective.state_dict()["augment.augment.probability"] == 0
+    for _ in range(4):  # it moves after four updates of two clips, by half of its way
+        played.objective.advance({"video": StreamOutput(torch.ones(2), {}, ())})
+    assert played.objective.state_dict()["augment.augment.probability"] == 0.5
+    fixed = game(augment="{name: ada, probability: 0.25}", ada_target=None)
+    for _ in range(4):
+        fixed.objective.advance({"video": StreamOutput(torch.ones(2), {}, ())})
+    assert fixed.objective.state_dict()["augment.probability"] == 0.25
+
+
+def test_the_given_image_is_what_a_conditioned_stream_sees() -> None:
+    played = game(video="first_frame_video", image="first_frame_image")
+    losses = step(played)
+    other = game(video="first_frame_video", image="first_frame_image")
+    other.batch["image"] = torch.zeros_like(other.batch["image"])
+    with torch.no_grad():
+        # The same clips, so only the image beside them differs.
+        fake = torch.zeros(2, 3, 4, 16, 16)
+        a, b = (judged(other.gan, fake, x) for x in (played, other))
+    assert not torch.allclose(a["video"], b["video"])
+    assert not torch.allclose(a["image"], b["image"])
+    assert {"generator/video", "generator/image"} <= set(losses)
+
+
+def test_mode_seeking_compares_clips_of_two_noises() -> None:
+    played = game(LossSettings(generator_terms={"mode_seeking": 1.0}, order="generator_first"))
+    before = copy.deepcopy(played.gan)
+    losses = step(played)
+    assert played.draws.other_z is not None
+    with torch.no_grad():
+        image, label = played.batch["image"], played.batch["label"]
+        one, two = (
+            before.generator(image, z, label) for z in (played.draws.z, played.draws.other_z)
+        )
+    distance = (one - two).abs().flatten(1).mean(dim=1)
+    noise = (played.draws.z - played.draws.other_z).abs().flatten(1).mean(dim=1)
+    expected = (noise / (distance + 1e-5)).mean()
+    torch.testing.assert_close(losses["generator/mode_seeking"], expected, rtol=1e-3, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("head", "terms"),
+    [("auxiliary_classifier", {"video_label"}), ("{name: infogan, code_dim: 2}", {"video_code"})],
+)
+def test_what_heads_predict_is_a_term_of_both_players(head: str, terms: set[str]) -> None:
+    losses = step(game(LossSettings(prediction=0.5), video_head=head))
+    for player in ("generator", "discriminator"):
+        assert {f"{player}/{name}" for name in terms} <= set(losses)
+        own = sum(losses[f"{player}/{name}"] for name in terms)
+        rest = [losses[f"{player}/{name}"] for name in ("video", "image")]
+        rest += [100 * losses["generator/reconstruction"]] if player == "generator" else []
+        torch.testing.assert_close(losses[f"{player}/total"], torch.stack(rest).sum() + 0.5 * own)
+
+
+def test_draws_done_again_are_the_same() -> None:
+    options: dict[str, Any] = {"augment": "diff_augment", "num_frames": 2}
+    played, again = game(**options), game(**options)
+    for name, value in vars(played.draws).items():
+        assert value is None or torch.equal(value, getattr(again.draws, name)), name
+    apart = make_draws(
+        played.gan.discriminator, played.objective, (2, 4), 5, same_frames=False,
+        generator=torch.Generator().manual_seed(3),
+    )  # fmt: skip
+    assert isinstance(apart.real_frames, Tensor)
+    assert isinstance(apart.fake_frames, Tensor)
+    assert not torch.equal(apart.real_frames, apart.fake_frames)
+    assert torch.equal(played.draws.real_frames, played.draws.fake_frames)  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ import timm  # noqa: E402  # after its door
 
 TINY = [
     "--preset", "tiny", "--model.num-frames", "4", "--model.image-size", "16", "16",
-    "--model.base-channels", "4", "--model.discriminator-channels", "4", "--model.z-dim", "4",
+    "--model.base-channels", "4", "--discriminator.channels", "4", "--model.z-dim", "4",
     "--train.batch-size", "4", "--train.log-every", "1", "--train.save-every", "1",
     "--train.steps", "2", "--train.accelerator", "cpu", "--data.num-shapes", "12",
     "--data.workers", "0",
