@@ -16,7 +16,17 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["Options", "Ratio", "finish", "how", "machine", "ratio", "rows", "table", "take_turns"]
+__all__ = [
+    "Options",
+    "Ratio",
+    "finish",
+    "how",
+    "machine",
+    "ratio",
+    "table",
+    "take_turns",
+    "wait_for",
+]
 
 
 @dataclass(frozen=True)
@@ -65,20 +75,6 @@ def take_turns(
             if index >= warmup:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
-
-
-def rows(name: str, seconds: Mapping[str, Sequence[float]]) -> list[list[object]]:
-    """Tell each variant of a case: milliseconds, and how many times faster than the first.
-
-    Args:
-        name: Of the case, which begins each row.
-        seconds: As :func:`take_turns` returns them.
-    """
-    base = next(iter(seconds.values()))
-    return [
-        [name, variant, f"{statistics.median(each) * 1e3:.0f}", ratio(base, each)]
-        for variant, each in seconds.items()
-    ]
 
 
 def wait_for(device: torch.device | str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.twin import Twin, TwinGenerator
@@ -87,9 +88,19 @@ def draw_batch(
 
 
 def build_generators(sizes: Sizes) -> tuple[TwinGenerator, Generator]:
-    """Build the two generators alone, with equal weights."""
+    """Build the two generators alone, with equal weights and statistics of the norms."""
     torch.manual_seed(0)
     twin = sizes.twin().generator
+    # As they come, the statistics would let features fade, and an output of biases proves nothing.
+    batch = draw_batch(4, sizes.z_dim)
+    norms = [m for m in twin.modules() if isinstance(m, nn.BatchNorm2d | nn.BatchNorm3d)]
+    usual = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    with torch.no_grad():
+        twin(batch.video[:, :, 0], batch.z, F.one_hot(batch.label, NUM_CLASSES).float())
+    for norm, momentum in zip(norms, usual, strict=True):
+        norm.momentum = momentum
     mine = build("released", num_classes=NUM_CLASSES, **_widths(sizes)).generator
     mine.load_state_dict(convert_state_dict(twin.state_dict(), "generator"))
     return twin, mine
@@ -160,20 +171,32 @@ class Recipe:
         return self.run.gan
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
-        """Take one iteration of the recipe on a batch."""
-        return train_step(
+        """Take one iteration as the recipe's loop does: draws, step, averaged generator."""
+        run = self.run
+        drawn = replace(
+            run.draw(len(batch.label)),
+            z=batch.z,
+            real_frames=batch.frames(batch.real_frame),
+            fake_frames=batch.frames(batch.fake_frame),
+        )
+        losses = train_step(
             self.generator,
             self.discriminator,
             self.generator_optimizer,
             self.discriminator_optimizer,
             {"image": batch.video[:, :, 0], "video": batch.video, "label": batch.label},
-            batch.z,
-            real_frames=batch.frames(batch.real_frame),
-            fake_frames=batch.frames(batch.fake_frame),
-            adversarial=self.run.adversarial,
-            settings=self.settings.loss,
-            backward=self.run.fabric.backward,
+            drawn,
+            objective=run.objective,
+            backward=run.fabric.backward,
         )
+        run.step += 1
+        if run.average is not None:
+            run.average.update(run.gan.generator, run.step)
+        return losses
+
+    def compile(self) -> None:
+        """Let torch.compile make the generator, at its next call."""
+        self.gan.generator.compile()
 
 
 def _widths(sizes: Sizes) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Both sides hold equal weights; outputs and gradients are compared before anythin
 """
 
 import functools
+import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 import tyro
 from torch import Tensor, nn
 
-from benchmarks._measure import Options, finish, how, rows, table, take_turns
+from benchmarks._measure import Options, Ratio, finish, how, ratio, table, take_turns
 from benchmarks._pair import (
     NUM_CLASSES,
     Batch,
@@ -26,6 +27,8 @@ from benchmarks._pair import (
 )
 
 Network = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+VARIANTS = ("twin", "twin, bf16", "stgan", "stgan, bf16")
 
 _INTRODUCTION = """# The generator
 
@@ -64,38 +67,71 @@ def learn(
     return video.detach()
 
 
+@dataclass(frozen=True)
+class Case:
+    """Seconds of every round by variant, the twin first, and the largest error of any value."""
+
+    seconds: dict[str, list[float]]
+    error: float
+
+    def faster(self, variant: str) -> Ratio:
+        """How many times faster than the twin in float32 a variant is."""
+        return ratio(self.seconds["twin"], self.seconds[variant])
+
+
+def inference(
+    batch_size: int, sizes: Sizes, options: Options, *, variants: tuple[str, ...] = VARIANTS
+) -> Case:
+    """Measure generating clips in evaluation mode."""
+    twin, mine = (network.eval() for network in build_generators(sizes))
+    batch = draw_batch(batch_size, sizes.z_dim)
+    label = F.one_hot(batch.label, NUM_CLASSES).float()
+    runs = {
+        "twin": functools.partial(infer, twin, batch, label),
+        "twin, bf16": functools.partial(infer, twin, batch, label, bf16=True),
+        "stgan": functools.partial(infer, mine, batch, label),
+        "stgan, bf16": functools.partial(infer, mine, batch, label, bf16=True),
+    }
+    error = check_equal("output", {"video": runs["stgan"]()}, {"video": runs["twin"]()})
+    return Case(take_turns({name: runs[name] for name in variants}, options), error)
+
+
+def training(
+    batch_size: int, sizes: Sizes, options: Options, *, variants: tuple[str, ...] = VARIANTS
+) -> Case:
+    """Measure forward and backward in training mode."""
+    twin, mine = (network.train() for network in build_generators(sizes))
+    batch = draw_batch(batch_size, sizes.z_dim)
+    label = F.one_hot(batch.label, NUM_CLASSES).float()
+    slope = torch.randn_like(batch.video)
+    runs = {
+        "twin": functools.partial(learn, twin, batch, label, slope),
+        "twin, bf16": functools.partial(learn, twin, batch, label, slope, bf16=True),
+        "stgan": functools.partial(learn, mine, batch, label, slope),
+        "stgan, bf16": functools.partial(learn, mine, batch, label, slope, bf16=True),
+    }
+    error = max(
+        check_equal("output", {"video": runs["stgan"]()}, {"video": runs["twin"]()}),
+        check_equal("gradient of", gradients(mine), gradients(twin, "generator")),
+    )
+    return Case(take_turns({name: runs[name] for name in variants}, options), error)
+
+
 def measure(arguments: Arguments) -> tuple[list[list[object]], float]:
     """Return the rows of the table, and the largest error of any output or gradient."""
-    twin, mine = build_generators(arguments.sizes)
-    lines, errors = [], []
-    for batch_size in arguments.inference:
-        twin.eval(), mine.eval()
-        batch = draw_batch(batch_size, arguments.sizes.z_dim)
-        label = F.one_hot(batch.label, NUM_CLASSES).float()
-        runs = {
-            "twin": functools.partial(infer, twin, batch, label),
-            "twin, bf16": functools.partial(infer, twin, batch, label, bf16=True),
-            "stgan": functools.partial(infer, mine, batch, label),
-            "stgan, bf16": functools.partial(infer, mine, batch, label, bf16=True),
-        }
-        errors.append(check_equal("output", {"video": runs["stgan"]()}, {"video": runs["twin"]()}))
-        lines += rows(f"evaluation, batch {batch_size}", take_turns(runs, arguments))
-    for batch_size in arguments.training:
-        twin.train(), mine.train()
-        batch = draw_batch(batch_size, arguments.sizes.z_dim)
-        label = F.one_hot(batch.label, NUM_CLASSES).float()
-        slope = torch.randn_like(batch.video)
-        trainings = {
-            "twin": functools.partial(learn, twin, batch, label, slope),
-            "twin, bf16": functools.partial(learn, twin, batch, label, slope, bf16=True),
-            "stgan": functools.partial(learn, mine, batch, label, slope),
-            "stgan, bf16": functools.partial(learn, mine, batch, label, slope, bf16=True),
-        }
-        videos = {"video": trainings["stgan"]()}, {"video": trainings["twin"]()}
-        errors.append(check_equal("output", *videos))
-        errors.append(check_equal("gradient of", gradients(mine), gradients(twin, "generator")))
-        lines += rows(f"forward and backward, batch {batch_size}", take_turns(trainings, arguments))
-    return lines, max(errors)
+    cases = {
+        f"evaluation, batch {n}": inference(n, arguments.sizes, arguments)
+        for n in arguments.inference
+    } | {
+        f"forward and backward, batch {n}": training(n, arguments.sizes, arguments)
+        for n in arguments.training
+    }
+    lines = [
+        [name, variant, f"{statistics.median(each) * 1e3:.0f}", case.faster(variant)]
+        for name, case in cases.items()
+        for variant, each in case.seconds.items()
+    ]
+    return lines, max(case.error for case in cases.values())
 
 
 def main(args: list[str] | None = None) -> None:
