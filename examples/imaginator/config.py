@@ -129,6 +129,8 @@ class LossSettings:
     """Of every discriminator: r1, r2, wgan_gp, lecam, consistency, orthogonal, ..."""
     penalty_every: int = 1
     """Penalties at every so many steps only, and so many times as heavy."""
+    clip_singular_values_every: int = 0
+    """Bring those of the discriminators down to one every so many steps, as TGAN; 0: never."""
     order: Literal["discriminator_first", "generator_first"] = "discriminator_first"
     """Who steps first on the same generated clips."""
 

@@ -15,12 +15,12 @@ from typing import Any, TypeAlias
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-import stgan
 from examples.imaginator.config import DiscriminatorSettings, LossSettings
 from examples.imaginator.draws import Draws, Frames, Shown
-from examples.imaginator.parts import read_part
-from stgan.augment import AdaptiveAugmentation, ADAugment, Augmentation, DiffAugment
+from examples.imaginator.terms import build_augmentation, build_terms
+from stgan.augment import AdaptiveAugmentation, Augmentation
 from stgan.discriminators import StreamOutput, TwoStreamDiscriminator
 from stgan.errors import ConfigError
 from stgan.losses import (
@@ -34,9 +34,9 @@ from stgan.losses import (
     R2Penalty,
     ReconstructionLoss,
     WeightedTerms,
+    clip_singular_values_,
     create_family,
 )
-from stgan.registry import LOSSES, PENALTIES
 from stgan.training import LazySchedule
 
 __all__ = ["Objective", "Opinions"]
@@ -52,8 +52,8 @@ _OF_DISCRIMINATOR = (CriticPenalty, LecamPenalty, OrthogonalPenalty)
 class Objective(nn.Module):
     """Terms, penalties and weights of both losses, and what they remember from step to step.
 
-    Its state dict holds the means of LeCam and the probability of ADA; ``lazy`` has a state of its
-    own.
+    Its state dict holds the means of LeCam and the probability of ADA; the phase of what is not
+    done at every step is in :meth:`schedule_state`.
 
     Args:
         settings: Terms and weights.
@@ -84,10 +84,10 @@ class Objective(nn.Module):
         self.settings = settings
         self.adversarial = create_family(settings.family)
         self.reconstruction = L1Loss()
-        self.terms, self._term_weights = _build_terms(
+        self.terms, self._term_weights = build_terms(
             settings.generator_terms, "loss.generator_terms", _OF_GENERATOR
         )
-        self.penalties, self._penalty_weights = _build_terms(
+        self.penalties, self._penalty_weights = build_terms(
             settings.penalties, "loss.penalties", _OF_DISCRIMINATOR
         )
         for name, penalty in self.penalties.items():
@@ -95,7 +95,15 @@ class Objective(nn.Module):
                 copies = {_key(stream): LecamPenalty(penalty.decay) for stream in names}
                 self.penalties[name] = nn.ModuleDict(copies)
         self.lazy = LazySchedule(settings.penalty_every)
-        self.augment = _build_augmentation(discriminator)
+        self.clipping: LazySchedule | None = None
+        if settings.clip_singular_values_every:
+            self.clipping = LazySchedule(settings.clip_singular_values_every)
+            if any(parametrize.is_parametrized(module) for module in critic.modules()):
+                raise ConfigError(
+                    "loss.clip_singular_values_every is for weights that are not normalized; tell "
+                    "the streams so, such as '{name: video, spectral_norm: false}'"
+                )
+        self.augment = build_augmentation(discriminator)
         heads = (discriminator.video_head or "", discriminator.image_head or "")
         predicting = any(name in text for text in heads for name in ("auxiliary", "infogan"))
         self.matching = any(isinstance(term, _MATCHING) for term in self.terms.values())
@@ -218,11 +226,32 @@ class Objective(nn.Module):
                 weights[name] = self.lazy.scale * self._penalty_weights[name]
         return _weigh("discriminator", terms, weights)
 
-    def advance(self, said_real: Opinions) -> None:
-        """Go on to the next step: the lazy schedule, and ADA by what was said of real clips."""
+    def advance(self, critic: nn.Module, said_real: Opinions) -> None:
+        """Go on to the next step, after that of the discriminator's optimizer.
+
+        Args:
+            critic: The discriminator, whose singular values may be clipped.
+            said_real: What it said of real clips, which ADA follows.
+        """
         self.lazy.advance()
+        if self.clipping is not None:
+            if self.clipping.due:
+                clip_singular_values_(critic)
+            self.clipping.advance()
         if isinstance(self.augment, AdaptiveAugmentation):
             self.augment.update(next(iter(said_real.values())).logits.detach())
+
+    def schedule_state(self) -> dict[str, dict[str, int]]:
+        """Return the phases of all that is not done at every step, for a checkpoint."""
+        return {name: schedule.state_dict() for name, schedule in self._schedules().items()}
+
+    def load_schedule_state(self, state: Mapping[str, Mapping[str, int]]) -> None:
+        """Go on at the phases that :meth:`schedule_state` returned."""
+        for name, schedule in self._schedules().items():
+            schedule.load_state_dict(state[name])
+
+    def _schedules(self) -> dict[str, LazySchedule]:
+        return {"penalties": self.lazy} | ({"clipping": self.clipping} if self.clipping else {})
 
 
 def _slopes(
@@ -254,44 +283,6 @@ def _predicted(said: Opinions, label: Tensor, z: Tensor) -> dict[str, Tensor]:
             spread = found.get("code_log_variance", torch.zeros_like(code)).exp()
             terms[f"{stream}_code"] = F.gaussian_nll_loss(found["code"], code, spread)
     return terms
-
-
-def _build_terms(
-    weights: Mapping[str, float], setting: str, kinds: tuple[type, ...]
-) -> tuple[nn.ModuleDict, dict[str, float]]:
-    """Build losses and penalties by their names; return them with their weights."""
-    built, weighed = nn.ModuleDict(), {}
-    for text, weight in weights.items():
-        if not weight > 0:
-            raise ConfigError(f"{setting} {text!r} must have a positive weight, got {weight}")
-        config = read_part(text, ("losses", "penalties"), setting)
-        name = config["name"]
-        known = [
-            entry
-            for home in (LOSSES, PENALTIES)
-            for entry, target in home.items()
-            if isinstance(target, type) and issubclass(target, kinds)
-        ]
-        if name not in known:
-            raise ConfigError(f"{setting} cannot have {name!r}; choose of {', '.join(known)}")
-        usual: dict[str, Any] = {}
-        if "consistency" in name:
-            usual["augment"] = DiffAugment("translation")
-        built[name] = stgan.build({**usual, **config})
-        weighed[name] = weight
-    return built, weighed
-
-
-def _build_augmentation(settings: DiscriminatorSettings) -> nn.Module | None:
-    if settings.augment is None:
-        return None
-    config = read_part(settings.augment, "augmentations", "discriminator.augment")
-    augment: Augmentation = stgan.build(config)
-    if isinstance(augment, ADAugment) and settings.ada_target is not None:
-        return AdaptiveAugmentation(
-            augment, target=settings.ada_target, ramp=settings.ada_ramp, max_probability=0.8
-        )
-    return augment
 
 
 def _weigh(

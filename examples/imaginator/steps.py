@@ -129,7 +129,7 @@ def train_step(
         )
         backward(losses["discriminator/total"])
         discriminator_optimizer.step()
-        objective.advance(said_real)
+        objective.advance(discriminator, said_real)
         return losses
 
     if objective.settings.order == "generator_first":

@@ -85,7 +85,7 @@ class Run:
                 "classes": list(self.clips.classes),
                 "generator_optimizer": self.generator_optimizer.state_dict(),
                 "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-                "lazy": self.objective.lazy.state_dict(),
+                "schedules": self.objective.schedule_state(),
                 "rng": rng_state(),
             },
             config=write_settings(self.settings),
@@ -103,7 +103,7 @@ class Run:
             )
         self.generator_optimizer.load_state_dict(state["generator_optimizer"])
         self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
-        self.objective.lazy.load_state_dict(state["lazy"])
+        self.objective.load_schedule_state(state["schedules"])
         set_rng_state(state["rng"])
         self.step = state["step"]
 

@@ -16,6 +16,8 @@ from stgan.discriminators import (
     AllFrames,
     AuxiliaryClassifierHead,
     FirstAndRandomFrames,
+    FirstFrameImageDiscriminator,
+    FirstFrameVideoDiscriminator,
     ImageDiscriminator,
     PairDiscriminator,
     PatchHead,
@@ -27,7 +29,7 @@ from stgan.discriminators import (
     TwoStreamDiscriminator,
     VideoDiscriminator,
 )
-from stgan.errors import ShapeError
+from stgan.errors import ShapeError, UnknownNameError
 from stgan.functional import fold_time, r1_penalty, take_frames
 from tests.strategies import SEEDS
 
@@ -169,6 +171,61 @@ def test_a_pair_stream_judges_its_frames_by_their_distance() -> None:
     still = clips()[:, :, :1].expand(-1, -1, 4, -1, -1)
     near, far = (critic(still, indices=torch.tensor([[0, t]] * 3))["pair"] for t in (1, 3))
     assert not torch.allclose(near, far)
+
+
+def conditioned() -> TwoStreamDiscriminator:
+    torch.manual_seed(0)
+    return TwoStreamDiscriminator(
+        video=StreamSpec(FirstFrameVideoDiscriminator(SIZE, **TINY), with_image=True),
+        image=image_network(),
+        streams={
+            "beside": StreamSpec(
+                FirstFrameImageDiscriminator(8, **TINY), sampler=RandomFrames(2), with_image=True
+            )
+        },
+    ).eval()
+
+
+@settings(max_examples=5)
+@given(SEEDS)
+def test_the_given_image_reaches_the_streams_that_see_it_and_no_other(seed: int) -> None:
+    critic, video, image = conditioned(), clips(seed), clips(seed + 1)[:, :, 0]
+    indices = critic.sample(video)
+    logits = critic(video, image=image, indices=indices)
+    torch.testing.assert_close(logits["video"], critic.video(video, image=image))
+    torch.testing.assert_close(
+        logits["beside"], critic.beside(take_frames(video, indices["beside"]), image=image)
+    )
+    without = critic(video, indices=indices)
+    torch.testing.assert_close(without["video"], critic.video(video))
+    assert torch.equal(without["image"], logits["image"])
+    assert not torch.allclose(without["video"], logits["video"])
+
+
+def test_a_conditioned_stream_tells_details_too() -> None:
+    critic = conditioned()
+    logits = critic.video(clips())
+    details = critic.video(clips(), detailed=True)
+    assert torch.equal(details.logits, logits)
+    assert len(details.features) == len(critic.video.network.stages)
+
+
+@settings(max_examples=8)
+@given(st.sets(st.sampled_from(["video", "image", "short", "still"]), min_size=1))
+def test_only_the_streams_that_are_asked_answer(names: set[str]) -> None:
+    critic, video = three_streams(), clips()
+    indices = critic.sample(video)
+    everything = critic(video, LABEL, indices=indices)
+    some = critic(video, LABEL, indices=indices, only=names)
+    assert list(some) == [name for name in everything if name in names]
+    assert all(torch.equal(some[name], everything[name]) for name in some)
+    # A penalty on one stream does not reach the others.
+    penalty = r1_penalty(critic, real=video, label=LABEL, indices=indices, only=names).sum()
+    penalty.backward()
+    for name in everything:
+        network = critic.get_submodule(name)
+        reached = any(p.grad is not None and p.grad.any() for p in network.parameters())
+        assert reached == (name in names)
 
 
 def test_a_stream_of_several_outputs_names_each() -> None:
@@ -316,6 +373,8 @@ SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(
         (lambda: StreamSpec(nn.Identity(), weight=-1), "at least 0, got -1"),
         (lambda: StreamSpec(nn.Identity(), weight=float("nan")), "a finite number .* got nan"),
         (lambda: StreamSpec(nn.Identity(), takes="frames", timed=True), "drop timed=True"),
+        (lambda: StreamSpec(nn.Identity(), takes="frames", with_image=True),
+         "cannot tell which image belongs to which; let it take the clip"),
         (lambda: three_streams()(clips(), LABEL, indices=torch.zeros(3, 1).long()),
          "3 streams sample frames; pass indices as a mapping with image, short, still"),
         (lambda: three_streams()(clips(), LABEL, indices={"image": torch.zeros(3, 1).long()}),
@@ -339,6 +398,11 @@ SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(
 def test_refusals_teach(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_stream_that_there_is_not_cannot_be_asked() -> None:
+    with pytest.raises(UnknownNameError, match="no stream named 'vidoe'; did you mean 'video'"):
+        three_streams()(clips(), LABEL, only=["vidoe"])
 
 
 @given(st.integers(1, 3), st.integers(1, 4))

@@ -1,68 +1,24 @@
 """One training iteration: who steps first, on what, with which terms and weights."""
 
 import copy
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from torch import Tensor
 
-from examples.imaginator.config import PRESETS, DiscriminatorSettings, LossSettings
-from examples.imaginator.draws import Draws, Shown
+from examples.imaginator.config import LossSettings
+from examples.imaginator.draws import Shown
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import Objective
-from examples.imaginator.steps import make_draws, train_step
+from examples.imaginator.steps import make_draws
 from stgan.discriminators import StreamOutput
 from stgan.functional import r1_penalty, r2_penalty
 from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
+from tests.examples.games import Game, game, step
 from tests.strategies import SEEDS
 
 ADVERSARIAL = NonSaturatingLoss()
-MODEL = replace(
-    PRESETS["tiny"].model, num_frames=4, image_size=(16, 16), base_channels=4, z_dim=5
-)  # fmt: skip
-CHANNELS = DiscriminatorSettings(channels=4)
-
-
-class Game(NamedTuple):
-    gan: ImaGINator
-    objective: Objective
-    batch: dict[str, Tensor]
-    draws: Draws
-
-
-def game(loss: LossSettings | None = None, **streams: Any) -> Game:
-    torch.manual_seed(0)
-    discriminator = replace(CHANNELS, **streams)
-    gan = ImaGINator(MODEL, discriminator, num_classes=2)
-    # Without power iterations a frozen copy says exactly what the network itself said.
-    gan.discriminator.eval()
-    objective = Objective(loss or LossSettings(), discriminator, gan.discriminator, gan.streams)
-    video = torch.rand(2, 3, 4, 16, 16) * 2 - 1
-    batch = {"video": video, "image": video[:, :, 0], "label": torch.tensor([0, 1])}
-    draws = make_draws(
-        gan.discriminator,
-        objective,
-        (2, 4),
-        gan.z_dim,
-        same_frames=True,
-        generator=torch.Generator().manual_seed(1),
-    )
-    return Game(gan, objective, batch, draws)
-
-
-def step(played: Game) -> dict[str, Tensor]:
-    return train_step(
-        played.gan.generator,
-        played.gan.discriminator,
-        torch.optim.SGD(played.gan.generator.parameters(), 0.1),
-        torch.optim.SGD(played.gan.discriminator.parameters(), 0.1),
-        played.batch,
-        played.draws,
-        objective=played.objective,
-    )
 
 
 def judged(gan: ImaGINator, video: Tensor, played: Game, **options: Any) -> Any:
@@ -149,7 +105,7 @@ def test_totals_are_the_weighted_sums_of_their_terms(seed: int) -> None:
         due["discriminator/total"],
         due["discriminator/video"] + due["discriminator/image"] + 2 * due["discriminator/lecam"],
     )
-    played.objective.advance(real)
+    played.objective.advance(critic, real)
     rest = played.objective.discriminator(critic, played.batch, played.draws, **judge)
     assert "discriminator/lecam" not in rest
     torch.testing.assert_close(
@@ -207,12 +163,35 @@ def test_ada_follows_what_is_said_of_real_clips() -> None:
     played = game(augment="ada", ada_ramp=16)
     assert played.objective.state_dict()["augment.augment.probability"] == 0
     for _ in range(4):  # it moves after four updates of two clips, by half of its way
-        played.objective.advance({"video": StreamOutput(torch.ones(2), {}, ())})
+        played.objective.advance(played.gan, {"video": StreamOutput(torch.ones(2), {}, ())})
     assert played.objective.state_dict()["augment.augment.probability"] == 0.5
     fixed = game(augment="{name: ada, probability: 0.25}", ada_target=None)
     for _ in range(4):
-        fixed.objective.advance({"video": StreamOutput(torch.ones(2), {}, ())})
+        fixed.objective.advance(fixed.gan, {"video": StreamOutput(torch.ones(2), {}, ())})
     assert fixed.objective.state_dict()["augment.probability"] == 0.25
+
+
+def test_singular_values_are_clipped_every_so_many_steps() -> None:
+    free = "{{name: {}, spectral_norm: false, init_std: 0.5}}"
+    loss = LossSettings(clip_singular_values_every=2)
+    played = game(loss, video=free.format("video"), image=free.format("image"))
+    weights = [w for w in played.gan.discriminator.parameters() if w.ndim > 1]
+
+    def largest() -> float:
+        return max(torch.linalg.matrix_norm(w.flatten(1), 2).item() for w in weights)
+
+    assert largest() > 1.5
+    step(played)
+    assert largest() < 1 + 1e-4
+    with torch.no_grad():
+        weights[0].mul_(3)
+    step(played)
+    assert largest() > 1.5
+    assert played.objective.schedule_state()["clipping"] == {"every": 2, "phase": 0}
+    resumed = game(loss, video=free.format("video"), image=free.format("image")).objective
+    resumed.load_schedule_state({"penalties": {"every": 1, "phase": 0},
+                                 "clipping": {"every": 2, "phase": 1}})  # fmt: skip
+    assert resumed.schedule_state()["clipping"]["phase"] == 1
 
 
 def test_the_given_image_is_what_a_conditioned_stream_sees() -> None:
