@@ -107,6 +107,11 @@ def how(script: str, what: str, *, threads: int, device: torch.device | str = "c
     )
 
 
+def rounds_told(options: Options) -> str:
+    """Say how often was measured."""
+    return "1 round" if options.rounds == 1 else f"{options.rounds} rounds"
+
+
 def machine(threads: int, device: torch.device | str = "cpu") -> str:
     """Name what it ran on."""
     if torch.device(device).type == "cuda":

@@ -27,6 +27,7 @@ __all__ = [
     "check_iteration",
     "draw_batch",
     "gradients",
+    "published_step",
     "share",
 ]
 
@@ -208,6 +209,17 @@ def _widths(sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def published_step(twin: Twin, batch: Batch) -> dict[str, float]:
+    """Let the twin take its iteration on a batch."""
+    return twin.train_step(
+        batch.video,
+        batch.label,
+        batch.z,
+        real_frame=batch.real_frame,
+        fake_frame=batch.fake_frame,
+    )
+
+
 def check_equal(what: str, mine: Mapping[str, Tensor], twin: Mapping[str, Tensor]) -> float:
     """Return the largest relative error of any tensor; end the program where one is too large.
 
@@ -249,13 +261,7 @@ def check_iteration(twin: Twin, recipe: Recipe, batch: Batch) -> float:
     Returns:
         The largest relative error.
     """
-    losses = twin.train_step(
-        batch.video,
-        batch.label,
-        batch.z,
-        real_frame=batch.real_frame,
-        fake_frame=batch.fake_frame,
-    )
+    losses = published_step(twin, batch)
     mine = recipe.step(batch)
     errors = [
         check_equal(

@@ -16,7 +16,7 @@ import torch
 import tyro
 
 from benchmarks import generator, iteration
-from benchmarks._measure import Options, Ratio, finish, how, table
+from benchmarks._measure import Options, Ratio, finish, how, rounds_told, table
 from benchmarks._pair import Sizes
 
 __all__ = ["TARGETS", "Target", "report"]
@@ -135,7 +135,7 @@ def report(arguments: Arguments) -> tuple[str, bool]:
         met = met and target.is_met(ratio)
     made = how(
         "bench.py",
-        f"In turn in one process, {arguments.rounds} rounds, {time.perf_counter() - began:.0f} s",
+        f"In turn in one process, {rounds_told(arguments)}, {time.perf_counter() - began:.0f} s",
         threads=arguments.threads,
     )
     return f"{table(['ratio to the plain twin', 'target', 'measured', ''], lines)}\n\n{made}", met

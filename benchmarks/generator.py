@@ -1,6 +1,6 @@
 """ImaGINator's generator against its plain twin, for inference and for training.
 
-    python benchmarks/generator.py --markdown docs/results/generator.md
+    python benchmarks/generator.py --markdown docs/results/speed/generator.md
 
 Both sides hold equal weights; outputs and gradients are compared before anything is timed.
 """
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import tyro
 from torch import Tensor, nn
 
-from benchmarks._measure import Options, Ratio, finish, how, ratio, table, take_turns
+from benchmarks._measure import Options, Ratio, finish, how, ratio, rounds_told, table, take_turns
 from benchmarks._pair import (
     NUM_CLASSES,
     Batch,
@@ -141,7 +141,7 @@ def main(args: list[str] | None = None) -> None:
     lines, error = measure(arguments)
     made = how(
         "generator.py",
-        f"In turn in one process, {arguments.rounds} rounds; float32 outputs and gradients agree "
+        f"In turn in one process, {rounds_told(arguments)}; float32 outputs and gradients agree "
         f"with the twin's within {error:.0e} relative",
         threads=arguments.threads,
     )

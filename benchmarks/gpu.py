@@ -1,6 +1,6 @@
 """The training iteration on a GPU: against the twin, against the device's limit, and its scaling.
 
-    python benchmarks/gpu.py --markdown docs/results/gpu.md
+    python benchmarks/gpu.py --markdown docs/results/speed/gpu.md
 
 The twin computes in torch's defaults for float32, with cuDNN choosing its algorithms by trial, as
 the published loop does. The limit is the rate of a large bf16 matrix product in the same run.
@@ -18,8 +18,17 @@ import torch
 import tyro
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks._measure import Options, finish, how, ratio, table, take_turns
-from benchmarks._pair import Batch, Precision, Recipe, Sizes, check_iteration, draw_batch, share
+from benchmarks._measure import Options, finish, how, ratio, rounds_told, table, take_turns
+from benchmarks._pair import (
+    Batch,
+    Precision,
+    Recipe,
+    Sizes,
+    check_iteration,
+    draw_batch,
+    published_step,
+    share,
+)
 from benchmarks.twin import Twin
 
 _INTRODUCTION = """# On a GPU
@@ -171,13 +180,7 @@ def _held(twin: Twin) -> Iterator[torch.Tensor]:
 
 def _published(twin: Twin, batch: Batch) -> None:
     with tensor_cores(None):
-        twin.train_step(
-            batch.video,
-            batch.label,
-            batch.z,
-            real_frame=batch.real_frame,
-            fake_frame=batch.fake_frame,
-        )
+        published_step(twin, batch)
 
 
 def _stepped(recipe: Recipe, batch: Batch, way: Way) -> None:
@@ -245,7 +248,7 @@ def page(arguments: Arguments) -> str:
     header = ["variant", "ms", "clips a second", "times faster", "of the limit", "peak GiB"]
     made = how(
         "gpu.py",
-        f"In turn in one process, {arguments.rounds} rounds",
+        f"In turn in one process, {rounds_told(arguments)}",
         threads=arguments.threads,
         device=arguments.device,
     )

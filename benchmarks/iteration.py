@@ -1,7 +1,7 @@
 """ImaGINator's whole training iteration against its plain twin: time and memory.
 
-    python benchmarks/iteration.py --markdown docs/results/iteration.md
-    python benchmarks/iteration.py --compile-break-even
+    python benchmarks/iteration.py --markdown docs/results/speed/iteration.md
+    python benchmarks/iteration.py --compile-break-even --markdown docs/results/speed/compile.md
 
 The recipe takes its own steps, with its own optimizers and precision. With the published schedule
 of calls both sides hold equal weights, and all losses and gradients of an iteration are compared
@@ -11,16 +11,26 @@ before anything is timed.
 import functools
 import gc
 import statistics
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import torch
 import tyro
 
-from benchmarks._measure import Options, Ratio, finish, how, ratio, table, take_turns
+from benchmarks._measure import Options, Ratio, finish, how, ratio, rounds_told, table, take_turns
 from benchmarks._memory import peak_bytes
-from benchmarks._pair import Precision, Recipe, Sizes, check_iteration, draw_batch, share
+from benchmarks._pair import (
+    Precision,
+    Recipe,
+    Sizes,
+    check_iteration,
+    draw_batch,
+    published_step,
+    share,
+)
 
 __all__ = ["VARIANTS", "Result", "Variant", "measure", "peak_of"]
 
@@ -33,6 +43,13 @@ The published widths, clips of 3 x 32 x 64 x 64, batch of {batch_size}. Each var
 with the twin, which computes in float32 as published; "times faster" is the median over the rounds,
 and the range. Peak memory is the most that a fresh process held resident during {iterations}
 iterations, everything included: interpreter, libraries, weights, optimizers, activations.
+"""
+
+
+_BREAK_EVEN = """# When torch.compile pays
+
+The generator compiled, with nothing cached on disk, within the whole training iteration. "Pays
+after" is the number of steps until the time to compile is saved.
 """
 
 
@@ -105,17 +122,13 @@ def measure(variant: Variant, sizes: Sizes, batch_size: int, options: Options) -
         share(twin, recipe.gan)
         error = check_iteration(twin, recipe, batch)
 
-    def published() -> None:
-        frames = {"real_frame": batch.real_frame, "fake_frame": batch.fake_frame}
-        twin.train_step(batch.video, batch.label, batch.z, **frames)
-
     runs: dict[str, Callable[[], object]] = {
-        "twin": published,
+        "twin": functools.partial(published_step, twin, batch),
         "stgan": functools.partial(recipe.step, batch),
     }
     seconds = take_turns(runs, options)
-    twin_time, time = (1e3 * statistics.median(each) for each in seconds.values())
-    return Result(time, twin_time, ratio(seconds["twin"], seconds["stgan"]), error)
+    published_time, own_time = (1e3 * statistics.median(each) for each in seconds.values())
+    return Result(own_time, published_time, ratio(seconds["twin"], seconds["stgan"]), error)
 
 
 def peak_of(variant: Variant | None, sizes: Sizes, batch_size: int, threads: int) -> int:
@@ -133,13 +146,7 @@ def _iterate(variant: Variant | None, sizes: Sizes, batch_size: int) -> None:
     twin = sizes.twin()
     twin.start()
     for _ in range(_ITERATIONS_OF_PEAK):
-        twin.train_step(
-            batch.video,
-            batch.label,
-            batch.z,
-            real_frame=batch.real_frame,
-            fake_frame=batch.fake_frame,
-        )
+        published_step(twin, batch)
 
 
 def page(arguments: Arguments) -> str:
@@ -163,10 +170,51 @@ def page(arguments: Arguments) -> str:
     introduction = _INTRODUCTION.format(batch_size=batch_size, iterations=_ITERATIONS_OF_PEAK)
     made = how(
         "iteration.py",
-        f"In turn in one process, {arguments.rounds} rounds{agree}",
+        f"In turn in one process, {rounds_told(arguments)}{agree}",
         threads=arguments.threads,
     )
     return f"{introduction}\n{table(header, [twin, *lines])}\n\n{made}"
+
+
+def break_even(arguments: Arguments) -> str:
+    """Measure after how many steps torch.compile of the generator has paid off."""
+    sizes, lines = arguments.sizes, []
+    for name in arguments.variants:
+        batch = draw_batch(arguments.batch_size, sizes.z_dim)
+        eager, compiled = VARIANTS[name].open(sizes), VARIANTS[name].open(sizes)
+        compiled.compile()
+        # Nothing of an earlier run may be taken from disk.
+        with patch.object(torch.compiler.config, "force_disable_caches", True):
+            began = time.perf_counter()
+            compiled.step(batch)
+            first = time.perf_counter() - began
+            runs = {
+                "eager": functools.partial(eager.step, batch),
+                "compiled": functools.partial(compiled.step, batch),
+            }
+            seconds = take_turns(runs, arguments)
+        before, after = (statistics.median(each) for each in seconds.values())
+        saved = before - after
+        steps = f"{(first - after) / saved:.0f}" if saved > 0 else "never"
+        faster = ratio(seconds["eager"], seconds["compiled"])
+        lines.append(
+            [
+                name,
+                f"{first - after:.1f}",
+                f"{before * 1e3:.0f}",
+                f"{after * 1e3:.0f}",
+                faster,
+                steps,
+            ]
+        )
+        torch.compiler.reset()
+    header = ["variant", "s to compile", "ms eager", "ms compiled", "times faster", "pays after"]
+    made = how(
+        "iteration.py",
+        f"In turn in one process, {rounds_told(arguments)}, batch of {arguments.batch_size}",
+        threads=arguments.threads,
+    )
+    return f"{_BREAK_EVEN}\n{table(header, lines)}\n\n{made}"
 
 
 def _cells(milliseconds: float, batch_size: int, faster: object) -> list[object]:
@@ -181,7 +229,8 @@ def main(args: list[str] | None = None) -> None:
     """Measure, print the page, and write it where it was asked for."""
     arguments = tyro.cli(Arguments, args=args)
     torch.set_num_threads(arguments.threads)
-    finish(page(arguments), arguments.markdown)
+    text = break_even(arguments) if arguments.compile_break_even else page(arguments)
+    finish(text, arguments.markdown)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Clips a second from files and from drawing, for each number of workers, against the step.
 
-    python benchmarks/loader.py --markdown docs/results/loader.md
+    python benchmarks/loader.py --markdown docs/results/speed/loader.md
     python benchmarks/loader.py --root FOLDER      # clips of one's own, a folder for each class
 
 The same clips are read as mp4 files, as JPEG strips and as folders of PNG frames, with and without
@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks._measure import Options, finish, how, table, take_turns
+from benchmarks._measure import Options, finish, how, rounds_told, table, take_turns
 from benchmarks._pair import Recipe, Sizes, draw_batch
 from stgan.data import ClipFolder, MovingShapes
 from stgan.io import read_video, write_frames, write_video
@@ -175,7 +175,7 @@ def page(arguments: Arguments) -> str:
     ]  # fmt: skip
     made = how(
         "loader.py",
-        f"Medians of {arguments.rounds} epochs; the step is that of the preset imaginator, float32",
+        f"Medians of {rounds_told(arguments)}; the step is that of the preset imaginator, float32",
         threads=arguments.threads,
     )
     return f"{introduction}\n{table(header, lines)}\n\n{made}"

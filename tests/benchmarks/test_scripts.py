@@ -1,6 +1,7 @@
 """Every measurement runs at tiny widths, refuses wrong values, and tells what it should."""
 
 import re
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks import _pair, bench, factorization, generator, gpu, iteration, loader
+from benchmarks import (
+    _pair,
+    bench,
+    breakdown,
+    factorization,
+    generator,
+    gpu,
+    iteration,
+    loader,
+    write_pages,
+)
 from benchmarks._measure import Options, Ratio
 from benchmarks._pair import Recipe, Sizes, check_equal, check_iteration, draw_batch, share
 
@@ -270,3 +281,72 @@ def test_factorization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert "medians of 1 round, batch of 2, float32" in page
     assert "- Command: `python benchmarks/factorization.py" in page
+
+
+def test_breakdown(tmp_path: Path) -> None:
+    page = tmp_path / "breakdown.md"
+    breakdown.main([*ONCE, "--batch-size", "2", "--variants", "released", "--markdown", str(page)])
+    header, *rows = rows_of(page.read_text())
+    assert header == ["ms", "twin", "released"]
+    groups = {row[0]: [float(cell) for cell in row[1:]] for row in rows}
+    whole = groups.pop("in all")
+    assert sum(values[0] for values in groups.values()) == pytest.approx(whole[0], abs=len(groups))
+    assert groups["convolution, backward"][0] > 0
+
+
+def test_time_is_put_where_it_belongs() -> None:
+    network = nn.Sequential(nn.Conv3d(2, 3, 3, bias=False), nn.BatchNorm3d(3), nn.LeakyReLU())
+    optimizer = torch.optim.Adam(network.parameters())
+
+    def step() -> None:
+        torch.autograd.backward(network(torch.randn(2, 2, 8, 8, 8)).sum())
+        optimizer.step()
+
+    found = breakdown.breakdown({"step": step}, Options(rounds=2, warmup=0))["step"]
+    for group in ("convolution, forward", "convolution, backward", "batch norm", "Adam"):
+        assert found[group] > 0, group
+    assert found["matrix products"] == 0
+
+
+@pytest.mark.parametrize(("seconds", "pays"), [((2.0, 1.0), "8"), ((1.0, 2.0), "never")])
+def test_compile_break_even(
+    seconds: tuple[float, float], pays: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 9.0 if pays == "8" else 10.0])
+    compiled = []
+    monkeypatch.setattr(Recipe, "compile", lambda self: compiled.append(self))
+    monkeypatch.setattr(Recipe, "step", lambda self, batch: None)
+    monkeypatch.setattr(iteration.time, "perf_counter", lambda: next(clock))
+    turns = {name: [each] for name, each in zip(("eager", "compiled"), seconds, strict=True)}
+    monkeypatch.setattr(iteration, "take_turns", lambda *_: turns)
+    page = tmp_path / "compile.md"
+    options = ["--compile-break-even", "--variants", "released", "--markdown", str(page)]
+    iteration.main([*ONCE, *options])
+    _, row = rows_of(page.read_text())
+    assert len(compiled) == 1
+    assert row == [
+        "released", "8.0", f"{seconds[0] * 1e3:.0f}", f"{seconds[1] * 1e3:.0f}",
+        str(Ratio(*[seconds[0] / seconds[1]] * 3)), pays,
+    ]  # fmt: skip
+
+
+def test_all_pages_are_written_even_if_a_target_is_missed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], *, check: bool, cwd: Path) -> subprocess.CompletedProcess[str]:
+        assert (cwd / command[1]).is_file()
+        ran.append(command[1:])
+        return subprocess.CompletedProcess(command, command[1] == "benchmarks/bench.py")
+
+    monkeypatch.setattr(write_pages.subprocess, "run", run)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    write_pages.main()
+    assert [Path(command[-1]).name for command in ran] == [*write_pages.COMMANDS, "gpu.md"]
+    monkeypatch.setattr(
+        write_pages.subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 3)
+    )
+    monkeypatch.setattr(write_pages, "COMMANDS", {"generator.md": ["generator.py"]})
+    with pytest.raises(SystemExit, match=r"generator\.py ended with 3"):
+        write_pages.main()
