@@ -1,5 +1,6 @@
 """The plain twin and the recipe with equal weights, and the proof that they compute the same."""
 
+import functools
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from benchmarks.twin import Twin, TwinGenerator
 from examples.imaginator.config import ModelSettings, Settings, preset_settings
@@ -198,6 +200,14 @@ class Recipe:
     def compile(self) -> None:
         """Let torch.compile make the generator, at its next call."""
         self.gan.generator.compile()
+
+    def recompute(self) -> None:
+        """Keep no activations inside the decoder's stages: compute them again when needed.
+
+        Norms see each batch twice, so their running statistics are no longer the twin's.
+        """
+        for stage in self.gan.generator.decoder.stages:
+            stage.forward = functools.partial(checkpoint, stage.forward, use_reentrant=False)
 
 
 def _widths(sizes: Sizes) -> dict[str, Any]:

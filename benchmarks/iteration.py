@@ -55,11 +55,15 @@ after" is the number of steps until the time to compile is saved.
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train: a preset of the recipe, a precision, settings of the model."""
+    """One way to train: a preset of the recipe, a precision, settings of the model.
+
+    With ``recompute`` the decoder keeps no activations inside its stages.
+    """
 
     preset: str = "released"
     precision: Precision = "32-true"
     model: Mapping[str, Any] = field(default_factory=dict)
+    recompute: bool = False
 
     @property
     def equals_the_twin(self) -> bool:
@@ -68,11 +72,15 @@ class Variant:
 
     def open(self, sizes: Sizes) -> Recipe:
         """Build networks and optimizers."""
-        return Recipe(self.preset, sizes, precision=self.precision, **self.model)
+        recipe = Recipe(self.preset, sizes, precision=self.precision, **self.model)
+        if self.recompute:
+            recipe.recompute()
+        return recipe
 
 
 VARIANTS: dict[str, Variant] = {
     "released": Variant(),
+    "released, checkpointed": Variant(recompute=True),
     "released, bf16": Variant(precision="bf16-mixed"),
     "imaginator": Variant("imaginator"),
     "imaginator, bf16": Variant("imaginator", "bf16-mixed"),

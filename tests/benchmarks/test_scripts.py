@@ -1,113 +1,17 @@
-"""Every measurement runs at tiny widths, refuses wrong values, and tells what it should."""
+"""Every measurement runs at tiny widths, and its table says what it should."""
 
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from benchmarks import (
-    _pair,
-    bench,
-    breakdown,
-    factorization,
-    generator,
-    gpu,
-    iteration,
-    loader,
-    write_pages,
-)
+from benchmarks import breakdown, factorization, generator, iteration, loader, write_pages
 from benchmarks._measure import Options, Ratio
-from benchmarks._pair import Recipe, Sizes, check_equal, check_iteration, draw_batch, share
-
-TINY = Sizes(channels=2, z_dim=4, appearance_dim=6)
-SIZES = ["--sizes.channels", "2", "--sizes.z-dim", "4", "--sizes.appearance-dim", "6"]
-ONCE = ["--rounds", "1", "--warmup", "0", "--threads", "1", *SIZES]
-
-
-def rows_of(page: str) -> list[list[str]]:
-    """Cells of all lines of all tables of a page, without their rules."""
-    lines = [line for line in page.splitlines() if line.startswith("| ")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    return [row for row in cells if set(row[0]) != {"-"}]
-
-
-def damage(network: nn.Module, name: str) -> None:
-    with torch.no_grad():
-        # Half of it: a norm would take out a factor of all.
-        network.get_parameter(name).flatten()[::2].mul_(1.01)
-
-
-@pytest.mark.parametrize("error", [2e-4, float("nan")])
-def test_values_that_differ_end_the_program(error: float) -> None:
-    twin = {"a": torch.tensor([1.0, -2.0]), "b": torch.tensor([1e-9])}
-    assert check_equal("gradient of", {**twin, "a": twin["a"] + 1e-4}, twin) < 1e-4
-    with pytest.raises(SystemExit, match=r"gradient of a differs from the plain twin by .* of its"):
-        check_equal("gradient of", {**twin, "a": twin["a"] + 2 * error}, twin)
-
-
-def test_tensors_of_rounding_have_to_be_small_on_both_sides() -> None:
-    twin = {"a": torch.tensor([1.0]), "b": torch.tensor([1e-9])}
-    check_equal("gradient of", {**twin, "b": torch.tensor([-2e-9])}, twin)
-    with pytest.raises(SystemExit, match="b differs"):
-        check_equal("gradient of", {**twin, "b": torch.tensor([1e-3])}, twin)
-
-
-def test_both_sides_have_to_name_the_same_tensors() -> None:
-    with pytest.raises(SystemExit, match=r"name different tensors: \{'b'\}"):
-        check_equal("output", {"a": torch.ones(1), "b": torch.ones(1)}, {"a": torch.ones(1)})
-
-
-@pytest.mark.parametrize("name", ["decoder.stages.1.conv.spatial.weight", "encoder.head.weight"])
-@pytest.mark.parametrize("measure", [generator.inference, generator.training])
-def test_the_generator_is_not_timed_with_another_weight(
-    name: str, measure: Callable[..., object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def damaged(sizes: Sizes) -> tuple[nn.Module, nn.Module]:
-        twin, mine = _pair.build_generators(sizes)
-        damage(mine, name)
-        return twin, mine
-
-    monkeypatch.setattr(generator, "build_generators", damaged)
-    with pytest.raises(SystemExit, match=r"differs from the plain twin by .*; nothing was timed"):
-        measure(2, TINY, Options(rounds=1, warmup=0))
-
-
-@pytest.mark.parametrize(
-    ("network", "name"),
-    [
-        ("generator", "decoder.stages.0.conv.temporal.weight"),
-        ("discriminator.video", "stages.2.conv.bias"),
-        ("discriminator.image", "head.parametrizations.weight.original"),
-    ],
-)
-def test_the_iteration_is_not_timed_with_another_weight(network: str, name: str) -> None:
-    torch.manual_seed(0)
-    twin, recipe, batch = TINY.twin(), Recipe("released", TINY), draw_batch(2, TINY.z_dim)
-    twin.start()
-    share(twin, recipe.gan)
-    damage(recipe.gan.get_submodule(network), name)
-    with pytest.raises(SystemExit, match=r"differs from the plain twin by .*; nothing was timed"):
-        check_iteration(twin, recipe, batch)
-
-
-def test_equal_weights_take_equal_iterations() -> None:
-    torch.manual_seed(0)
-    twin, recipe, batch = TINY.twin(), Recipe("released", TINY), draw_batch(2, TINY.z_dim)
-    twin.start()
-    share(twin, recipe.gan)
-    assert check_iteration(twin, recipe, batch) < 1e-4
-
-
-def test_a_batch_is_drawn_alike() -> None:
-    one, other = draw_batch(3, 4, size=(8, 32, 32)), draw_batch(3, 4, size=(8, 32, 32))
-    assert torch.equal(one.video, other.video)
-    assert torch.equal(one.z, other.z)
-    assert one.video.shape == (3, 3, 8, 32, 32)
-    assert max(one.real_frame, one.fake_frame) < 8
+from benchmarks._pair import Recipe, draw_batch
+from tests.benchmarks.tiny import ONCE, TINY, rows_of
 
 
 def test_generator(tmp_path: Path) -> None:
@@ -145,10 +49,25 @@ def test_what_the_peak_is_of(variant: iteration.Variant | None) -> None:
     iteration._iterate(variant, TINY, 2)
 
 
+def test_recomputing_keeps_less_and_learns_the_same() -> None:
+    batch, losses, kept = draw_batch(2, TINY.z_dim), [], []
+    for recompute in (False, True):
+        recipe = iteration.Variant(recompute=recompute).open(TINY)
+        generator_ = recipe.gan.generator
+        saved = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t, s=saved: s.append(t.nbytes) or t,
+                                                      lambda t: t):  # fmt: skip
+            generator_(batch.video[:, :, 0], batch.z, batch.label)
+        kept.append(sum(saved))
+        losses.append([recipe.step(batch) for _ in range(2)])
+    assert kept[1] < kept[0] / 2
+    torch.testing.assert_close(*losses)
+
+
 def test_every_variant_is_another_network_or_precision() -> None:
     variants = list(iteration.VARIANTS.values())
     assert len(set(map(str, variants))) == len(variants)
-    assert [variant.equals_the_twin for variant in variants] == [True] + [False] * 5
+    assert [variant.equals_the_twin for variant in variants] == [True] + [False] * 6
 
 
 def test_loader(tmp_path: Path) -> None:
@@ -174,102 +93,6 @@ def test_clips_of_ones_own_are_loaded_in_every_form(tmp_path: Path) -> None:
     for root in roots.values():
         read = loader.source_clips(loader.Arguments(root=root, clips=3))
         assert (read[1].float() - clips[1].float()).abs().mean() < 12  # some forms lose detail
-
-
-def test_gpu_on_a_cpu(tmp_path: Path) -> None:
-    page = tmp_path / "gpu.md"
-    few = ["--ways", "float32", "bf16", "--batch-size", "2", "--scaling", "1", "2", "--matrix", "8"]
-    shapes = ["--shapes", "8", "32", "32", "--shape-batch-size", "2"]
-    gpu.main(["--device", "cpu", *ONCE, *few, *shapes, "--markdown", str(page)])
-    rows = rows_of(page.read_text())
-    assert [row[0] for row in rows] == [
-        "variant", "twin", "float32", "bf16", "batch", "1", "2", "T x H x W", "8 x 32 x 32",
-    ]  # fmt: skip
-
-
-def test_gpu_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SystemExit, match="torch finds no CUDA device here; run it where there is"):
-        gpu.main([])
-
-
-def test_what_does_not_fit_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exhausted(*_: object, **__: object) -> Tensor:
-        raise torch.OutOfMemoryError
-
-    monkeypatch.setattr(gpu, "draw_batch", exhausted)
-    arguments = gpu.Arguments(device="cpu", sizes=TINY, scaling=(1,), shapes=())
-    assert gpu.scaling(arguments) == ([[1, "does not fit", "-"]], [])
-
-
-def test_allowing_tensor_cores_ends_with_the_block() -> None:
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    for allowed in (True, False):
-        with gpu.tensor_cores(allowed):
-            inside = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-            assert inside == (allowed, allowed)
-        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
-    with gpu.tensor_cores(None):
-        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
-
-
-def fixed(median: float) -> Callable[[bench.Arguments], Ratio]:
-    return lambda _: Ratio(median, median / 2, median * 2)
-
-
-@pytest.mark.parametrize(
-    ("speed", "memory", "met"),
-    [(2.0, 0.7, True), (2.5, 0.5, True), (1.99, 0.5, False), (2.5, 0.71, False)],
-)
-def test_bench_fails_on_a_miss(
-    speed: float,
-    memory: float,
-    met: bool,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    targets = {
-        "speed": bench.Target(2.0, fixed(speed)),
-        "memory": bench.Target(0.7, fixed(memory), at_most=True),
-    }
-    monkeypatch.setattr(bench, "TARGETS", targets)
-    if met:
-        bench.main([])
-    else:
-        with pytest.raises(SystemExit) as ended:
-            bench.main([])
-        assert ended.value.code == 1
-    _, *rows = rows_of(capsys.readouterr().out)
-    assert [row[:2] for row in rows] == [["speed", "at least 2"], ["memory", "at most 0.7"]]
-    assert [row[3] for row in rows].count("MISSED") == (0 if met else 1)
-
-
-def test_bench_does_not_ask_for_bf16_where_there_is_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    target = bench.Target(2.5, fixed(1.0), needs_bf16=True)
-    monkeypatch.setattr(bench, "TARGETS", {"bf16": target})
-    monkeypatch.setattr(bench, "has_bf16", lambda: False)
-    text, met = bench.report(bench.Arguments())
-    assert met
-    assert "not measured" in text
-    monkeypatch.setattr(bench, "has_bf16", lambda: True)
-    assert not bench.report(bench.Arguments())[1]
-
-
-def test_bench_measures_what_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iteration, "peak_of", lambda variant, *rest: 7 if variant else 10)
-    arguments = bench.Arguments(rounds=1, warmup=0, batch_size=2, threads=1, sizes=TINY)
-    for name, target in bench.TARGETS.items():
-        ratio = target.measure(arguments)
-        assert 0 < ratio.minimum <= ratio.median <= ratio.maximum, name
-        if target.at_most:
-            assert ratio.median == 0.7
-
-
-def test_bench_refuses_an_unknown_target() -> None:
-    with pytest.raises(SystemExit, match="there is no target 'speed'; choose from generator, eval"):
-        bench.main(["--only", "speed"])
 
 
 def test_factorization(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -331,7 +154,7 @@ def test_compile_break_even(
 
 
 def test_all_pages_are_written_even_if_a_target_is_missed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ran: list[list[str]] = []
 
