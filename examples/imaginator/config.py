@@ -131,8 +131,9 @@ class LossSettings:
     """Penalties at every so many steps only, and so many times as heavy."""
     clip_singular_values_every: int = 0
     """Bring those of the discriminators down to one every so many steps, as TGAN; 0: never."""
-    order: Literal["discriminator_first", "generator_first"] = "discriminator_first"
-    """Who steps first on the same generated clips."""
+    order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
+    # The last computes as the second does, but for the number of power iterations, and is faster.
+    """Who steps first on the same generated clips; simultaneous: both from one pass of theirs."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class Settings:
     """
 
     preset: str = "imaginator"
-    """Where the other settings start: imaginator, released or tiny."""
+    """Where the other settings start: imaginator, released, modern or tiny."""
     out: Path = Path("runs/imaginator")
     """Run folder: checkpoints, metrics.jsonl, TensorBoard, config.yaml."""
     resume: bool = False
@@ -228,6 +229,16 @@ PRESETS: dict[str, Settings] = {
         discriminator=DiscriminatorSettings(frames_per_clip=False, same_frames=False),
         loss=LossSettings(order="generator_first"),
         train=TrainSettings(ema_decay=0.0),
+    ),
+    # What has come since: a critic that sees the given image, compares real with generated, and is
+    # kept from getting steep.
+    "modern": Settings(
+        preset="modern",
+        model=ModelSettings(norm="group"),
+        discriminator=DiscriminatorSettings(video="first_frame_video", num_frames=2),
+        loss=LossSettings(
+            family="relativistic_pairing", penalties={"r1": 0.5, "r2": 0.5}, penalty_every=4
+        ),
     ),
     # For a CPU in minutes.
     "tiny": Settings(

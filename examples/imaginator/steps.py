@@ -132,8 +132,73 @@ def train_step(
         objective.advance(discriminator, said_real)
         return losses
 
-    if objective.settings.order == "generator_first":
+    def both_steps() -> dict[str, Tensor]:
+        generator_optimizer.zero_grad(set_to_none=True)
+        discriminator_optimizer.zero_grad(set_to_none=True)
+        other = None if draws.other_z is None else generator(image, draws.other_z, label)
+        # One pass serves both losses: up to the clips for the generator, up to the weights for the
+        # discriminators.
+        still = fake_shown._replace(video=fake_shown.video.detach().requires_grad_())
+        said_real, said_fake = ask(real_shown), ask(still)
+        heard = _cut_off(said_fake)
+        of_generator = objective.generator(
+            fake, heard, batch, draws, said_real=_cut_off(said_real), other=other
+        )
+        slope = _slope(of_generator["generator/total"], heard, said_fake, still.video)
+        backward(of_generator["generator/total"] + (slope * fake_shown.video).sum())
+        of_discriminator = objective.discriminator(
+            discriminator,
+            batch,
+            draws,
+            real=real_shown,
+            fake=still._replace(video=still.video.detach()),
+            said_real=said_real,
+            said_fake=said_fake,
+        )
+        backward(of_discriminator["discriminator/total"])
+        generator_optimizer.step()
+        discriminator_optimizer.step()
+        objective.advance(discriminator, said_real)
+        return of_generator | of_discriminator
+
+    if objective.settings.order == "simultaneous":
+        losses = both_steps()
+    elif objective.settings.order == "generator_first":
         losses = generator_step() | discriminator_step()
     else:
         losses = discriminator_step() | generator_step()
     return {name: value.detach() for name, value in losses.items()}
+
+
+def _tensors(said: Opinions) -> list[Tensor]:
+    return [
+        tensor
+        for opinion in said.values()
+        for tensor in (opinion.logits, *opinion.predictions.values(), *opinion.features)
+    ]
+
+
+def _cut_off(said: Opinions) -> Opinions:
+    """Copy what was said, as leaves of a graph of their own."""
+
+    def leaf(tensor: Tensor) -> Tensor:
+        return tensor.detach().requires_grad_()
+
+    return {
+        name: StreamOutput(
+            leaf(opinion.logits),
+            {key: leaf(value) for key, value in opinion.predictions.items()},
+            tuple(leaf(feature) for feature in opinion.features),
+        )
+        for name, opinion in said.items()
+    }
+
+
+def _slope(loss: Tensor, heard: Opinions, said: Opinions, clips: Tensor) -> Tensor:
+    """Return the gradient of a loss on clips, through what the discriminators said of them."""
+    slopes = torch.autograd.grad(loss, _tensors(heard), retain_graph=True, allow_unused=True)
+    used = [(out, slope) for out, slope in zip(_tensors(said), slopes, strict=True)
+            if slope is not None]  # fmt: skip
+    outs, slopes = zip(*used, strict=True)
+    (slope,) = torch.autograd.grad(outs, clips, slopes, retain_graph=True)
+    return slope

@@ -5,7 +5,7 @@ frames of ``pair``, is known here; whatever else a part can be told goes into it
 """
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -23,7 +23,6 @@ __all__ = ["build_discriminator"]
 _HEADED = {"video": ("video", "first_frame_video"), "image": ("image", "first_frame_image")}
 # Planned as the other networks are; the rest plan for themselves.
 _STAGED = (*_HEADED["video"], *_HEADED["image"], "video_residual", "image_residual")
-_MAPS = ("video_patch", "video_multi_scale_patch", "image_patch")
 # These judge a few frames by the time between them, drawn as in their papers.
 _TIMED = {"pair": "beta_pair", "frame_merge": "sparse_span"}
 
@@ -90,15 +89,20 @@ def _stream(
     # A head that names the classes is not told them.
     labeled = (stream == "video" or settings.image_label) and chosen != "auxiliary_classifier"
     usual["num_classes"] = num_classes if labeled else 0
+    network = stgan.build({**usual, **head, **config})
+    # Beside its image a frame is judged as a part of its clip.
+    alone = stream == "image" and name != "first_frame_image"
+    seen = model.image_size if alone else (frames, *model.image_size)
+    promised = network.output_shape((1, 3, *seen))
+    shapes = promised.values() if isinstance(promised, Mapping) else [promised]
     return StreamSpec(
-        stgan.build({**usual, **head, **config}),
-        # Beside its image a frame is judged as a part of its clip.
-        takes="frames" if stream == "image" and name != "first_frame_image" else "clip",
+        network,
+        takes="frames" if alone else "clip",
         sampler=sampler,
         labeled=labeled,
         timed=name in _TIMED,
         with_image=name.startswith("first_frame"),
-        patch=name in _MAPS or chosen == "patch",
+        patch=any(len(shape) > 1 for shape in shapes),
     )
 
 

@@ -189,7 +189,9 @@ def _check_parts(settings: Settings) -> None:
 
 def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     options = settings.train
-    return torch.optim.Adam(network.parameters(), lr=options.learning_rate, betas=options.betas)
+    return torch.optim.Adam(
+        network.parameters(), lr=options.learning_rate, betas=options.betas, fused=True
+    )
 
 
 def train(run: Run) -> Path:

@@ -60,6 +60,14 @@ def test_every_network_of_frames_plays(name: str) -> None:
     assert {"generator/image", "discriminator/image"} <= set(losses)
 
 
+def test_a_network_inside_another_plays() -> None:
+    inside = "{name: first_frame_video, network: {factory: discriminators/video_multi_scale_patch}}"
+    losses = play(game(model=LARGER, video=inside))
+    assert "generator/video.scale_1" in losses
+    inside = "{name: temporal_pyramid, network: {factory: discriminators/video_residual}}"
+    play(game(model=LARGER, video=inside))
+
+
 @pytest.mark.parametrize("stream", ["video", "image"])
 def test_either_stream_can_be_left_out(stream: str) -> None:
     losses = play(game(**{stream: None}))

@@ -1,6 +1,7 @@
 """One training iteration: who steps first, on what, with which terms and weights."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -58,6 +59,33 @@ def test_each_network_learns_from_its_own_loss_alone() -> None:
         torch.testing.assert_close(after.grad, own.grad)
     changed = zip(played.gan.generator.parameters(), before.generator.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in changed)
+
+
+SIMULTANEOUS: list[tuple[LossSettings, dict[str, Any]]] = [
+    (LossSettings(), {}),
+    (LossSettings(family="relativistic_pairing", penalties={"r1": 1.0, "r2": 1.0}),
+     {"video": "first_frame_video", "augment": "diff_augment"}),
+    (LossSettings(generator_terms={"feature_matching": 1.0, "mode_seeking": 1.0}),
+     {"video_head": "auxiliary_classifier"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "streams"), SIMULTANEOUS)
+def test_one_pass_for_both_is_the_generator_first(
+    loss: LossSettings, streams: dict[str, Any]
+) -> None:
+    played = [
+        game(replace(loss, order=order), **streams)  # type: ignore[arg-type]
+        for order in ("generator_first", "simultaneous")
+    ]
+    one_by_one, at_once = (step(each) for each in played)
+    assert one_by_one.keys() == at_once.keys()
+    for name, value in one_by_one.items():
+        torch.testing.assert_close(at_once[name], value)
+    for (name, expected), found in zip(
+        played[0].gan.named_parameters(), played[1].gan.parameters(), strict=True
+    ):
+        torch.testing.assert_close(found, expected, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def test_a_family_that_compares_is_told_what_the_streams_say_of_real_clips() -> None:
