@@ -1,9 +1,7 @@
-"""The plain twin and the recipe with equal weights, and the proof that they compute the same."""
+"""The plain twin and the recipe with equal weights, each ready to take its own iterations."""
 
 import functools
-import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,15 +23,12 @@ __all__ = [
     "Recipe",
     "Sizes",
     "build_generators",
-    "check_equal",
-    "check_iteration",
     "draw_batch",
-    "gradients",
+    "published_networks",
     "published_step",
     "share",
 ]
 
-TOLERANCE = 1e-4
 NUM_CLASSES = 6
 Precision = Literal["32-true", "bf16-mixed"]
 
@@ -111,11 +106,11 @@ def build_generators(sizes: Sizes) -> tuple[TwinGenerator, Generator]:
 
 def share(twin: Twin, gan: ImaGINator) -> None:
     """Give the weights of the twin to the recipe's networks of the preset ``released``."""
-    for name, network in _published_networks(gan).items():
+    for name, network in published_networks(gan).items():
         network.load_state_dict(convert_state_dict(twin.get_submodule(name).state_dict(), name))
 
 
-def _published_networks(gan: ImaGINator) -> dict[str, nn.Module]:
+def published_networks(gan: ImaGINator) -> dict[str, nn.Module]:
     """Return the recipe's networks by their published names."""
     return {
         "generator": gan.generator,
@@ -228,59 +223,3 @@ def published_step(twin: Twin, batch: Batch) -> dict[str, float]:
         real_frame=batch.real_frame,
         fake_frame=batch.fake_frame,
     )
-
-
-def check_equal(what: str, mine: Mapping[str, Tensor], twin: Mapping[str, Tensor]) -> float:
-    """Return the largest relative error of any tensor; end the program where one is too large.
-
-    The error is the largest difference, relative to the largest value of the tensor. The gradient
-    of a bias that a norm takes out again is nothing but rounding: a tensor below 1e-5 of the
-    largest value of all is measured by that value, and so has to be small on both sides.
-    """
-    if set(mine) != set(twin):
-        sys.exit(f"error: {what}: the two sides name different tensors: {set(mine) ^ set(twin)}")
-    largest = max(float(value.abs().max()) for value in twin.values())
-    errors = {}
-    for name, value in twin.items():
-        own = float(value.abs().max())
-        scale = own if own > 1e-5 * largest else largest
-        errors[name] = float((mine[name].detach() - value).abs().max()) / scale
-    # Not "greater than": what is not a number is too far off as well.
-    wrong = {name: error for name, error in errors.items() if not error <= TOLERANCE}
-    if wrong:
-        name, error = max(wrong.items(), key=lambda item: item[1])
-        sys.exit(
-            f"error: {what} {name} differs from the plain twin by {error:.1e} of its largest "
-            f"value, at most {TOLERANCE:.0e} is allowed; nothing was timed"
-        )
-    return max(errors.values())
-
-
-def gradients(network: nn.Module, published: str | None = None) -> dict[str, Tensor]:
-    """Return the gradients of a network by the recipe's names, from published ones if need be."""
-    found = {
-        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        for name, parameter in network.named_parameters()
-    }
-    return found if published is None else convert_state_dict(found, published)
-
-
-def check_iteration(twin: Twin, recipe: Recipe, batch: Batch) -> float:
-    """Take one iteration of both and compare all losses and gradients; weights change.
-
-    Returns:
-        The largest relative error.
-    """
-    losses = published_step(twin, batch)
-    mine = recipe.step(batch)
-    errors = [
-        check_equal(
-            "loss",
-            {name: mine[name].cpu().double() for name in losses},
-            {name: torch.tensor(value, dtype=torch.double) for name, value in losses.items()},
-        )
-    ]
-    for name, network in _published_networks(recipe.gan).items():
-        published = gradients(twin.get_submodule(name), name)
-        errors.append(check_equal(f"gradient ({name})", gradients(network), published))
-    return max(errors)

@@ -6,9 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks import _pair, generator
+from benchmarks import _agree, _pair, generator
+from benchmarks._agree import check_equal, check_iteration, check_whole
 from benchmarks._measure import Options
-from benchmarks._pair import Recipe, Sizes, check_equal, check_iteration, draw_batch, share
+from benchmarks._pair import Recipe, Sizes, draw_batch
+from benchmarks.twin import Twin
+from examples.imaginator.model import ImaGINator
 from tests.benchmarks.tiny import TINY
 
 
@@ -61,12 +64,17 @@ def test_the_generator_is_not_timed_with_another_weight(
         ("discriminator.image", "head.parametrizations.weight.original"),
     ],
 )
-def test_the_iteration_is_not_timed_with_another_weight(network: str, name: str) -> None:
+def test_the_iteration_is_not_timed_with_another_weight(
+    network: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def share_and_damage(twin: Twin, gan: ImaGINator) -> None:
+        _pair.share(twin, gan)
+        damage(gan.get_submodule(network), name)
+
     torch.manual_seed(0)
     twin, recipe, batch = TINY.twin(), Recipe("released", TINY), draw_batch(2, TINY.z_dim)
     twin.start()
-    share(twin, recipe.gan)
-    damage(recipe.gan.get_submodule(network), name)
+    monkeypatch.setattr(_agree, "share", share_and_damage)
     with pytest.raises(SystemExit, match=r"differs from the plain twin by .*; nothing was timed"):
         check_iteration(twin, recipe, batch)
 
@@ -75,8 +83,19 @@ def test_equal_weights_take_equal_iterations() -> None:
     torch.manual_seed(0)
     twin, recipe, batch = TINY.twin(), Recipe("released", TINY), draw_batch(2, TINY.z_dim)
     twin.start()
-    share(twin, recipe.gan)
-    assert check_iteration(twin, recipe, batch) < 1e-4
+    agreement = check_iteration(twin, recipe, batch)
+    assert agreement.values < 1e-4
+    assert agreement.gradients < 1e-8
+    assert {p.dtype for p in (*twin.parameters(), *recipe.gan.parameters())} == {torch.float32}
+
+
+def test_gradients_that_point_elsewhere_end_the_program() -> None:
+    twin = {"a": torch.ones(100), "b": torch.ones(100)}
+    # A kink moves one number by much, a mistake moves all by little.
+    check_whole("gradient", {**twin, "a": twin["a"] + 0.2 * torch.eye(100)[0]}, twin)
+    for error in (0.04, float("nan")):
+        with pytest.raises(SystemExit, match=r"gradient as a whole differs from the plain twin by"):
+            check_whole("gradient", {**twin, "a": twin["a"] + error}, twin)
 
 
 def test_a_batch_is_drawn_alike() -> None:

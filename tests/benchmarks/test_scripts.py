@@ -26,7 +26,7 @@ def test_generator(tmp_path: Path) -> None:
         for variant in generator.VARIANTS
     ]
     assert all(row[3] == "1.00 (1.00-1.00)" for row in rows if row[1] == "twin")
-    assert re.search(r"agree with the twin's within \de[-+]\d\d relative", text)
+    assert re.search(r"values agree with the twin's within \de[-+]\d\d relative, and float64", text)
 
 
 def test_iteration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_iteration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert header[:2] == ["variant", "ms"]
     assert [row[0] for row in rows] == ["twin", *names]
     assert [row[4:] for row in rows] == [["4", "1.00"], ["3", "0.75"], ["1", "0.25"]]
-    assert "losses and gradients agree within" in text
+    assert "float32 values agree with the twin's within" in text
 
 
 @pytest.mark.parametrize("variant", [None, iteration.Variant()])
