@@ -13,6 +13,7 @@ from stgan.layers.conv_dense import DenseConv3d, DenseConvTranspose3d
 from stgan.layers.conv_resize import ResizeConv3d
 from stgan.layers.conv_separable import SeparableConv3d, SeparableConvTranspose3d
 from stgan.layers.downsampling import BlurPool, DownsampleKaiser
+from stgan.layers.fold import HasNorms, fold_batch_norms
 from stgan.layers.init import init_normal_
 from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.projectors import (
@@ -45,6 +46,7 @@ __all__ = [
     "DownsampleKaiser",
     "EmbeddingProjector",
     "FactorizedAttention",
+    "HasNorms",
     "LearnedSpatialProjector",
     "LinearProjector",
     "MinibatchStddev",
@@ -61,6 +63,7 @@ __all__ = [
     "UpsampleKaiser",
     "UpsampleLinear",
     "UpsampleNearest",
+    "fold_batch_norms",
     "init_normal_",
     "leaky_relu",
     "spectral_norm",

@@ -80,6 +80,11 @@ class VideoConv(nn.Module, ABC):
         """The class of torch that carries the kernel."""
         return nn.ConvTranspose3d if self._kind == "transposed" else nn.Conv3d
 
+    @property
+    @abstractmethod
+    def last_step(self) -> nn.Module:
+        """The module whose weight and bias make the output."""
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
         like = torch.empty(input_shape, device="meta")
@@ -147,6 +152,15 @@ class TwoStepConv(VideoConv):
             between=self._between,
             causal=self.causal,
         )
+
+    @property
+    def last_step(self) -> nn.Module:
+        """The second step."""
+        return self.get_submodule(self._steps[1])
+
+    def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
+        """Name the first step, which the norm follows."""
+        return ((self.get_submodule(self._steps[0]), "norm"),)
 
     def _between(self, hidden: Tensor) -> Tensor:
         out: Tensor = self.act(self.norm(hidden))
