@@ -22,6 +22,7 @@ from stgan.layers.projectors import (
     LinearProjector,
     OneHotMapProjector,
 )
+from stgan.layers.recompute import recompute_activations
 from stgan.layers.recurrent import ConvGRU, ConvLSTM
 from stgan.layers.shift import TemporalShift
 from stgan.layers.shuffle import PixelShuffle3d, PixelUnshuffle3d
@@ -66,5 +67,6 @@ __all__ = [
     "fold_batch_norms",
     "init_normal_",
     "leaky_relu",
+    "recompute_activations",
     "spectral_norm",
 ]
