@@ -67,6 +67,10 @@ class _DownStage(nn.Module):
         out: Tensor = self.conv(x)
         return out
 
+    def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
+        """Name the convolution, which the norm follows."""
+        return ((self.conv, "norm"),)
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output, without running."""
         sizes = conv_size(

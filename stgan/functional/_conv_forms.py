@@ -5,8 +5,9 @@ All give the same values; they differ in time and memory. On a CPU:
 - Where a kernel has more numbers than the columns that it meets, as in the first stages of a
   decoder and the last of a critic, a matrix product: kernels of a convolution would be reordered
   at every call, which there costs more than the convolution.
-- Else, where a kernel looks at space only, time is folded into the batch, as a view: the kernels
-  for images are the faster ones.
+- Else, where a kernel looks at space only, time is folded into the batch; where it looks at time
+  only, all places become one axis, unless that costs more than it saves. Both are views, and the
+  kernels for images are the faster ones.
 - Else, a convolution over all axes. All of them run on memory laid out channels-last, which passes
   from layer to layer without being reordered.
 
@@ -44,6 +45,9 @@ def convolve(
         return _product(video, weight, bias, stride=stride, padding=padding)
     if weight.shape[2] == 1 and stride[0] == 1 and padding[0] == 0:
         return _over_space(F.conv2d, video, weight, bias, stride, padding, groups)
+    over_time = weight.shape[3:] == (1, 1) and stride[1:] == (1, 1) and padding[1:] == (0, 0)
+    if over_time and _planes_pay(video, weight):
+        return _over_time(F.conv2d, video, weight, bias, stride, padding, groups)
     return F.conv3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )
@@ -69,17 +73,11 @@ def convolve_transposed(
         if over_space:
             return _over_space(_product_transposed, video, weight, bias, stride, padding)
         if over_time:
-            h, w = video.shape[3:]
-            planes = _product_transposed(
-                video.flatten(3),
-                weight.squeeze(-1),
-                bias,
-                stride=(stride[0], 1),
-                padding=(padding[0], 0),
-            )
-            return torch.unflatten(planes, 3, (h, w))
+            return _over_time(_product_transposed, video, weight, bias, stride, padding)
     if over_space:
         return _over_space(F.conv_transpose2d, video, weight, bias, stride, padding, groups)
+    if over_time and _planes_pay(video, weight):
+        return _over_time(F.conv_transpose2d, video, weight, bias, stride, padding, groups)
     return F.conv_transpose3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )
@@ -99,6 +97,32 @@ def _positions(video: Tensor, sizes: Sequence[int]) -> int:
     return video.shape[0] * math.prod(sizes)
 
 
+def _planes_pay(video: Tensor, weight: Tensor) -> bool:
+    # Time and place as the two axes of an image: the faster kernels, but for the gradient of the
+    # weight, where such wide images take twice the time. For a single clip torch would not call
+    # the library at all.
+    return video.shape[0] == 1 or not (torch.is_grad_enabled() and weight.requires_grad)
+
+
+def _over_time(
+    function: Callable[..., Tensor],
+    video: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    groups: int | None = None,
+) -> Tensor:
+    """Call a function of images, with time as their height and all places as their width."""
+    options: dict[str, Any] = {} if groups is None else {"groups": groups}
+    # Flattened with the channels behind: torch loses the layout of a single clip otherwise.
+    planes = channels_last(video).movedim(1, -1).flatten(2, 3).movedim(-1, 1)
+    out = function(
+        planes, weight.squeeze(-1), bias, stride=(stride[0], 1), padding=(padding[0], 0), **options
+    )
+    return torch.unflatten(out, 3, tuple(video.shape[3:]))
+
+
 def _over_space(
     function: Callable[..., Tensor],
     video: Tensor,
@@ -110,7 +134,7 @@ def _over_space(
 ) -> Tensor:
     """Call a function of images, with the frames of all clips as its batch."""
     options: dict[str, Any] = {} if groups is None else {"groups": groups}
-    frames = channels_last(video).transpose(1, 2).flatten(0, 1)
+    frames = channels_last(video).movedim(1, -1).flatten(0, 1).movedim(-1, 1)
     out = function(
         frames, weight.squeeze(2), bias, stride=tuple(stride[1:]), padding=tuple(padding[1:]),
         **options,
@@ -146,7 +170,8 @@ def _product_transposed(
 ) -> Tensor:
     """Multiply each position with the kernel as a matrix, and add up where the results overlap."""
     kernel = tuple(weight.shape[2:])
-    columns = image.movedim(1, -1).flatten(1, 2) @ weight.flatten(1)
+    rows = image.movedim(1, -1).flatten(0, 2)
+    columns = torch.unflatten(rows @ weight.flatten(1), 0, (image.shape[0], -1))
     sizes = tuple(
         (size - 1) * s - 2 * p + k
         for size, k, s, p in zip(image.shape[2:], kernel, stride, padding, strict=True)

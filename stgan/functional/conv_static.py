@@ -134,7 +134,8 @@ def _add_static(
     products: Tensor | float = 0.0
     for static, weight in zip(statics, weights, strict=True):
         rows = static[:, None, None] if static.ndim == 2 else static.movedim(1, -1)
-        products = products + torch.unflatten(rows @ weight.flatten(1), -1, weight.shape[1:3])
+        product = rows.flatten(0, 2) @ weight.flatten(1)
+        products = products + product.view(*rows.shape[:3], *weight.shape[1:3])
     assert isinstance(products, Tensor)
     by_tap = products.movedim(3, 1).unbind(-1)
     phases = [taps for taps in dict.fromkeys(sets) if taps]

@@ -102,20 +102,23 @@ def _run(function: Callable[..., Tensor], *args: Tensor, **options: Any) -> list
     return seen.names
 
 
-ROOMY, TIGHT = torch.randn(1, 8, 4, 6, 6), torch.randn(1, 256, 4, 4, 4)
+ROOMY, TIGHT = torch.randn(2, 8, 4, 6, 6), torch.randn(1, 256, 4, 4, 4)
 
 
 @pytest.mark.parametrize("function", [conv_3d, conv_transpose_3d])
 def test_a_kernel_larger_than_what_it_meets_is_a_matrix(function: Callable[..., Tensor]) -> None:
-    def ran(video: Tensor, *kernel: int, **options: Any) -> list[str]:
-        channels = video.shape[1]
-        return _run(function, video, torch.randn(channels, channels, *kernel), **options)
+    def ran(video: Tensor, *kernel: int, learns: bool = True, **options: Any) -> list[str]:
+        weight = torch.randn(video.shape[1], video.shape[1], *kernel, requires_grad=learns)
+        return _run(function, video, weight, **options)
 
+    time = {"stride": (2, 1, 1), "padding": (1, 0, 0)}
     space = {"stride": (1, 2, 2), "padding": (0, 1, 1)}
-    assert ran(TIGHT, 4, 1, 1, stride=(2, 1, 1), padding=(1, 0, 0)) == ["product"]
+    assert ran(TIGHT, 4, 1, 1, **time) == ["product"]
     assert ran(TIGHT, 1, 4, 4, **space) == ["product"]
     assert ran(ROOMY, 1, 4, 4, **space) == ["convolution 4"]
-    assert ran(ROOMY, 4, 1, 1, stride=(2, 1, 1), padding=(1, 0, 0)) == ["convolution 5"]
+    assert ran(ROOMY, 4, 1, 1, **time) == ["convolution 5"]
+    assert ran(ROOMY, 4, 1, 1, **time, learns=False) == ["convolution 4"]
+    assert ran(ROOMY[:1], 4, 1, 1, **time) == ["convolution 4"]
     assert ran(ROOMY, 3, 3, 3, padding=1) == ["convolution 5"]
 
 
