@@ -12,22 +12,11 @@ from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_video
 from stgan.metrics._torchmetrics import Metric
 from stgan.metrics.extractors import FeatureExtractor, ModuleFeatures
+from stgan.metrics.modes import evaluating
 from stgan.metrics.result import MetricResult
 from stgan.metrics.scoring import ClipProtocol, score_features
 
-__all__ = ["ClipMetric", "FeatureMetric", "evaluating"]
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and every part of it back into its own."""
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
+__all__ = ["ClipMetric", "FeatureMetric"]
 
 
 class ClipMetric(Metric):

@@ -29,9 +29,6 @@ _FIXED_SIZE = ("mvit_v1_b", "mvit_v2_s")
     example=Example(
         settings={"model": "mc3_18", "image_size": 16},
         inputs={"video": "N 3 T H W"},
-        claims={
-            "gradcheck": "rectifications of so many units are not smooth nearby",
-        },
     ),
 )
 class TorchvisionFeatures(FeatureExtractor):

@@ -57,6 +57,7 @@ def _of_neighbors(name: str) -> Callable[[int], Statistic]:
 # Names with what computes them; those of neighbors need a number of them.
 _DISTANCES: dict[str, Statistic] = {"frechet": frechet_distance, "kernel": kernel_distance}
 _NEIGHBORS = {name: _of_neighbors(name) for name in ("precision", "recall", "density", "coverage")}
+_SHARES = ("precision", "recall", "coverage")
 #: Names of the scores that :func:`score_features` knows.
 FEATURE_METRICS: tuple[str, ...] = (*_DISTANCES, *_NEIGHBORS)
 # Only for the network that Unterthiner et al. fixed have these names a meaning.
@@ -133,7 +134,8 @@ def score_features(
         else:
             if resamples:
                 values = half_samples(statistic, real, fake, resamples=resamples, seed=seed)
-                ci95 = around(value, float(values.std(correction=0)))
+                low, high = around(value, float(values.std(correction=0)))
+                ci95 = (max(low, 0.0), min(high, 1.0)) if name in _SHARES else (low, high)
             if splits:
                 floor = split_half_floor(statistic, real, splits=splits, seed=seed)
             if splits and len(fake) >= half:

@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -69,8 +70,12 @@ def load_script(path: str | Path) -> nn.Module:
         CheckpointError: If it is none.
     """
     try:
-        # Untyped in torch.
-        module: nn.Module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # New torch advises another format; a published file is what it is.
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+            module: nn.Module = torch.jit.load(  # type: ignore[no-untyped-call]  # in torch
+                str(path), map_location="cpu"
+            )
     except Exception as error:  # whatever its parser stumbles over
         raise CheckpointError(
             f"{path} cannot be read as TorchScript: {_brief(error)}; save it with torch.jit.save"
