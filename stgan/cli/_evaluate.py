@@ -175,7 +175,8 @@ def _share(
         None,
         protocol,
         counts=counts,
-        ci95=(max(middle - half, 0.0), min(middle + half, 1.0)),
+        # Exact at the ends, where rounding would leave a trace.
+        ci95=(middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0),
         dtype="float32",
     )
 
@@ -244,7 +245,7 @@ def _extractor(
     if asked.features == "module":
         if asked.weights is None:
             raise ConfigError("--features module needs --weights FILE, a TorchScript network")
-        given = {"module": asked.weights, "name": asked.weights.name, **given}
+        given = {"module": asked.weights, "title": asked.weights.name, **given}
     elif asked.weights is not None:
         given["weights"] = asked.weights
     if asked.sha256 is not None:

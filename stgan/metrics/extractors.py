@@ -179,7 +179,7 @@ class I3DFeatures(FeatureExtractor):
         if self._script is None:
             return self.network(clips)
         features = self.network(clips, **self._script)
-        if features.shape != (len(video), 400):
+        if features.shape != (video.shape[0], 400):
             raise ShapeError(
                 f"the TorchScript file must return the 400 logits of I3D, got "
                 f"{tuple(features.shape)}; give it to ModuleFeatures under its own name"
@@ -201,7 +201,7 @@ class I3DFeatures(FeatureExtractor):
                 "kernel_size": 3,
                 "padding": 1,
             },
-            "name": "a layer with random weights",
+            "title": "a layer with random weights",
         },
         inputs={"video": "N 3 T H W"},
     ),
@@ -218,7 +218,7 @@ class ModuleFeatures(FeatureExtractor):
     Args:
         module: From clips to features ``(N, D)``, to maps ``(N, D, ...)`` whose places are
             averaged, or to tokens; or the path of a TorchScript file with one.
-        name: What the features are of, in words, for results.
+        title: What the features are of, in words: their name in results.
         sha256: SHA-256 of the file, in hexadecimal, to be checked.
         image_size: ``int`` or ``(height, width)`` that the network sees; ``None`` for the clips'.
         resize: ``"squash"`` or ``"crop"``; see :class:`I3DFeatures`.
@@ -236,7 +236,7 @@ class ModuleFeatures(FeatureExtractor):
         CheckpointError: If the file is missing, has another hash, or is no TorchScript.
         ShapeError: If the network returns something else.
         UnknownNameError: If ``resize`` or ``range`` is not known.
-        ValueError: If a hash is given without a file, or the name is empty.
+        ValueError: If a hash is given without a file, or the title is empty.
 
     Example:
         >>> features = ModuleFeatures(nn.Conv3d(3, 8, 3), "a layer", range="[0, 1]")
@@ -251,7 +251,7 @@ class ModuleFeatures(FeatureExtractor):
     def __init__(
         self,
         module: nn.Module | str | Path,
-        name: str,
+        title: str,
         *,
         sha256: str | None = None,
         image_size: Size2 | None = None,
@@ -260,9 +260,9 @@ class ModuleFeatures(FeatureExtractor):
         tokens: bool = False,
     ) -> None:
         super().__init__()
-        if not name.strip():
-            raise ValueError("name must say what the features are of, got nothing")
-        self.name = name
+        if not title.strip():
+            raise ValueError("title must say what the features are of, got nothing")
+        self.name = title
         self.range = range
         self.image_size = None if image_size is None else pair(image_size, "image_size")
         self._rule = resize
@@ -304,7 +304,7 @@ class ModuleFeatures(FeatureExtractor):
         """Features of each clip; see the class for shapes."""
         clips = prepare_clips(video, size=self.image_size, resize=self._rule, range=self.range)
         features = self.module(clips)
-        wanted = self._pooled_shape(tuple(features.shape), len(video))
+        wanted = self._pooled_shape(tuple(features.shape), video.shape[0])
         if self.tokens:
             return features.mean(dim=1)
         return features.flatten(2).mean(dim=2) if features.ndim > 2 else features.view(wanted)

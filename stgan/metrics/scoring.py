@@ -80,7 +80,7 @@ def score_features(
     """Score features of generated clips against those of real ones, with the protocol.
 
     Called ``FVD`` and ``KVD`` are only distances of the features that these names stand for; see
-    :attr:`stgan.metrics.FeatureExtractor.is_fvd`. Any other is called after its features.
+    :class:`stgan.metrics.I3DFeatures`. Any other is called after its features.
 
     Args:
         real: Features of real clips.

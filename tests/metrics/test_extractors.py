@@ -120,7 +120,7 @@ def test_what_is_no_feature_of_each_clip_is_refused() -> None:
         ModuleFeatures(_Note(2, 4), "notes", tokens=True)(_clips())
     with pytest.raises(TypeError, match="_Note has no output_shape to ask"):
         ModuleFeatures(_Note(2, 4), "notes").output_shape((2, 3, 4, 8, 8))
-    with pytest.raises(ValueError, match="name must say what the features are of, got nothing"):
+    with pytest.raises(ValueError, match="title must say what the features are of, got nothing"):
         ModuleFeatures(_Note(2, 4), " ")
     with pytest.raises(ValueError, match="give the path of one as module"):
         ModuleFeatures(_Note(2, 4), "notes", sha256="0" * 64)
