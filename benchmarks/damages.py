@@ -61,7 +61,7 @@ score says of real against real, and every other column what it says of the same
 
 Values are means over {splits} random splits of {clips} clips into halves; a take and its mirror
 image are in one half. **Bold**: in every one of the splits, the value lies on the same side of the
-undamaged one, by more than a hundredth of it. By chance that happens once in {chance} splits.
+undamaged one, by more than a hundredth of it. Splits share clips: a rule of thumb, not a test.
 """
 
 
@@ -256,9 +256,7 @@ def table(rows: list[Row]) -> str:
 
 
 def page(rows: list[Row], clips: int, training: int, arguments: Arguments, seconds: float) -> str:
-    introduction = _INTRODUCTION.format(
-        splits=arguments.splits, clips=clips, chance=2 ** (arguments.splits - 1)
-    )
+    introduction = _INTRODUCTION.format(splits=arguments.splits, clips=clips)
     command = shlex.join(["python", "benchmarks/damages.py", *sys.argv[1:]])
     # The folder of the data is different on every machine.
     command = command.replace(str(arguments.root), arguments.root.name)
