@@ -39,7 +39,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
 
     .. math::
         |\mu_r - \mu_g|^2 + \mathrm{tr}(\Sigma_r) + \mathrm{tr}(\Sigma_g)
-        - 2\,\mathrm{tr}\big((\Sigma_r \Sigma_g)^{1/2}\big)
+        - 2\,\mathrm{tr}\left((\Sigma_r \Sigma_g)^{1/2}\right)
 
     Covariances are those of samples, divided by n - 1. With centered features as the rows of
     :math:`A` and :math:`B`, the last trace is the sum of the singular values of

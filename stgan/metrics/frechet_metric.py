@@ -26,7 +26,7 @@ class FrechetVideoDistance(FeatureMetric):
             features. It is used in evaluation mode and left in its own.
         stride: Step between frames, in stored frames, for the result.
         clip_rule: Which frames of a longer clip were taken, for the result.
-        reset_real_features: Whether :meth:`reset` forgets real clips, too. Keep them where the
+        reset_real_features: Whether ``reset`` forgets real clips, too. Keep them where the
             same ones are compared with every epoch's.
         keep_features: Whether the features of every clip are kept, as intervals and floors need
             them. Without, sums in float64 are: memory does not grow with the number of clips.

@@ -12,7 +12,7 @@ __all__ = ["inception_score"]
 def inception_score(logits: Tensor, *, splits: int = 10) -> tuple[Tensor, Tensor]:
     r"""Inception score of the class probabilities of generated clips.
 
-    .. math:: \exp\big(\mathrm{mean}_i\, \mathrm{KL}(p(y|x_i) \,\|\, p(y))\big)
+    .. math:: \exp\left(\mathrm{mean}_i\, \mathrm{KL}(p(y|x_i) \,\|\, p(y))\right)
 
     The mean and the sample standard deviation over parts of the set, in order: shuffle a set that
     is sorted by class. From 1, where all clips are alike to the classifier, to the number of

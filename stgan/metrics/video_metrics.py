@@ -26,7 +26,7 @@ class KernelVideoDistance(FeatureMetric):
         extractor: As of :class:`FrechetVideoDistance`.
         stride: Step between frames, in stored frames, for the result.
         clip_rule: Which frames of a longer clip were taken, for the result.
-        reset_real_features: Whether :meth:`reset` forgets real clips, too.
+        reset_real_features: Whether ``reset`` forgets real clips, too.
         **kwargs: Of :class:`torchmetrics.Metric`.
 
     Attributes:
@@ -78,7 +78,7 @@ class PrecisionRecallDensityCoverage(FeatureMetric):
         neighbors: k, neighbors that balls reach to.
         stride: Step between frames, in stored frames, for the results.
         clip_rule: Which frames of a longer clip were taken, for the results.
-        reset_real_features: Whether :meth:`reset` forgets real clips, too.
+        reset_real_features: Whether ``reset`` forgets real clips, too.
         **kwargs: Of :class:`torchmetrics.Metric`.
 
     Attributes:
