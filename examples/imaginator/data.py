@@ -84,10 +84,10 @@ def open_clips(settings: Settings) -> Clips:
     for folder in filter(None, (training, validation)):
         for path, reason in folder.skipped.items():
             print(f"skipped {path}: {reason}")
-    clips: Dataset[Any] = training
+    clips = _augmented(training, settings)
     if data.skip_broken:  # those that break while the run reads them, too
-        clips = SubstituteBroken(training, seed=settings.train.seed)
-    return Clips(_augmented(clips, settings), validation, tuple(training.classes))
+        clips = SubstituteBroken(clips, seed=settings.train.seed)
+    return Clips(clips, validation, tuple(training.classes))
 
 
 def broken_news(clips: Dataset[Any]) -> list[str]:

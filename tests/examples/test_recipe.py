@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from examples.imaginator import evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
-from examples.imaginator.data import open_clips, training_loader
+from examples.imaginator.data import broken_news, open_clips, training_loader
 from stgan.data import MovingShapes
 from stgan.errors import DataError
 from stgan.io import read_video, write_strip, write_video
@@ -145,6 +145,24 @@ def test_clips_can_be_kept_aside_by_a_list_and_conditioned_otherwise(
     assert all(torch.equal(item["image"], neutral) for item in items)
     # Windows begin elsewhere too, and the image stays.
     assert not all(torch.equal(item["video"][:, 0], neutral) for item in items)
+
+
+def test_a_clip_that_breaks_later_is_told_also_where_clips_are_augmented(tmp_path: Path) -> None:
+    shapes = MovingShapes(3, num_frames=6, image_size=16)
+    for index in range(3):
+        path = tmp_path / "slide" / f"clip{index}.png"
+        path.parent.mkdir(exist_ok=True)
+        write_strip(shapes[index]["video"], path)
+    settings = train.parse_settings([
+        *TINY, "--data.root", str(tmp_path), "--data.skip-broken", "--data.augment", "flip",
+    ])  # fmt: skip
+    clips = open_clips(settings).training
+    assert broken_news(clips) == []
+    (tmp_path / "slide" / "clip1.png").write_bytes(b"no picture")
+    assert {clips[index]["video"].shape for index in range(3)} == {(3, 4, 16, 16)}
+    [reason] = broken_news(clips)
+    assert "clip1.png" in reason
+    assert broken_news(clips) == []
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing(
