@@ -40,6 +40,15 @@ class FeatureExtractor(nn.Module):
         is_fvd: Whether a distance of these features is what the field calls FVD: logits of I3D on
             224 x 224, with weights from a file whose hash was given and is right.
         num_features: Numbers in a feature; ``None`` where that is known only when it has run.
+
+    Example:
+        >>> class MeanColor(FeatureExtractor):
+        ...     name = "mean color"
+        ...
+        ...     def forward(self, video):
+        ...         return video.mean(dim=(2, 3, 4))
+        >>> MeanColor()(torch.zeros(2, 3, 4, 8, 8)).shape
+        torch.Size([2, 3])
     """
 
     name: str
@@ -48,6 +57,9 @@ class FeatureExtractor(nn.Module):
     range: str = "[-1, 1]"
     is_fvd: bool = False
     num_features: int | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
 
     @abstractmethod
     def forward(self, video: Tensor) -> Tensor:
