@@ -111,17 +111,23 @@ def check_iteration(twin: Twin, recipe: Recipe, batch: Batch) -> Agreement:
     """Give both sides the twin's weights, and compare an iteration of each; weights change."""
     start = {name: value.clone() for name, value in twin.state_dict().items()}
     share(twin, recipe.gan)
+    _restart(twin, recipe)
     twin.double(), recipe.gan.double()
     exact = replace(batch, video=batch.video.double(), z=batch.z.double())
     slopes = _compare_iteration(twin, recipe, exact, exactly=True)
     twin.float(), recipe.gan.float()
     twin.load_state_dict(start)
     share(twin, recipe.gan)
+    _restart(twin, recipe)
+    return Agreement(_compare_iteration(twin, recipe, batch, exactly=False), slopes)
+
+
+def _restart(twin: Twin, recipe: Recipe) -> None:
+    """Forget moments and gradients, which are of another type."""
     own = (recipe.run.generator_optimizer, recipe.run.discriminator_optimizer)
     for optimizer in (*twin.optimizers.values(), *own):
         optimizer.state.clear()
         optimizer.zero_grad()
-    return Agreement(_compare_iteration(twin, recipe, batch, exactly=False), slopes)
 
 
 def _compare_iteration(twin: Twin, recipe: Recipe, batch: Batch, *, exactly: bool) -> float:

@@ -20,7 +20,7 @@ from benchmarks.iteration import VARIANTS
 _INTRODUCTION = """# Where the time goes
 
 Milliseconds of one training iteration, batch of {batch_size}, by what is computed, as
-{{class}}`torch.profiler.profile` sees it; the profiler itself slows small operations a little.
+`torch.profiler` sees it; the profiler itself slows small operations a little.
 """
 
 # In this order: the first part of a name that fits decides.

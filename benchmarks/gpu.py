@@ -27,7 +27,7 @@ _INTRODUCTION = """# On a GPU
 
 The published widths. The device multiplies large bf16 matrices at {peak:.0f} TFLOP/s in this run;
 "of the limit" is what an iteration computes, as counted by
-{{class}}`torch.utils.flop_counter.FlopCounterMode`, divided by its time and by that rate. Peak
+`torch.utils.flop_counter`, divided by its time and by that rate. Peak
 memory is what torch's allocator held at most, less what the twin keeps between iterations.
 """
 
