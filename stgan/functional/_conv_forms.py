@@ -30,8 +30,8 @@ def convolve(
     weight: Tensor,
     bias: Tensor | None,
     *,
-    stride: Sequence[int],
-    padding: Sequence[int],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv3d``."""
@@ -58,8 +58,8 @@ def convolve_transposed(
     weight: Tensor,
     bias: Tensor | None,
     *,
-    stride: Sequence[int],
-    padding: Sequence[int],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose3d``."""

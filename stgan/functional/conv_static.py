@@ -1,8 +1,8 @@
 """Temporal convolution of features of which a part does not change in time.
 
 A kernel that slides over a constant signal gives few distinct values: which of its taps meet a
-frame is all that matters. So what is constant in time passes the kernel once for every set of taps
-instead of once for every frame, and is neither repeated nor concatenated.
+frame is all that matters. So what is constant in time meets every tap once, instead of once for
+every frame, and is neither repeated nor concatenated.
 """
 
 import functools
@@ -32,8 +32,7 @@ def temporal_conv_fused(
 
     Equals :func:`conv_3d` of the materialized features. Frame :math:`j` of the output meets the
     taps :math:`K_j = \{k : 0 \le j s - p + k < T\}`, and the share of a static part :math:`a` in it
-    is :math:`\sum_{k \in K_j} W_{\cdot \cdot k} \, a`, computed once for every distinct
-    :math:`K_j`.
+    is :math:`\sum_{k \in K_j} W_{\cdot \cdot k} \, a`, of which every product is computed once.
 
     Args:
         features: Of ``(N, C_in, T, H, W)``.
@@ -79,9 +78,9 @@ def temporal_conv_transpose_fused(
 
     Equals :func:`conv_transpose_3d` of the materialized features. Frame :math:`j` of the output
     meets the taps :math:`K_j = \{j + p - i s : 0 \le i < T\} \cap [0, k)`, and the share of a
-    static part :math:`a` in it is :math:`\sum_{k \in K_j} W_{\cdot \cdot k} \, a`, computed once
-    for every distinct :math:`K_j`. With kernel 4, stride 2 and padding 1 there are four, however
-    long the clip: the first frame, the even and the odd frames, the last.
+    static part :math:`a` in it is :math:`\sum_{k \in K_j} W_{\cdot \cdot k} \, a`, of which every
+    product is computed once. With kernel 4, stride 2 and padding 1 four sums differ, however long
+    the clip: that of the first frame, of the even and the odd frames, and of the last.
 
     Args:
         features: Of ``(N, C_in, T, H, W)``.

@@ -104,7 +104,9 @@ class SpectralNorm(nn.Module):
                 self._iterate(matrix, self.num_iterations)
             # Copies, since a second use before the backward pass changes the buffers in place.
             u, v = self._u.clone(), self._v.clone()
-            return weight / torch.dot(u, matrix @ v)
+            # Not divided: the gradient of a quotient makes five tensors as large as the weight,
+            # that of a product two.
+            return weight * torch.dot(u, matrix @ v).reciprocal()
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Assigning a weight stores it as it is."""

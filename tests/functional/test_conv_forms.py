@@ -161,7 +161,7 @@ def test_every_formulation_can_be_differentiated_twice(
     leaves = _leaves(0, (1, channels, 2, 2, 2), (channels, 1, *kernel), 1, torch.float64)
     if reference is F.conv3d:
         leaves[1] = leaves[1].detach().transpose(0, 1).contiguous().requires_grad_()
-    padding = [(k - 1) // 2 for k in kernel]
+    padding = tuple((k - 1) // 2 for k in kernel)
 
     def call(*args: Tensor) -> Tensor:
         return OURS[reference](*args, stride=(1, 1, 1), padding=padding).tanh()
