@@ -9,7 +9,7 @@ PY := $(BIN)/python
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test bench lint docs clean
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -28,6 +28,9 @@ demo: $(VENV)/.ready  ## Train a small ImaGINator on moving shapes and show what
 
 test: $(VENV)/.ready  ## Run the tests
 	$(PY) -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.ready  ## Measure the promised speed on this CPU, in under 10 minutes
+	$(PY) benchmarks/bench.py
 
 lint: $(VENV)/.ready  ## Check style and types
 	$(BIN)/ruff check .

@@ -7,17 +7,15 @@ what counts are the ratios to the dense layer. Below 1 means fewer weights, less
 """
 
 import json as json_format
-import platform
-import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 import torch
 import tyro
 
+from benchmarks._measure import how
 from stgan.profiling import Profile, Seconds, compare, factorization_family
 from stgan.shapes import conv_transpose_size
 from stgan.typing import MidChannels
@@ -152,29 +150,15 @@ def page(results: dict[str, tuple[Profile, ...]], arguments: Arguments) -> str:
         sizes = " to ".join(" x ".join(map(str, size)) for size in (stage.size, after))
         channels = f"{stage.in_channels} to {stage.out_channels} channels"
         parts.append(f"## {name}: {channels}, {sizes}\n\n{table(costs)}\n")
-    return "\n".join([*parts, "## How\n", *how(arguments), ""])
-
-
-def how(arguments: Arguments) -> list[str]:
-    """Command, machine and date, one line each."""
-    command = shlex.join(["python", "benchmarks/factorization.py", *sys.argv[1:]])
     rounds = "1 round" if arguments.rounds == 1 else f"{arguments.rounds} rounds"
-    return [
-        f"- Command: `{command}`",
-        f"- In turn in one process, medians of {rounds}, batch of {arguments.batch_size}, float32",
-        f"- Machine: {machine(arguments)}; torch {torch.__version__}; {date.today()}",
-    ]
-
-
-def machine(arguments: Arguments) -> str:
-    """What it ran on."""
-    if arguments.device != "cpu":
-        return torch.cuda.get_device_name(arguments.device)
-    cpus = Path("/proc/cpuinfo")
-    lines = cpus.read_text(encoding="utf-8").splitlines() if cpus.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    threads = "1 thread" if arguments.threads == 1 else f"{arguments.threads} threads"
-    return f"{models[0] if models else platform.machine()}, {threads}"
+    conditions = f"medians of {rounds}, batch of {arguments.batch_size}, float32"
+    made = how(
+        "factorization.py",
+        f"In turn in one process, {conditions}",
+        threads=arguments.threads,
+        device=arguments.device,
+    )
+    return "\n".join([*parts, f"## How\n\n{made}\n"])
 
 
 def main() -> None:

@@ -29,7 +29,8 @@ extensions = [
     "stgan_support",
     "stgan_tables",
 ]
-exclude_patterns = ["_build"]
+# Tables that the page on performance includes.
+exclude_patterns = ["_build", "results/speed"]
 nitpicky = True
 nitpick_ignore = [
     # Type variables: placeholders, with nothing to link to.

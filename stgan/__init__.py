@@ -13,6 +13,7 @@ from stgan import (
     functional,
     layers,
     losses,
+    metrics,
     shapes,
 )
 from stgan.config import build, to_config
@@ -34,6 +35,7 @@ __all__ = [
     "layers",
     "list",
     "losses",
+    "metrics",
     "shapes",
     "to_config",
 ]

@@ -31,7 +31,7 @@ BELOW: dict[str, set[str]] = {
     "augment": GROUND | {"functional"},
     "testing": GROUND | {"functional", "layers", "blocks"},
     "profiling": GROUND | {"functional", "layers"},
-    "cli": GROUND | {"profiling"},
+    "cli": GROUND | {"profiling", "io", "data", "metrics"},
     "__main__": {"cli"},
 }
 

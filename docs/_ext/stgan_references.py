@@ -25,6 +25,7 @@ __all__ = ["EXTERNAL", "definitions", "public_names", "setup"]
 
 _TORCH = "https://docs.pytorch.org/docs/stable/"
 _PYTHON = "https://docs.python.org/3/"
+_TORCHMETRICS = "https://lightning.ai/docs/torchmetrics/stable/"
 _HYPOTHESIS = "https://hypothesis.readthedocs.io/en/latest/"
 # Full name to page; the anchor is the name itself.
 EXTERNAL = {
@@ -37,6 +38,10 @@ EXTERNAL = {
     "torch.nn.Module": f"{_TORCH}generated/torch.nn.Module.html",
     "torch.utils.data.DataLoader": f"{_TORCH}data.html",
     "torch.utils.data.Dataset": f"{_TORCH}data.html",
+    "torchmetrics.Metric": f"{_TORCHMETRICS}references/metric.html",
+    "torchmetrics.image.fid.FrechetInceptionDistance": (
+        f"{_TORCHMETRICS}image/frechet_inception_distance.html"
+    ),
     "hypothesis.strategies.SearchStrategy": f"{_HYPOTHESIS}reference/strategies.html",
     "collections.abc.Callable": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Collection": f"{_PYTHON}library/collections.abc.html",

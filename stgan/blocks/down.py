@@ -1,11 +1,11 @@
 """Downsampling stages of encoders and discriminators."""
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, pair, triple
 from stgan.example import Example
+from stgan.functional.conv import conv_3d
+from stgan.functional.fusion import FusedFeatures
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import init_normal_
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
@@ -36,7 +36,7 @@ class _DownStage(nn.Module):
         super().__init__()
         conv = nn.Conv2d if len(kernel_size) == 2 else nn.Conv3d
         bias = norm is None or bias_before_norm
-        self.conv: nn.Module = conv(
+        self.conv = conv(
             in_channels,
             out_channels,
             kernel_size,  # type: ignore[arg-type]  # a pair for one class, a triple for the other
@@ -48,21 +48,28 @@ class _DownStage(nn.Module):
         if init_std is not None:
             init_normal_(self, init_std)
         if spectral_norm:
-            self.conv = wrap_spectral_norm(self.conv)
+            wrap_spectral_norm(self.conv)
         self.act = nn.Identity() if act is None else act()
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size: Sequence[int] = kernel_size
-        self.stride: Sequence[int] = stride
-        self.padding: Sequence[int] = padding
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Downsample."""
-        layout, name = (
-            ("N C H W", "image") if len(self.kernel_size) == 2 else ("N C T H W", "video")
-        )
-        check_layout(x, layout, name=name, C=self.in_channels)
-        out: Tensor = self.act(self.norm(self.conv(x)))
+    def forward(self, x: Tensor | FusedFeatures) -> Tensor:
+        """Downsample; a video may come as features that are fused lazily."""
+        out: Tensor = self.act(self.norm(self._convolve(x)))
         return out
+
+    def _convolve(self, x: Tensor | FusedFeatures) -> Tensor:
+        if len(self.kernel_size) == 3:
+            axes = {"stride": self.stride, "padding": self.padding}
+            return conv_3d(x, self.conv.weight, self.conv.bias, **axes)  # type: ignore[arg-type]
+        assert isinstance(x, Tensor)
+        check_layout(x, "N C H W", name="image", C=self.in_channels)
+        out: Tensor = self.conv(x)
+        return out
+
+    def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
+        """Name the convolution, which the norm follows."""
+        return ((self.conv, "norm"),)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output, without running."""

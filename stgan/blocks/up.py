@@ -93,6 +93,11 @@ class UpStage(nn.Module):
         out: Tensor = self.act(self.norm(self.conv(video)))
         return out
 
+    def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
+        """Name the last step of the convolution, which the norm at the end follows."""
+        last = getattr(self.conv, "last_step", None)
+        return () if last is None else ((last, "norm"),)
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
         shape: tuple[int, ...] = self.conv.output_shape(input_shape)  # type: ignore[operator]

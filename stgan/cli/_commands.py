@@ -9,7 +9,14 @@ from tyro.extras import subcommand_cli_from_dict
 
 from stgan._checks import check_positive
 from stgan.cli._plan import show_plan
-from stgan.cli._profile import FAMILY, Measurement, profile_entry, profile_family
+from stgan.cli._profile import (
+    FAMILY,
+    Measurement,
+    device_of,
+    profile_entry,
+    profile_family,
+    read_settings,
+)
 from stgan.cli._show import list_entries, list_kinds, show_entry
 from stgan.errors import ConfigError
 
@@ -110,6 +117,95 @@ def _profile(
     return profile_entry(name, settings, sizes, inputs, measurement)
 
 
+def _evaluate(
+    *,
+    real: Annotated[Path, arg(metavar="DIR")],
+    fake: Annotated[Path, arg(metavar="DIR")],
+    frames: Annotated[int, arg(metavar="T")] = 16,
+    stride: Annotated[int, arg(metavar="N")] = 1,
+    window: Literal["first", "center", "random", "all"] = "first",
+    size: Annotated[tuple[int, int] | None, _optional("H W")] = None,
+    resize: Literal["squash", "crop"] = "squash",
+    frame_width: Annotated[int | None, _optional("W")] = None,
+    limit: Annotated[int | None, _optional("N")] = None,
+    metrics: Annotated[tuple[str, ...], _optional("NAME ...")] = (),
+    paired: bool = False,
+    features: Annotated[str, arg(metavar="NAME")] = "motion",
+    weights: Annotated[Path | None, _optional("FILE")] = None,
+    sha256: Annotated[str | None, _optional("HEX")] = None,
+    set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")] = (),
+    neighbors: Annotated[int, arg(metavar="K")] = 5,
+    resamples: Annotated[int, arg(metavar="N")] = 100,
+    batch: Annotated[int, arg(metavar="N")] = 16,
+    device: Annotated[str, arg(metavar="DEVICE")] = "cpu",
+    seed: Annotated[int, arg(metavar="N")] = 0,
+    json: Annotated[Path | None, _optional("FILE")] = None,
+) -> int:
+    """Score the clips of one folder against those of another, whoever made them.
+
+    Args:
+        real: Folder of video files, GIFs, folders of pictures, or strips of frames side by side;
+            folders in it name classes.
+        fake: Likewise, of generated clips.
+        frames: Frames of a clip.
+        stride: Step between them, in stored frames.
+        window: Which frames of a longer file; all: every window that fits end to end.
+        size: Bring all clips to this size first; without it, they must have one.
+        resize: Squash, or crop the middle after the short side fits.
+        frame_width: Of one frame of a strip, if frames are not square.
+        limit: Clips of each folder at most.
+        metrics: frechet kernel precision recall density coverage motion_energy static; all.
+        paired: Compare with the real clip of the same name, too: PSNR, SSIM, L1.
+        features: What is compared, see 'stgan list features'; motion is a network trained on half
+            of the real clips, and the other half is compared.
+        weights: Of that network.
+        sha256: That the weights must have; a distance is called FVD only then.
+        set: Setting of the features, as in model=r3d_18.
+        neighbors: For precision, recall, density and coverage.
+        resamples: Halves for the intervals; 0 for none.
+        batch: Clips at once.
+        device: Where features are computed, such as cuda.
+        seed: Of random windows, of training and of halves.
+        json: Write all results with their protocol to this file, too.
+    """
+    try:
+        from stgan.cli._clips import Wanted
+        from stgan.cli._evaluate import METRICS, Evaluation, evaluate
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"evaluate needs {error.name}; pip install 'stgan[cli,video]'") from error
+    if sha256 is not None and weights is None:
+        raise ConfigError("--sha256 is that of a file; give it as --weights")
+    wanted = Wanted(
+        check_positive(frames, "--frames"),
+        check_positive(stride, "--stride"),
+        window,
+        seed,
+        frame_width,
+        None if limit is None else check_positive(limit, "--limit"),
+        size,
+        resize,
+    )
+    return evaluate(
+        Evaluation(
+            real=real,
+            fake=fake,
+            wanted=wanted,
+            metrics=metrics or METRICS,
+            paired=paired,
+            features=features,
+            weights=weights,
+            sha256=sha256,
+            settings=read_settings(set),
+            batch=batch,
+            device=device_of(device),
+            neighbors=check_positive(neighbors, "--neighbors"),
+            resamples=resamples,
+            seed=seed,
+            json=json,
+        )
+    )
+
+
 def _sizes(size: tuple[int, ...], batch: int | None) -> dict[str, int]:
     if len(size) not in (0, 2, 3):
         raise ConfigError(f"--size must be H W or T H W, got {len(size)} numbers")
@@ -121,9 +217,15 @@ def _sizes(size: tuple[int, ...], batch: int | None) -> dict[str, int]:
 def run(args: Sequence[str] | None) -> int:
     """Read the command line and run its command."""
     status: int = subcommand_cli_from_dict(
-        {"list": _list, "show": _show, "plan": _plan, "profile": _profile},
+        {
+            "list": _list,
+            "show": _show,
+            "plan": _plan,
+            "profile": _profile,
+            "evaluate": _evaluate,
+        },
         prog="stgan",
-        description="Parts for video GANs: find, explain, plan and measure them.",
+        description="Parts for video GANs: find, explain, plan and measure them; score clips.",
         args=args,
         config=(FlagCreatePairsOff,),
     )

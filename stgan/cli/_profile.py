@@ -22,7 +22,14 @@ from stgan.profiling import Profile, Seconds, compare, factorization_family
 from stgan.profiling.family import BASE
 from stgan.registry import REGISTRIES
 
-__all__ = ["FAMILY", "Measurement", "profile_entry", "profile_family"]
+__all__ = [
+    "FAMILY",
+    "Measurement",
+    "device_of",
+    "profile_entry",
+    "profile_family",
+    "read_settings",
+]
 
 FAMILY = "factorization"
 _FAMILY_SETTINGS = {
@@ -50,11 +57,7 @@ class Measurement:
     @property
     def target(self) -> torch.device:
         """The device; raises a ``ValueError`` if it is not there."""
-        try:
-            return torch.empty(0, device=self.device).device
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ValueError(f"device {self.device!r} cannot be used: {reason}") from error
+        return device_of(self.device)
 
     @property
     def floats(self) -> torch.dtype:
@@ -190,6 +193,19 @@ def profile_family(
         paragraph(_conditions(base, measurement)),
     )
     return 0
+
+
+def device_of(name: str) -> torch.device:
+    """Return a device that is there.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"device {name!r} cannot be used: {reason}") from error
 
 
 def read_settings(words: Sequence[str]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from stgan._checks import check_positive, pair
 from stgan.data.items import Index, Item, numbered_generator, split_index
 from stgan.data.resizing import RESIZES, resize_frames
 from stgan.data.selection import Patterns, find_clips, select_clips
+from stgan.data.shared_cache import SharedCache
 from stgan.data.windows import WINDOWS, window_span, window_start, window_starts
 from stgan.errors import DataError
 from stgan.io import clip_kind, count_frames, from_uint8, read_video
@@ -70,7 +72,11 @@ class ClipFolder(Dataset[Item]):
         flip: Mirror one item in two, its frames and its image alike.
         frame_width: Width of one frame of a strip; ``None`` means square frames.
         on_error: ``"raise"``, or ``"skip"`` clips that are broken or too short; see ``skipped``.
-        cache: Keep decoded clips in memory, resized, as bytes: ``3 * H * W`` of them a frame.
+        cache: Keep decoded clips in memory, resized, as bytes: ``3 * H * W`` of them a frame. All
+            workers of a loader share them, forked or spawned, and each clip is decoded once; on
+            Windows each worker has its own. A pickle or copy begins with none.
+        cache_bytes: Most bytes to keep; ``None`` means no limit. Clips have a place in their order
+            while they fit, and the others are read anew for every item.
         seed: Seed of all random choices.
 
     Attributes:
@@ -78,13 +84,15 @@ class ClipFolder(Dataset[Item]):
         clips: The clips in use, each a :class:`Clip`.
         paths: File or folder of every item.
         labels: Label of every item.
+        num_cached: Clips that are in the cache by now.
         skipped: Reason by path of every clip that ``on_error="skip"`` left out.
 
     Raises:
         DataError: If ``root`` is missing or has no classes, a class is empty, the selection is
             empty or lists a missing path, or a clip is broken or too short; names the file.
         UnknownNameError: If ``window``, ``condition``, ``resize`` or ``on_error`` is not known.
-        ValueError: If a size is not positive.
+        ValueError: If a size is not positive, or ``cache_bytes`` is too small for any clip or comes
+            with ``cache=False``.
         TypeError: If a size is not an integer.
 
     Example:
@@ -115,6 +123,7 @@ class ClipFolder(Dataset[Item]):
         frame_width: int | None = None,
         on_error: str = "raise",
         cache: bool = True,
+        cache_bytes: int | None = None,
         seed: int = 0,
     ) -> None:
         self.root = Path(root)
@@ -129,7 +138,13 @@ class ClipFolder(Dataset[Item]):
         self.seed = seed
         _known("on_error", on_error, _ON_ERROR)
         self._span = window_span(num_frames, stride)
-        self._cache: dict[Path, Tensor] | None = {} if cache else None
+        if cache_bytes is not None:
+            check_positive(cache_bytes, "cache_bytes")
+            if not cache:
+                raise ValueError(
+                    f"cache_bytes={cache_bytes} limits a cache that cache=False switches off; "
+                    f"leave one of them out"
+                )
 
         self.classes = list(find_clips(root))
         self.clips: list[Clip] = []
@@ -147,10 +162,11 @@ class ClipFolder(Dataset[Item]):
                 f"all {len(skipped)} selected clips of {root} are broken or too short; the first: "
                 f"{next(iter(skipped.values()))}"
             )
-        # (clip, start), where None is a start to be chosen when the item is asked for.
-        self._items: list[tuple[Clip, int | None]] = [
-            (clip, start)
-            for clip in self.clips
+        self._cache = self._new_cache(cache_bytes) if cache else None
+        # (number of the clip, start), where None is a start to be chosen when an item is asked for.
+        self._items: list[tuple[int, int | None]] = [
+            (number, start)
+            for number, clip in enumerate(self.clips)
             for start in (
                 window_starts(clip.num_frames, self._span) if window == "all" else (None,)
             )
@@ -166,6 +182,16 @@ class ClipFolder(Dataset[Item]):
             )
         return Clip(path, self.classes.index(name.partition("/")[0]), count)
 
+    def _new_cache(self, limit: int | None) -> SharedCache:
+        shapes = [(3, clip.num_frames, *self.image_size) for clip in self.clips]
+        smallest = min(map(prod, shapes))
+        if limit is not None and limit < smallest:
+            raise ValueError(
+                f"cache_bytes={limit} holds none of the {len(shapes)} clips, the smallest of which "
+                f"takes {smallest}; raise it or pass cache=False"
+            )
+        return SharedCache(shapes, limit=limit)
+
     def _frame_width(self, path: Path) -> int | None:
         return self.frame_width if clip_kind(path) == "strip" else None
 
@@ -175,17 +201,23 @@ class ClipFolder(Dataset[Item]):
     @property
     def paths(self) -> list[Path]:
         """File or folder of every item."""
-        return [clip.path for clip, _ in self._items]
+        return [self.clips[number].path for number, _ in self._items]
 
     @property
     def labels(self) -> list[int]:
         """Label of every item."""
-        return [clip.label for clip, _ in self._items]
+        return [self.clips[number].label for number, _ in self._items]
+
+    @property
+    def num_cached(self) -> int:
+        """Clips that are in the cache by now, whichever process decoded them."""
+        return 0 if self._cache is None else len(self._cache)
 
     def __getitem__(self, index: Index) -> Item:
         """Return an item; ``(index, draw)`` numbers its random choices."""
         number, draw = split_index(index, len(self))
-        clip, start = self._items[number]
+        place, start = self._items[number]
+        clip = self.clips[place]
         generator = numbered_generator(self.seed, number, draw)
         # All choices are drawn always and in this order: an option changes nothing but itself.
         one_window = "first" if start is not None else self.window
@@ -194,23 +226,22 @@ class ClipFolder(Dataset[Item]):
         mirror = float(torch.rand((), generator=generator)) < 0.5
 
         start = drawn if start is None else start
-        video = self._read(clip, start, self.num_frames)
+        video = self._read(place, start, self.num_frames)
         if self.condition == "neutral":
-            image = self._read(clip, 0, 1)[:, 0]
+            image = self._read(place, 0, 1)[:, 0]
         else:
             image = video[:, chosen if self.condition == "random" else 0]
         if self.flip and mirror:
             video, image = video.flip(-1), image.flip(-1)
         return Item(video=from_uint8(video), image=from_uint8(image), label=clip.label)
 
-    def _read(self, clip: Clip, start: int, num_frames: int) -> Tensor:
+    def _read(self, place: int, start: int, num_frames: int) -> Tensor:
         """Return resized bytes ``(3, num_frames, H, W)`` of a clip from ``start``."""
-        if self._cache is None:
-            return self._decode(clip.path, start, num_frames, self.stride)
-        if clip.path not in self._cache:
-            self._cache[clip.path] = self._decode(clip.path, 0, clip.num_frames, 1)
-        stop = start + (num_frames - 1) * self.stride + 1
-        return self._cache[clip.path][:, start : stop : self.stride]
+        clip, stride = self.clips[place], self.stride
+        if self._cache is None or not self._cache.holds(place):
+            return self._decode(clip.path, start, num_frames, stride)
+        whole = self._cache.get(place, lambda: self._decode(clip.path, 0, clip.num_frames, 1))
+        return whole[:, start : start + (num_frames - 1) * stride + 1 : stride]
 
     def _decode(self, path: Path, start: int, num_frames: int, stride: int) -> Tensor:
         video = read_video(

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from stgan._checks import check_layout, check_positive
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators.heads import HeadOutput
-from stgan.functional.one_hot import one_hot_map
+from stgan.functional.fusion import FusedFeatures
+from stgan.functional.one_hot import one_hot_label, spread_rows
 from stgan.layers.init import init_normal_
 from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
@@ -168,13 +169,14 @@ class Stream(nn.Module):
     ) -> Tensor | StreamOutput:
         self._check(x)
         self._check_conditions(label, condition)
-        features = []
+        features: list[Tensor] = []
+        joined: Tensor | FusedFeatures = x
         for index, stage in enumerate(self.stages):
-            x = stage(x)
+            joined = x = stage(joined)
             features.append(x)
             if index == 0 and label is not None and self.label_to == "stages":
-                spread = one_hot_map(label, self.num_classes, tuple(x.shape[2:]), dtype=x.dtype)
-                x = torch.cat([x, spread], dim=1)
+                joined = self._join(x, label)
+        x = joined.materialize() if isinstance(joined, FusedFeatures) else joined
         if self.minibatch_stddev is not None:
             x = self.minibatch_stddev(x)
         given = label if self.label_to == "head" and label is not None else condition
@@ -186,6 +188,13 @@ class Stream(nn.Module):
             output = self.head(x) if given is None else self.head(x, given)
         logits, predictions = output if isinstance(output, HeadOutput) else (output, {})
         return StreamOutput(logits, predictions, tuple(features)) if detailed else logits
+
+    def _join(self, x: Tensor, label: Tensor) -> Tensor | FusedFeatures:
+        """Add the channels of the label; a video leaves it to the next stage to spread them."""
+        rows = one_hot_label(label, self.num_classes, dtype=x.dtype)
+        if x.ndim == 5:
+            return FusedFeatures(x, (rows,))
+        return torch.cat([x, spread_rows(rows, tuple(x.shape[2:]))], dim=1)
 
     def output_shape(
         self,

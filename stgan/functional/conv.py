@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stgan._checks import check_layout
-from stgan.functional._conv_geometry import resolve
+from stgan.functional._conv_forms import convolve, convolve_transposed
+from stgan.functional._conv_geometry import Kind, resolve
+from stgan.functional._conv_share import check_features, split_weight, static_share
 from stgan.functional.fusion import FusedFeatures
 from stgan.typing import Size3
 
@@ -56,13 +58,14 @@ def conv_3d(
     References:
         van den Oord et al., WaveNet, 2016, section 2.1 (causal convolution).
     """
-    video = _materialized(video)
-    check_layout(video, "N C T H W", name="video", C=weight.shape[1] * groups)
-    s, p, _ = resolve(video, weight, stride, padding, "forward", causal=causal)
+    moving, own, still = _apart(video, weight, axis=1, groups=groups)
+    check_layout(moving, "N C T H W", name="video", C=own.shape[1] * groups)
+    s, p, sizes = resolve(moving, own, stride, padding, "forward", causal=causal)
     pads = [(side, side) for side in p]
     if causal:
         pads[0] = (weight.shape[2] - 1, 0)
-    return pad_and_convolve(video, weight, bias, stride=s, pads=pads, groups=groups)
+    out = pad_and_convolve(moving, own, bias, stride=s, pads=pads, groups=groups)
+    return _add_shares(out, moving, still, "forward", sizes, s, [front for front, _ in pads])
 
 
 def conv_transpose_3d(
@@ -107,11 +110,13 @@ def conv_transpose_3d(
         >>> conv_transpose_3d(video, weight, stride=2, padding=(0, 1, 1), causal=True).shape
         torch.Size([2, 3, 6, 16, 16])
     """
-    video = _materialized(video)
-    check_layout(video, "N C T H W", name="video", C=weight.shape[0])
-    s, p, sizes = resolve(video, weight, stride, padding, "transposed", causal=causal)
-    out = F.conv_transpose3d(video, weight, bias, stride=s, padding=p, groups=groups)
-    return out[:, :, : sizes[0]] if causal else out
+    moving, own, still = _apart(video, weight, axis=0, groups=groups)
+    check_layout(moving, "N C T H W", name="video", C=own.shape[0])
+    s, p, sizes = resolve(moving, own, stride, padding, "transposed", causal=causal)
+    out = convolve_transposed(moving, own, bias, stride=s, padding=p, groups=groups)
+    if causal:
+        out = out[:, :, : sizes[0]]
+    return _add_shares(out, moving, still, "transposed", sizes, s, p)
 
 
 def pad_and_convolve(
@@ -133,8 +138,39 @@ def pad_and_convolve(
         # torch's pad begins with the last axis.
         front, behind = rest[0::2][::-1], rest[1::2][::-1]
         video = F.pad(video, [n for ends in zip(front, behind, strict=True) for n in ends])
-    return F.conv3d(video, weight, bias, stride=stride, padding=shared, groups=groups)
+    return convolve(video, weight, bias, stride=stride, padding=shared, groups=groups)
 
 
-def _materialized(video: Tensor | FusedFeatures) -> Tensor:
-    return video.materialize() if isinstance(video, FusedFeatures) else video
+def _apart(
+    video: Tensor | FusedFeatures, weight: Tensor, *, axis: int, groups: int
+) -> tuple[Tensor, Tensor, list[tuple[Tensor, Tensor]]]:
+    """Return what moves and its kernel, and what stands still, each part with its kernel."""
+    if not isinstance(video, FusedFeatures):
+        return video, weight, []
+    if groups > 1 or not video.statics:
+        return video.materialize(), weight, []
+    check_features(video, weight.shape[axis])
+    own, *others = split_weight(video, weight, axis=axis)
+    return video.video, own, list(zip(video.statics, others, strict=True))
+
+
+def _add_shares(
+    out: Tensor,
+    moving: Tensor,
+    still: list[tuple[Tensor, Tensor]],
+    kind: Kind,
+    sizes: Sequence[int],
+    stride: Sequence[int],
+    front: Sequence[int],
+) -> Tensor:
+    for static, weight in still:
+        out = out + static_share(
+            static,
+            weight,
+            kind=kind,
+            sizes=moving.shape[2:],
+            out_sizes=sizes,
+            stride=stride,
+            front=front,
+        )
+    return out

@@ -13,6 +13,7 @@ from stgan.layers.conv_dense import DenseConv3d, DenseConvTranspose3d
 from stgan.layers.conv_resize import ResizeConv3d
 from stgan.layers.conv_separable import SeparableConv3d, SeparableConvTranspose3d
 from stgan.layers.downsampling import BlurPool, DownsampleKaiser
+from stgan.layers.fold import HasNorms, fold_batch_norms
 from stgan.layers.init import init_normal_
 from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.projectors import (
@@ -21,6 +22,7 @@ from stgan.layers.projectors import (
     LinearProjector,
     OneHotMapProjector,
 )
+from stgan.layers.recompute import recompute_activations
 from stgan.layers.recurrent import ConvGRU, ConvLSTM
 from stgan.layers.shift import TemporalShift
 from stgan.layers.shuffle import PixelShuffle3d, PixelUnshuffle3d
@@ -45,6 +47,7 @@ __all__ = [
     "DownsampleKaiser",
     "EmbeddingProjector",
     "FactorizedAttention",
+    "HasNorms",
     "LearnedSpatialProjector",
     "LinearProjector",
     "MinibatchStddev",
@@ -61,7 +64,9 @@ __all__ = [
     "UpsampleKaiser",
     "UpsampleLinear",
     "UpsampleNearest",
+    "fold_batch_norms",
     "init_normal_",
     "leaky_relu",
+    "recompute_activations",
     "spectral_norm",
 ]

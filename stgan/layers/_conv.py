@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import ClassVar
 
 import torch
@@ -12,6 +13,7 @@ from stgan.functional._conv_geometry import Kind, check_causal, output_sizes
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import init_normal_
+from stgan.layers.recompute import can_recompute, recomputed
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 from stgan.typing import Act, MidChannels, Norm, Size3
 
@@ -80,6 +82,11 @@ class VideoConv(nn.Module, ABC):
         """The class of torch that carries the kernel."""
         return nn.ConvTranspose3d if self._kind == "transposed" else nn.Conv3d
 
+    @property
+    @abstractmethod
+    def last_step(self) -> nn.Module:
+        """The module whose weight and bias make the output."""
+
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
         like = torch.empty(input_shape, device="meta")
@@ -113,6 +120,8 @@ class TwoStepConv(VideoConv):
 
     norm: nn.Module
     act: nn.Module
+    # See recompute_activations.
+    _recompute = False
 
     def _build(
         self, mid_channels: MidChannels, norm: Norm, act: Act, bias: bool, first_bias: bool
@@ -136,21 +145,34 @@ class TwoStepConv(VideoConv):
         """Convolve ``(N, in_channels, T, H, W)``."""
         # Taken once each: spectral norm counts every use of a weight in training.
         first, second = (self.get_submodule(name) for name in self._steps)
-        return self._function(
-            video,
-            first.weight,
-            second.weight,
-            first.bias,
-            second.bias,
-            stride=self.stride,
-            padding=self.padding,
-            between=self._between,
-            causal=self.causal,
-        )
+        with ExitStack() as stack:
 
-    def _between(self, hidden: Tensor) -> Tensor:
-        out: Tensor = self.act(self.norm(hidden))
-        return out
+            def between(hidden: Tensor) -> Tensor:
+                if self._recompute and can_recompute(self.norm, self.act):
+                    return stack.enter_context(recomputed(self.norm, self.act, hidden))
+                out: Tensor = self.act(self.norm(hidden))
+                return out
+
+            return self._function(
+                video,
+                first.weight,
+                second.weight,
+                first.bias,
+                second.bias,
+                stride=self.stride,
+                padding=self.padding,
+                between=between,
+                causal=self.causal,
+            )
+
+    @property
+    def last_step(self) -> nn.Module:
+        """The second step."""
+        return self.get_submodule(self._steps[1])
+
+    def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
+        """Name the first step, which the norm follows."""
+        return ((self.get_submodule(self._steps[0]), "norm"),)
 
     def extra_repr(self) -> str:
         """Geometry, which the two steps show only in parts."""

@@ -29,6 +29,11 @@ class _DenseConv(VideoConv):
             bias=bias,
         )
 
+    @property
+    def last_step(self) -> nn.Module:
+        """The convolution."""
+        return self.conv
+
 
 @LAYERS.register(
     "conv_transpose_3d",

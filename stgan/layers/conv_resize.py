@@ -114,6 +114,11 @@ class ResizeConv3d(VideoConv):
     ) -> None:
         self.conv = nn.Conv3d(self.in_channels, self.out_channels, self.kernel_size, bias=bias)
 
+    @property
+    def last_step(self) -> nn.Module:
+        """The convolution."""
+        return self.conv
+
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Upsample ``(N, in_channels, T, H, W)``."""
         return resize_conv(

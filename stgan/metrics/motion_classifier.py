@@ -17,7 +17,13 @@ from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_video
 
-__all__ = ["MotionClassifier", "condition_accuracy", "fit_motion_classifier"]
+__all__ = [
+    "MotionClassifier",
+    "check_motion_size",
+    "condition_accuracy",
+    "fit_motion_classifier",
+    "frame_differences",
+]
 
 # Larger clips are pooled to this: the way things move survives it, and a minute becomes seconds.
 _LARGEST = (16, 32, 32)
@@ -75,19 +81,30 @@ class MotionClassifier(nn.Module):
 
     def differences(self, video: Tensor) -> Tensor:
         """Differences of neighboring frames, pooled to at most 16 x 32 x 32."""
-        check_video(video, "video")
-        check_layout(video, "N C T H W", name="video", C=self.in_channels)
-        size = tuple(video.shape[2:])
-        if any(side < least for side, least in zip(size, _SMALLEST, strict=True)):
-            raise ShapeError(f"video must be at least {_SMALLEST} in (T, H, W), got {size}")
-        moved = torch.diff(video, dim=2)
-        t, h, w = (min(side, most) for side, most in zip(moved.shape[2:], _LARGEST, strict=True))
-        target = (t, h, w)
-        return moved if target == moved.shape[2:] else F.adaptive_avg_pool3d(moved, target)
+        return frame_differences(video, self.in_channels)
 
     def classify(self, differences: Tensor) -> Tensor:
         """Logits from what :meth:`differences` returned."""
         return self.head(self.features(differences).mean(dim=(2, 3, 4)))
+
+
+def frame_differences(video: Tensor, in_channels: int) -> Tensor:
+    """Differences of neighboring frames, pooled to at most 16 x 32 x 32."""
+    check_video(video, "video")
+    check_motion_size(tuple(video.shape), in_channels)
+    moved = torch.diff(video, dim=2)
+    t, h, w = (min(side, most) for side, most in zip(moved.shape[2:], _LARGEST, strict=True))
+    target = (t, h, w)
+    return moved if target == moved.shape[2:] else F.adaptive_avg_pool3d(moved, target)
+
+
+def check_motion_size(shape: tuple[int, ...], in_channels: int) -> None:
+    """Refuse clips that are too small to see motion in."""
+    meta = torch.empty(shape, device="meta")
+    check_layout(meta, "N C T H W", name="video", C=in_channels)
+    size = shape[2:]
+    if any(side < least for side, least in zip(size, _SMALLEST, strict=True)):
+        raise ShapeError(f"video must be at least {_SMALLEST} in (T, H, W), got {size}")
 
 
 def fit_motion_classifier(
@@ -134,14 +151,19 @@ def fit_motion_classifier(
     if isinstance(clips, tuple):
         videos, labels = clips
         check_video(videos, "clips")
-        pieces = list(torch.split(videos, batch_size))
         channels = videos.shape[1]
+        moved = [frame_differences(piece, channels) for piece in torch.split(videos, batch_size)]
     else:
-        items = [clips[index] for index in range(len(cast(Sized, clips)))]
-        pieces = [item["video"].unsqueeze(0) for item in items]
-        labels = torch.tensor([int(item["label"]) for item in items], dtype=torch.int64)
-        channels = pieces[0].shape[1] if pieces else 3
-    count = sum(len(piece) for piece in pieces)
+        # Item by item: the clips themselves need not fit into memory.
+        moved, channels = [], 3
+        numbers: list[int] = []
+        for index in range(len(cast(Sized, clips))):
+            item = clips[index]
+            channels = len(item["video"])
+            moved.append(frame_differences(item["video"].unsqueeze(0), channels))
+            numbers.append(int(item["label"]))
+        labels = torch.tensor(numbers, dtype=torch.int64)
+    count = sum(len(piece) for piece in moved)
     check_labels(labels, count, num_classes)
     if count < 2:
         raise ValueError(f"clips must hold at least 2 clips to learn from, got {count}")
@@ -150,20 +172,21 @@ def fit_motion_classifier(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         classifier = MotionClassifier(num_classes, channels)
-    device = pieces[0].device
+    differences = torch.cat(moved).float()
+    del moved
+    device = differences.device
     classifier.to(device)
-    differences = torch.cat([classifier.differences(piece) for piece in pieces]).float()
     labels = labels.to(device)
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=lr)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=steps)
     for _ in range(steps):
-        index = torch.randint(count, (batch_size,), generator=generator)
+        picked = torch.randint(count, (batch_size,), generator=generator)
         # Light on dark moves as dark on light does: without the sign the network would have to
         # learn every motion twice.
         sign = torch.randint(2, (batch_size, 1, 1, 1, 1), generator=generator) * 2 - 1
-        batch = differences[index.to(device)] * sign.to(device)
-        loss = F.cross_entropy(classifier.classify(batch), labels[index.to(device)])
+        batch = differences[picked.to(device)] * sign.to(device)
+        loss = F.cross_entropy(classifier.classify(batch), labels[picked.to(device)])
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()

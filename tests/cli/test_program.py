@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", ["", "list", "show", "plan", "profile"])
+@pytest.mark.parametrize("command", ["", "list", "show", "plan", "profile", "evaluate"])
 def test_help_fits_the_page(command: str, shell: Shell) -> None:
     status, out, _ = shell(f"{command} --help")
     assert status == 0
@@ -81,4 +81,4 @@ def test_the_page_shows_what_the_command_prints(command: str, printed: str, shel
 
 def test_the_page_shows_every_command() -> None:
     shown = {command.split()[0] for command, _ in COMMANDS}
-    assert shown == {"list", "show", "plan", "profile"}
+    assert shown == {"list", "show", "plan", "profile", "evaluate"}

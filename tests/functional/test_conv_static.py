@@ -1,12 +1,14 @@
 """Features that are fused lazily pass a convolution as if they had been repeated before."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from stgan.errors import ShapeError
 from stgan.functional import (
@@ -18,7 +20,7 @@ from stgan.functional import (
     temporal_conv_fused,
     temporal_conv_transpose_fused,
 )
-from tests.strategies import SEEDS
+from tests.strategies import SEEDS, Geometry, conv_geometries
 
 
 def _random(*shape: int) -> Tensor:
@@ -118,20 +120,69 @@ def test_both_steps_with_something_in_between(features: FusedFeatures) -> None:
 
 
 @pytest.mark.parametrize("frames", [4, 9, 64])
-def test_a_static_part_passes_the_kernel_once_for_each_of_four_phases(
-    frames: int, monkeypatch: pytest.MonkeyPatch
+def test_a_static_part_passes_the_kernel_once_however_long_the_clip(frames: int) -> None:
+    maps = torch.randn(1, 5, 3, 3)
+    weight = torch.randn(7, 6, 4, 1, 1)
+
+    def work(*statics: Tensor) -> int:
+        features = FusedFeatures(torch.randn(1, 7 - 5 * len(statics), frames, 3, 3), statics)
+        with FlopCounterMode(display=False) as counter:
+            temporal_conv_transpose_fused(features, weight, stride=2, padding=1)
+        return counter.get_total_flops() // 2
+
+    # Two channels move: theirs is the work of every frame, with all taps and outputs.
+    moving = 2 * 6 * 4 * 9 * frames
+    assert work(maps) == moving + 5 * 6 * 4 * 9
+    assert work() == 7 * 6 * 4 * 9 * frames
+
+
+@st.composite
+def dense_cases(draw: st.DrawFn) -> tuple[FusedFeatures, Geometry, bool]:
+    features = draw(fused_features(min_frames=4))
+    # Large enough for every kernel.
+    n, c, t, _, _ = features.video.shape
+    h, w = draw(st.integers(4, 6)), draw(st.integers(4, 6))
+    statics = tuple(
+        _random(n, static.shape[1], *((h, w) if static.ndim == 4 else ()))
+        for static in features.statics
+    )
+    geometry, causal = draw(conv_geometries()), draw(st.booleans())
+    if causal:
+        geometry = replace(geometry, padding=(0, *geometry.padding[1:]))
+    return FusedFeatures(_random(n, c, t, h, w), statics), geometry, causal
+
+
+@given(dense_cases(), st.booleans())
+def test_convolutions_over_time_and_space(
+    case: tuple[FusedFeatures, Geometry, bool], transposed: bool
 ) -> None:
-    features = FusedFeatures(_random(1, 2, frames, 3, 3), (_random(1, 5, 3, 3),))
-    weight, widths = _random(7, 6, 4, 1, 1), []
-    convolve = torch.nn.functional.conv2d
+    features, geometry, causal = case
+    channels = features.shape[1]
+    shape = (channels, 4) if transposed else (4, channels)
+    function = conv_transpose_3d if transposed else conv_3d
+    options = {"stride": geometry.stride, "padding": geometry.padding, "causal": causal}
+    _equal_with_gradients(
+        lambda x, w, b: function(x, w, b, **options),
+        lambda x, w, b: function(x, w, b, **options),
+        features,
+        _random(*shape, *geometry.kernel_size),
+        _random(4),
+    )
 
-    def counted(x: Tensor, kernel: Tensor) -> Tensor:
-        widths.append(kernel.shape[0])
-        return convolve(x, kernel)
 
-    monkeypatch.setattr(torch.nn.functional, "conv2d", counted)
-    temporal_conv_transpose_fused(features, weight, stride=2, padding=1)
-    assert widths == [4 * 6]
+@pytest.mark.parametrize("function", [temporal_conv_fused, temporal_conv_transpose_fused])
+def test_lazy_features_can_be_differentiated_twice(function: Callable[..., Tensor]) -> None:
+    features = FusedFeatures(_random(1, 1, 3, 2, 1), (_random(1, 2, 2, 1), _random(1, 1)))
+    shape = (2, 4) if function is temporal_conv_fused else (4, 2)
+    leaves = (features.video, *features.statics, _random(*shape, 3, 1, 1))
+    for leaf in leaves:
+        leaf.requires_grad_()
+
+    def call(video: Tensor, *rest: Tensor) -> Tensor:
+        return function(FusedFeatures(video, rest[:-1]), rest[-1], stride=2, padding=1).tanh()
+
+    assert torch.autograd.gradcheck(call, leaves)
+    assert torch.autograd.gradgradcheck(call, leaves)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,275 @@
+"""The training iteration on a GPU: against the twin, against the device's limit, and its scaling.
+
+    python benchmarks/gpu.py --markdown docs/results/speed/gpu.md
+
+The twin computes in torch's defaults for float32, with cuDNN choosing its algorithms by trial, as
+the published loop does. The limit is the rate of a large bf16 matrix product in the same run.
+"""
+
+import functools
+import gc
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+import tyro
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks._agree import check_iteration
+from benchmarks._measure import Options, finish, how, ratio, rounds_told, table, take_turns
+from benchmarks._pair import Batch, Precision, Recipe, Sizes, draw_batch, published_step
+from benchmarks.twin import Twin
+
+_INTRODUCTION = """# On a GPU
+
+The published widths. The device multiplies large bf16 matrices at {peak:.0f} TFLOP/s in this run;
+"of the limit" is what an iteration computes, as counted by
+{{class}}`torch.utils.flop_counter.FlopCounterMode`, divided by its time and by that rate. Peak
+memory is what torch's allocator held at most, less what the twin keeps between iterations.
+"""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to compute the recipe's iteration."""
+
+    preset: str = "released"
+    precision: Precision = "32-true"
+    tf32: bool = False
+    compiled: bool = False
+
+
+WAYS: dict[str, Way] = {
+    "float32": Way(),
+    "TF32": Way(tf32=True),
+    "TF32, compiled": Way(tf32=True, compiled=True),
+    "bf16": Way(precision="bf16-mixed"),
+    "bf16, compiled": Way(precision="bf16-mixed", compiled=True),
+    "imaginator, bf16": Way("imaginator", "bf16-mixed"),
+    "imaginator, bf16, compiled": Way("imaginator", "bf16-mixed", compiled=True),
+}
+
+
+@dataclass(frozen=True)
+class Arguments(Options):
+    """Measure the training iteration on a GPU."""
+
+    device: str = "cuda"
+    """Where; cpu tries the script out, and says nothing about a GPU."""
+    ways: tuple[str, ...] = tuple(WAYS)
+    """Which ways to compute the recipe's iteration."""
+    batch_size: int = 64
+    """Clips in an iteration that is compared with the twin."""
+    scaling: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
+    """Batches, for how clips a second grow; the last that fits is the largest."""
+    shapes: tuple[tuple[int, int, int], ...] = (
+        (16, 64, 64),
+        (32, 64, 64),
+        (32, 128, 128),
+        (64, 128, 128),
+        (64, 256, 256),
+        (128, 256, 256),
+    )
+    """(T, H, W) of the clips, for how clips a second fall; up to what does not fit."""
+    shape_batch_size: int = 8
+    """Clips in an iteration of these."""
+    matrix: int = 8192
+    """Side of the matrices whose product measures the limit."""
+    sizes: Sizes = field(default_factory=Sizes)
+    """Of the networks."""
+
+
+@contextmanager
+def tensor_cores(allowed: bool | None) -> Iterator[None]:
+    """Allow TF32, forbid it, or leave torch's defaults: convolutions may, matrix products not."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    benchmark = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    if allowed is not None:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
+        torch.backends.cudnn.benchmark = benchmark
+
+
+def peak_rate(arguments: Arguments) -> float:
+    """Return the FLOP/s of a large matrix product in bf16."""
+    n = arguments.matrix
+    a, b = (torch.randn(n, n, device=arguments.device, dtype=torch.bfloat16) for _ in range(2))
+    product = functools.partial(torch.matmul, a, b)
+    seconds = take_turns({"product": product}, arguments, device=arguments.device)["product"]
+    return 2 * n**3 / min(seconds)
+
+
+def peak_memory(run: Callable[[], object], device: str) -> int:
+    """Return the most bytes that the allocator held during a run; 0 without an allocator."""
+    if device == "cpu":
+        run()
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    run()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device)
+
+
+def open_recipe(
+    way: Way, arguments: Arguments, *, size: tuple[int, int, int] = (32, 64, 64)
+) -> Recipe:
+    """Build networks and optimizers for one way, not compiled yet."""
+    accelerator = torch.device(arguments.device).type
+    return Recipe(
+        way.preset, arguments.sizes, precision=way.precision, accelerator=accelerator, size=size
+    )
+
+
+def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
+    """Let every way take turns with the twin; memory is measured of each side alone."""
+    device, n = arguments.device, arguments.batch_size
+    batch = draw_batch(n, arguments.sizes.z_dim, device=device)
+    torch.manual_seed(0)
+    twin = arguments.sizes.twin().to(device)
+    twin.start()
+    published = functools.partial(_published, twin, batch)
+    flops, memory = _count(published), peak_memory(published, device)
+    lines: list[list[object]] = []
+    for name in arguments.ways:
+        way = WAYS[name]
+        recipe = open_recipe(way, arguments)
+        if way == Way():
+            with tensor_cores(False):
+                # Few clips: in float64 they take twice the memory.
+                few = draw_batch(min(8, n), arguments.sizes.z_dim, device=device)
+                check_iteration(twin, recipe, few)
+        stepped = functools.partial(_stepped, recipe, batch, way)
+        own_flops = _count(stepped)
+        if way.compiled:
+            recipe.compile()
+        seconds = take_turns({"twin": published, "stgan": stepped}, arguments, device=device)
+        if not lines:
+            lines.append(_row("twin", seconds["twin"], n, "1", flops / peak, memory))
+        # The twin's weights, gradients and optimizers lie on the device too.
+        others = sum(tensor.nbytes for tensor in _held(twin)) + batch.video.nbytes
+        own = max(0, peak_memory(stepped, device) - others)
+        faster = ratio(seconds["twin"], seconds["stgan"])
+        lines.append(_row(name, seconds["stgan"], n, faster, own_flops / peak, own))
+        del recipe, stepped
+        _empty(device)
+    return lines
+
+
+def _held(twin: Twin) -> Iterator[torch.Tensor]:
+    yield from twin.parameters()
+    yield from twin.buffers()
+    yield from (p.grad for p in twin.parameters() if p.grad is not None)
+    for optimizer in twin.optimizers.values():
+        for state in optimizer.state.values():
+            yield from (value for value in state.values() if isinstance(value, torch.Tensor))
+
+
+def _published(twin: Twin, batch: Batch) -> None:
+    with tensor_cores(None):
+        published_step(twin, batch)
+
+
+def _stepped(recipe: Recipe, batch: Batch, way: Way) -> None:
+    with tensor_cores(way.tf32):
+        recipe.step(batch)
+
+
+def _count(run: Callable[[], object]) -> int:
+    with FlopCounterMode(display=False) as counter:
+        run()
+    return counter.get_total_flops()
+
+
+def _row(
+    name: str, seconds: list[float], n: int, faster: object, ideal: float, memory: int
+) -> list[object]:
+    """Tell one variant, whose arithmetic alone would take ``ideal`` seconds at the limit."""
+    time = statistics.median(seconds)
+    numbers = f"{time * 1e3:.1f}", f"{n / time:.1f}", faster, f"{ideal / time:.1%}"
+    return [name, *numbers, f"{memory / 2**30:.2f}"]
+
+
+def scaling(arguments: Arguments) -> tuple[list[list[object]], list[list[object]]]:
+    """Return clips a second over batches at one size, and over sizes at one batch."""
+    by_batch = [[n, *_speed(arguments, n, (32, 64, 64))] for n in arguments.scaling]
+    by_shape = [
+        [" x ".join(map(str, shape)), *_speed(arguments, arguments.shape_batch_size, shape)]
+        for shape in arguments.shapes
+    ]
+    return by_batch, by_shape
+
+
+def _speed(arguments: Arguments, n: int, size: tuple[int, int, int]) -> list[object]:
+    """Clips a second and peak memory of the preset imaginator in bf16, or that it does not fit."""
+    try:
+        return _measured_speed(arguments, n, size)
+    except torch.OutOfMemoryError:
+        return ["does not fit", "-"]
+    finally:
+        _empty(arguments.device)
+
+
+def _measured_speed(arguments: Arguments, n: int, size: tuple[int, int, int]) -> list[object]:
+    device, way = arguments.device, Way("imaginator", "bf16-mixed")
+    recipe = open_recipe(way, arguments, size=size)
+    batch = draw_batch(n, arguments.sizes.z_dim, size=size, device=device)
+    step = functools.partial(_stepped, recipe, batch, way)
+    seconds = take_turns({"step": step}, arguments, device=device)["step"]
+    memory = peak_memory(step, device)
+    return [f"{n / statistics.median(seconds):.1f}", f"{memory / 2**30:.2f}"]
+
+
+def _empty(device: str) -> None:
+    gc.collect()
+    if torch.device(device).type == "cuda":
+        torch.cuda.empty_cache()
+    torch.compiler.reset()
+
+
+def page(arguments: Arguments) -> str:
+    """Measure everything and lay out the page."""
+    peak = peak_rate(arguments)
+    lines = against_the_twin(arguments, peak)
+    by_batch, by_shape = scaling(arguments)
+    header = ["variant", "ms", "clips a second", "times faster", "of the limit", "peak GiB"]
+    made = how(
+        "gpu.py",
+        f"In turn in one process, {rounds_told(arguments)}",
+        threads=arguments.threads,
+        device=arguments.device,
+    )
+    return "\n".join(
+        [
+            _INTRODUCTION.format(peak=peak / 1e12),
+            f"## Against the twin, batch of {arguments.batch_size}\n",
+            table(header, lines),
+            "\n## Over the batch: preset imaginator, bf16, clips of 32 x 64 x 64\n",
+            table(["batch", "clips a second", "peak GiB"], by_batch),
+            f"\n## Over the size of the clip, batch of {arguments.shape_batch_size}\n",
+            table(["T x H x W", "clips a second", "peak GiB"], by_shape),
+            f"\n{made}",
+        ]
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Measure, print the page, and write it where it was asked for."""
+    arguments = tyro.cli(Arguments, args=args)
+    if torch.device(arguments.device).type == "cuda" and not torch.cuda.is_available():
+        sys.exit(
+            "error: this measures a GPU, and torch finds no CUDA device here; run it where there "
+            "is one, or pass --device cpu to try the script out"
+        )
+    torch.set_num_threads(arguments.threads)
+    finish(page(arguments), arguments.markdown)
+
+
+if __name__ == "__main__":
+    main()

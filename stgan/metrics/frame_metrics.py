@@ -1,0 +1,155 @@
+"""Scores of single frames as metrics of torchmetrics; clips are folded into frames at the door."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stgan.functional import fold_time
+from stgan.metrics._inputs import check_video
+from stgan.metrics._torchmetrics import FrechetInceptionDistance, Metric
+from stgan.metrics.frames import frame_scores
+from stgan.metrics.modes import evaluating
+from stgan.metrics.weights import checked_sha256
+
+__all__ = ["FrameFrechetDistance", "FrameScores"]
+
+
+class FrameScores(Metric):
+    """Means of :func:`stgan.metrics.frame_scores` over all clips.
+
+    Args:
+        skip_first: Leave out the first frame, which the generator was given.
+        **kwargs: Of :class:`torchmetrics.Metric`.
+
+    Shape:
+        - ``update``: generated and real videos ``(N, C, T, H, W)`` in [-1, 1], H and W at least 11.
+        - ``compute``: ``psnr`` in dB, ``ssim`` and ``l1``, float64 numbers.
+
+    Raises:
+        ShapeError: As of the function.
+        TypeError: If a video is not of a float type.
+
+    Example:
+        >>> metric = FrameScores()
+        >>> metric.update(torch.full((2, 3, 4, 16, 16), 0.2), torch.zeros(2, 3, 4, 16, 16))
+        >>> {name: round(score.item(), 3) for name, score in metric.compute().items()}
+        {'psnr': 20.0, 'ssim': 0.984, 'l1': 0.2}
+
+    References:
+        Wang et al., Image quality assessment, IEEE TIP 2004, for SSIM.
+    """
+
+    is_differentiable = False
+    full_state_update = False
+    totals: Tensor
+    count: Tensor
+
+    def __init__(self, *, skip_first: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.skip_first = skip_first
+        self.add_state("totals", torch.zeros(3, dtype=torch.float64), "sum")
+        self.add_state("count", torch.tensor(0), "sum")
+
+    def update(self, generated: Tensor, real: Tensor) -> None:
+        """Take in clips.
+
+        Args:
+            generated: Video in [-1, 1].
+            real: The true continuation of the same first frame, in [-1, 1].
+        """
+        scores = frame_scores(generated, real, skip_first=self.skip_first)
+        self.totals += torch.stack([scores[k].double().sum() for k in ("psnr", "ssim", "l1")])
+        self.count += len(real)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the means, NaN without a clip."""
+        means = self.totals / self.count
+        return dict(zip(("psnr", "ssim", "l1"), means, strict=True))
+
+
+class _Frames(nn.Module):
+    """A network of images that is always in evaluation mode, with the length of its features."""
+
+    def __init__(self, network: nn.Module, num_features: int) -> None:
+        super().__init__()
+        self.network, self.num_features = network, num_features
+
+    def forward(self, images: Tensor) -> Tensor:
+        with evaluating(self.network):
+            return self.network(images).flatten(1)
+
+
+class FrameFrechetDistance(FrechetInceptionDistance):
+    """Fréchet distance of features of single frames; FID with the Inception network.
+
+    Every frame of every clip counts as an image. With the path of torch-fidelity's Inception file
+    (``pt_inception-2015-12-05-6726825d.pth``) this is FID, and needs torch-fidelity installed; no
+    file is downloaded. With any other network it is a Fréchet distance of its features and no
+    FID: say which. It sees no motion: frames in any order are as good.
+
+    Args:
+        network: From images ``(N, 3, H, W)`` in [0, 1] to features ``(N, D)``, or the path of the
+            Inception file. A network is used in evaluation mode.
+        num_features: D; not needed where the network has an attribute of that name.
+        sha256: SHA-256 of the file, in hexadecimal, to be checked.
+        **kwargs: Of :class:`torchmetrics.image.fid.FrechetInceptionDistance`, such as
+            ``reset_real_features``.
+
+    Shape:
+        - ``update``: ``(N, 3, T, H, W)`` in [-1, 1]; H and W may differ between updates.
+        - ``compute``: a number, computed in float64.
+
+    Raises:
+        CheckpointError: If the file is missing or has another hash.
+        ModuleNotFoundError: If torch-fidelity is needed and not installed.
+        TypeError: If clips are not of a float type.
+        ValueError: If the length of the features is not known, or a hash is given without a file.
+
+    Example:
+        >>> colors = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> metric = FrameFrechetDistance(colors, num_features=3)
+        >>> for real in (True, False):
+        ...     metric.update(torch.rand(8, 3, 4, 8, 8) - 0.2 * real, real=real)
+        >>> 0.029 < metric.compute() < 0.035  # 3 colors times 0.1 squared
+        tensor(True)
+
+    References:
+        Heusel et al., GANs trained by a two time-scale update rule, NIPS 2017.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | str | Path,
+        *,
+        num_features: int | None = None,
+        sha256: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if isinstance(network, nn.Module):
+            if sha256 is not None:
+                raise ValueError("sha256 is that of a file; give the path of one as network")
+            length = num_features or getattr(network, "num_features", None)
+            if not isinstance(length, int):
+                raise ValueError(
+                    f"num_features must say how many features {type(network).__name__} makes of "
+                    f"an image, got {length!r}"
+                )
+            super().__init__(feature=_Frames(network, length), **kwargs)
+            return
+        checked_sha256(network, sha256)
+        super().__init__(feature=2048, feature_extractor_weights_path=str(network), **kwargs)
+
+    def update(self, video: Tensor, *, real: bool) -> None:  # type: ignore[override]  # clips
+        """Take in clips.
+
+        Args:
+            video: ``(N, 3, T, H, W)`` in [-1, 1].
+            real: Whether they are real or generated.
+        """
+        check_video(video, "video")
+        images = (fold_time(video).float() + 1) / 2
+        if not self.used_custom_model:
+            images = images.clamp(0, 1).mul(255).round().to(torch.uint8)
+        super().update(images, real)

@@ -1,0 +1,68 @@
+"""The promised ratios: what is measured, and that a miss is an error."""
+
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks import bench, iteration
+from benchmarks._measure import Ratio
+from tests.benchmarks.tiny import TINY, rows_of
+
+
+def fixed(median: float) -> Callable[[bench.Arguments], Ratio]:
+    return lambda _: Ratio(median, median / 2, median * 2)
+
+
+@pytest.mark.parametrize(
+    ("speed", "memory", "met"),
+    [(2.0, 0.7, True), (2.5, 0.5, True), (1.99, 0.5, False), (2.5, 0.71, False)],
+)
+def test_bench_fails_on_a_miss(
+    speed: float,
+    memory: float,
+    met: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    targets = {
+        "speed": bench.Target(2.0, fixed(speed)),
+        "memory": bench.Target(0.7, fixed(memory), at_most=True),
+    }
+    monkeypatch.setattr(bench, "TARGETS", targets)
+    if met:
+        bench.main([])
+    else:
+        with pytest.raises(SystemExit) as ended:
+            bench.main([])
+        assert ended.value.code == 1
+    _, *rows = rows_of(capsys.readouterr().out)
+    assert [row[:2] for row in rows] == [["speed", "at least 2"], ["memory", "at most 0.7"]]
+    assert [row[3] for row in rows].count("MISSED") == (0 if met else 1)
+
+
+def test_bench_does_not_ask_for_bf16_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target = bench.Target(2.5, fixed(1.0), needs_bf16=True)
+    monkeypatch.setattr(bench, "TARGETS", {"bf16": target})
+    monkeypatch.setattr(bench, "has_bf16", lambda: False)
+    text, met = bench.report(bench.Arguments())
+    assert met
+    assert "not measured" in text
+    monkeypatch.setattr(bench, "has_bf16", lambda: True)
+    assert not bench.report(bench.Arguments())[1]
+
+
+def test_bench_measures_what_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iteration, "peak_of", lambda variant, *rest: 7 if variant else 10)
+    arguments = bench.Arguments(rounds=1, warmup=0, batch_size=2, threads=1, sizes=TINY)
+    for name, target in bench.TARGETS.items():
+        ratio = target.measure(arguments)
+        assert 0 < ratio.minimum <= ratio.median <= ratio.maximum, name
+        if target.at_most:
+            assert ratio.median == 0.7
+
+
+def test_bench_refuses_an_unknown_target() -> None:
+    with pytest.raises(SystemExit, match="there is no target 'speed'; choose from generator, eval"):
+        bench.main(["--only", "speed"])

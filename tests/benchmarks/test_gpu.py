@@ -1,0 +1,47 @@
+"""The measurement of a GPU, as far as a CPU can show it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks import gpu
+from tests.benchmarks.tiny import ONCE, TINY, rows_of
+
+
+def test_gpu_on_a_cpu(tmp_path: Path) -> None:
+    page = tmp_path / "gpu.md"
+    few = ["--ways", "float32", "bf16", "--batch-size", "2", "--scaling", "1", "2", "--matrix", "8"]
+    shapes = ["--shapes", "8", "32", "32", "--shape-batch-size", "2"]
+    gpu.main(["--device", "cpu", *ONCE, *few, *shapes, "--markdown", str(page)])
+    rows = rows_of(page.read_text())
+    assert [row[0] for row in rows] == [
+        "variant", "twin", "float32", "bf16", "batch", "1", "2", "T x H x W", "8 x 32 x 32",
+    ]  # fmt: skip
+
+
+def test_gpu_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(SystemExit, match="torch finds no CUDA device here; run it where there is"):
+        gpu.main([])
+
+
+def test_what_does_not_fit_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> Tensor:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(gpu, "draw_batch", exhausted)
+    arguments = gpu.Arguments(device="cpu", sizes=TINY, scaling=(1,), shapes=())
+    assert gpu.scaling(arguments) == ([[1, "does not fit", "-"]], [])
+
+
+def test_allowing_tensor_cores_ends_with_the_block() -> None:
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    for allowed in (True, False):
+        with gpu.tensor_cores(allowed):
+            inside = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+            assert inside == (allowed, allowed)
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
+    with gpu.tensor_cores(None):
+        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before

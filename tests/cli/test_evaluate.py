@@ -1,0 +1,287 @@
+"""``stgan evaluate`` on files of all kinds, and what it says where it cannot."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from stgan._torchvision import ensure_torchvision
+from stgan.cli import _evaluate
+from stgan.cli._clips import ClipSource, Wanted, find_all_clips
+from stgan.errors import DataError
+from stgan.io import read_video, write_frames, write_strip, write_video
+from stgan.metrics import (
+    MetricResult,
+    TorchvisionFeatures,
+    frame_scores,
+    frechet_distance,
+    motion_energy,
+)
+from tests.cli.shell import Shell
+
+FAST = "--frames 4 --resamples 4 --features torchvision --set model=mc3_18 --set image_size=8"
+
+
+def _clip(seed: int, frames: int = 6, size: tuple[int, int] = (16, 16)) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (torch.rand(3, frames, *size, generator=generator) * 2 - 1).mul(0.9)
+
+
+def _folder(root: Path, seeds: range, kind: str = "strip", **options: Any) -> Path:
+    root.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        clip = _clip(seed, **options)
+        if kind == "strip":
+            write_strip(clip, root / f"clip_{seed}.png")
+        elif kind == "frames":
+            write_frames(clip, root / f"clip_{seed}")
+        else:
+            write_video(clip, root / f"clip_{seed}.{kind}", fps=25)
+    return root
+
+
+def _wanted(**changes: Any) -> Wanted:
+    settings: dict[str, Any] = {
+        "frames": 4, "stride": 1, "window": "first", "seed": 0, "frame_width": None,
+        "limit": None, "size": None, "resize": "squash",
+    }  # fmt: skip
+    return Wanted(**{**settings, **changes})
+
+
+def _results(path: Path) -> dict[str, MetricResult]:
+    record = json.loads(path.read_text())
+    return {
+        found.metric.partition(" on ")[0]: found
+        for found in map(MetricResult.from_dict, record["results"])
+    }
+
+
+@pytest.mark.parametrize("kind", ["strip", "frames", "mp4", "avi", "gif"])
+def test_clips_of_every_kind_are_found_and_read(kind: str, tmp_path: Path) -> None:
+    source = ClipSource(_folder(tmp_path / "x", range(8, 11), kind), "--real", _wanted())
+    suffix = {"strip": ".png", "frames": ""}.get(kind, f".{kind}")
+    assert source.names == [f"clip_{n}{suffix}" for n in (8, 9, 10)]
+    assert source.size == (16, 16)
+    for index, name in enumerate(source.names):
+        assert torch.equal(source[index]["video"], read_video(source.root / name)[:, :4])
+
+
+def test_folders_are_walked_and_name_classes(tmp_path: Path) -> None:
+    _folder(tmp_path / "wave", range(2))
+    _folder(tmp_path / "bend" / "more", range(2), "frames")
+    write_strip(_clip(5), tmp_path / ".hidden.png")
+    (tmp_path / "notes.txt").write_text("no clip")
+    assert find_all_clips(tmp_path, "--real") == [
+        "bend/more/clip_0", "bend/more/clip_1", "wave/clip_0.png", "wave/clip_1.png",
+    ]  # fmt: skip
+    assert ClipSource(tmp_path, "--real", _wanted()).classes == ["bend", "wave"]
+
+
+def test_wide_pictures_are_strips_unless_their_frames_are_as_wide(tmp_path: Path) -> None:
+    write_frames(_clip(0, size=(8, 16)), tmp_path / "wide")
+    assert len(find_all_clips(tmp_path, "--real")) == 6
+    assert find_all_clips(tmp_path, "--real", frame_width=16) == ["wide"]
+
+
+def test_windows_are_those_that_were_asked_for(tmp_path: Path) -> None:
+    root = _folder(tmp_path, range(3), frames=11)
+    whole = read_video(root / "clip_0.png")
+    for window, starts in (("first", [0]), ("center", [3]), ("all", [0, 4])):
+        source = ClipSource(root, "--real", _wanted(window=window))
+        assert source.starts == starts * 3
+        for index, start in enumerate(starts):
+            assert torch.equal(source[index]["video"], whole[:, start : start + 4])
+    strided = ClipSource(root, "--real", _wanted(stride=3, limit=2))
+    assert len(strided) == 2
+    assert torch.equal(strided[0]["video"], whole[:, :10:3])
+    random = [ClipSource(root, "x", _wanted(window="random", seed=s)).starts for s in (0, 0, 1)]
+    assert random[0] == random[1] != random[2]
+    assert _wanted(window="random", seed=7).rule == "random window (seed 7)"
+
+
+def test_the_scores_are_those_of_the_functions(shell: Shell, tmp_path: Path) -> None:
+    real, fake = _folder(tmp_path / "real", range(9)), _folder(tmp_path / "fake", range(20, 28))
+    ensure_torchvision()
+    from torchvision import models
+
+    published = models.get_model("mc3_18", weights=None)
+    torch.save(published.state_dict(), tmp_path / "w.pth")
+    target = tmp_path / "scores.json"
+    status, out, err = shell(
+        f"evaluate --real {real} --fake {fake} {FAST} --weights {tmp_path / 'w.pth'} "
+        f"--batch 4 --json {target}"
+    )
+    assert (status, err) == (0, "")
+    clips = [
+        torch.stack([read_video(path)[:, :4] for path in sorted(root.iterdir())])
+        for root in (real, fake)
+    ]
+    extractor = TorchvisionFeatures("mc3_18", weights=tmp_path / "w.pth", image_size=8)
+    with torch.no_grad():
+        expected = frechet_distance(*(extractor(video) for video in clips))
+    found = _results(target)
+    assert list(found) == [
+        "Frechet distance", "kernel distance", "precision", "recall", "density", "coverage",
+        "motion energy, generated", "motion energy, real", "static clips, generated",
+        "static clips, real",
+    ]  # fmt: skip
+    distance = found["Frechet distance"]
+    assert distance.value == pytest.approx(float(expected), rel=1e-4)
+    assert distance.sha256 == extractor.sha256
+    assert (distance.n_real, distance.n_fake, distance.frames) == (9, 8, 4)
+    assert (distance.size, distance.stride, distance.clip_rule) == ((16, 16), 1, "first window")
+    energy = found["motion energy, real"]
+    assert energy.value == pytest.approx(float(motion_energy(clips[0]).mean()), rel=1e-5)
+    assert found["static clips, real"].value == 0
+    # Wilson, of 0 in 9: z^2 / (9 + z^2).
+    assert found["static clips, real"].ci95 == pytest.approx((0, 3.8415 / 12.8415), rel=1e-4)
+    assert f"{distance.value:.4g}" in out
+    assert "features  mc3_18 (torchvision)\n" in out
+    assert "note: 8 clips are fewer than the 512 numbers of a feature" in " ".join(out.split())
+
+
+def test_by_default_half_of_the_real_clips_train_a_network(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = _evaluate.measures.fit_motion_features
+    seen: list[Any] = []
+
+    def quick(clips: Any, classes: int | None, *, seed: int) -> Any:
+        seen.append((len(clips), classes, {int(clips[i]["label"]) for i in range(len(clips))}))
+        return fit(clips, classes, seed=seed, steps=2)
+
+    monkeypatch.setattr(_evaluate.measures, "fit_motion_features", quick)
+    for name in ("bend", "wave"):
+        _folder(tmp_path / "real" / name, range(8), "mp4")
+    fake = _folder(tmp_path / "fake", range(30, 36), "frames")
+    target = tmp_path / "scores.json"
+    command = f"--fake {fake} --frames 5 --resamples 2 --json {target}"
+    status, out, _ = shell(f"evaluate --real {tmp_path / 'real'} {command}")
+    assert status == 0
+    assert "a motion network trained on 8 real clips to tell 2 classes apart" in out
+    assert "real      " in out
+    assert _results(target)["Frechet distance"].n_real == 8
+    assert _results(target)["motion energy, real"].n_real == 8
+    shell(f"evaluate --real {tmp_path / 'real' / 'wave'} {command}")
+    assert seen[0][:2] == (8, 2)
+    assert seen[1] == (4, None, {0})
+
+
+def test_no_network_is_made_for_scores_without_one(shell: Shell, tmp_path: Path) -> None:
+    real, fake = _folder(tmp_path / "real", range(2)), _folder(tmp_path / "fake", range(2, 4))
+    frozen = _clip(9)[:, :1].expand(-1, 6, -1, -1)
+    write_strip(frozen, fake / "clip_2.png")
+    status, out, _ = shell(
+        f"evaluate --real {real} --fake {fake} --frames 6 --metrics static motion_energy"
+    )
+    assert status == 0
+    assert "features" not in out
+    rows = {line.split("  ")[0]: line.split()[-4] for line in out.splitlines() if "clips," in line}
+    assert rows == {"static clips, generated": "0.5", "static clips, real": "0"}
+
+
+def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
+    real, fake = (
+        _folder(tmp_path / "real", range(4)),
+        _folder(tmp_path / "fake", range(3), "frames"),
+    )
+    changed = [read_video(real / f"clip_{n}.png") * 0.5 for n in range(3)]
+    for n in range(3):
+        write_frames(changed[n], fake / f"other_{n}")
+    for n in range(3):
+        (fake / f"clip_{n}").rename(tmp_path / f"old_{n}")
+        (fake / f"other_{n}").rename(fake / f"clip_{n}")
+    target = tmp_path / "scores.json"
+    command = f"evaluate --real {real} --fake {fake} --frames 4 --metrics static --paired"
+    status, _, _ = shell(f"{command} --json {target}")
+    assert status == 0
+    made = torch.stack([read_video(fake / f"clip_{n}")[:, :4] for n in range(3)])
+    true = torch.stack([read_video(real / f"clip_{n}.png")[:, :4] for n in range(3)])
+    found = _results(target)
+    for title, values in (
+        ("PSNR after the first frame", frame_scores(made, true)["psnr"]),
+        ("SSIM after the first frame", frame_scores(made, true)["ssim"]),
+        ("L1 of the first frame", (made - true).abs()[:, :, 0].mean(dim=(1, 2, 3))),
+    ):
+        assert found[title].value == pytest.approx(float(values.mean()), rel=1e-4)
+        assert (found[title].n_real, found[title].n_fake) == (3, 3)
+    write_strip(_clip(0), fake / "stranger.png")
+    assert "got none for stranger.png" in shell.error(command)
+    assert "give another --window than random" in shell.error(f"{command} --window random")
+
+
+def test_sizes_are_made_common_only_if_that_is_asked(shell: Shell, tmp_path: Path) -> None:
+    real = _folder(tmp_path / "real", range(2))
+    fake = _folder(tmp_path / "fake", range(2), size=(24, 24))
+    command = f"evaluate --real {real} --fake {fake} --frames 4 --metrics motion_energy"
+    assert (
+        "--real has clips of 16 x 16 and --fake of 24 x 24; give --size H W for one common size"
+    ) in shell.error(command)
+    status, out, _ = shell(f"{command} --size 12 20 --resize crop")
+    assert status == 0
+    assert "4 frames of 12 x 20, stride 1, first window, to 12 x 20 by crop with antialias" in (
+        " ".join(out.split())
+    )
+    write_strip(_clip(1), fake / "clip_1.png")
+    write_strip(_clip(1), real / "clip_0.png")
+    _folder(real, range(1), size=(24, 24))
+    assert "clip_1.png is 16 x 16, the first of --real 24 x 24; give --size" in shell.error(command)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_a_torchscript_file_is_named_for_what_it_is(shell: Shell, tmp_path: Path) -> None:
+    real, fake = _folder(tmp_path / "real", range(6)), _folder(tmp_path / "fake", range(6, 12))
+    path = tmp_path / "mae.pt"
+    torch.jit.save(torch.jit.script(nn.Conv3d(3, 4, 2)), path)
+    status, out, _ = shell(
+        f"evaluate --real {real} --fake {fake} --frames 4 --features module --weights {path} "
+        f"--resamples 0 --set title=VideoMAE --metrics frechet"
+    )
+    assert status == 0
+    assert "features  VideoMAE\n" in out
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> str:
+    real, fake = _folder(tmp_path / "real", range(4)), _folder(tmp_path / "fake", range(4, 8))
+    return f"--real {real} --fake {fake}"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("", "clip_0.png has 6 frames, but 16 frames with stride 1 need 16; lower --frames"),
+        ("--frames 3 --stride 3", "3 frames with stride 3 need 7; lower --frames or --stride"),
+        ("--frames 4 --metrics fid", "evaluate has no score named 'fid'"),
+        ("--frames 4 --features i3", "features has no entry named 'i3'; did you mean 'i3d'?"),
+        ("--frames 4 --features i3d", "video must have at least 9 frames for I3D, got 4"),
+        ("--frames 4 --features module", "--features module needs --weights FILE"),
+        ("--frames 4 --features i3d --weights no.pt", "weights file no.pt does not exist"),
+        ("--frames 4 --sha256 00", "--sha256 is that of a file; give it as --weights"),
+        ("--frames 4 --features torchvision --set wide=3", "features/torchvision: "),
+        ("--frames 0", "--frames must be at least 1, got 0"),
+        ("--frames 4 --limit 1", "must hold at least 2 clips to be compared, got 1"),
+        ("--frames 4 --limit 3", "must hold at least 4 files, so that half of them can train"),
+        ("--frames 4 --batch 0", "--batch must be at least 1, got 0"),
+        ("--frames 4 --device nowhere", "device 'nowhere' cannot be used"),
+        ("--frames 4 --frame-width 5", "must be a multiple of the frame width 5"),
+    ],
+)
+def test_evaluate_refuses_in_a_sentence(
+    options: str, sentence: str, pair: str, shell: Shell
+) -> None:
+    assert sentence in shell.error(f"evaluate {pair} {options}")
+
+
+def test_folders_without_clips_are_refused(shell: Shell, pair: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    found = shell.error(f"evaluate {pair} --frames 4 --fake {tmp_path / 'empty'}")
+    assert "must hold clips: video files (.mp4" in found
+    assert "must be a folder of clips; check the path" in shell.error(
+        f"evaluate {pair} --frames 4 --fake {tmp_path / 'nowhere'}"
+    )
+    with pytest.raises(DataError, match=r"--real .* must hold clips"):
+        find_all_clips(tmp_path / "empty", "--real")
