@@ -76,7 +76,7 @@ def test_any_file_is_a_part_or_refused(
 @pytest.mark.parametrize("suffix", [".json", ".yaml"])
 def test_a_bottomless_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"part{suffix}"
-    path.write_text("[" * 100_000)
+    path.write_text("[" * 3_000)
     with pytest.raises(ConfigError, match=f"{path} is no valid {suffix[1:].upper()}: "):
         stgan.build(path)
     with pytest.raises(DataError, match=f"{path} cannot be read as YAML: "):
