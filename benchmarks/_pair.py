@@ -1,7 +1,7 @@
 """The plain twin and the recipe with equal weights, each ready to take its own iterations."""
 
-import functools
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +9,12 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from benchmarks.twin import Twin, TwinGenerator
 from examples.imaginator.config import ModelSettings, Settings, preset_settings
 from examples.imaginator.convert import convert_state_dict
+from examples.imaginator.draws import Draws
+from examples.imaginator.engine import Engine
 from examples.imaginator.model import Generator, ImaGINator, build
 from examples.imaginator.steps import train_step
 from examples.imaginator.train import Run, open_run
@@ -128,6 +129,8 @@ class Recipe:
         precision: As in the recipe's settings.
         accelerator: As in the recipe's settings.
         size: ``(T, H, W)`` of the clips.
+        loss: Fields of the loss's settings.
+        recompute: Whether the decoder's stages keep no activations.
         **model: Fields of the model's settings.
     """
 
@@ -139,6 +142,8 @@ class Recipe:
         precision: Precision = "32-true",
         accelerator: str = "cpu",
         size: tuple[int, int, int] = (32, 64, 64),
+        loss: Mapping[str, Any] | None = None,
+        recompute: bool = False,
         **model: Any,
     ) -> None:
         start = preset_settings(preset)
@@ -149,7 +154,13 @@ class Recipe:
         self.settings: Settings = replace(
             start,
             model=wanted,
-            train=replace(start.train, precision=precision, accelerator=accelerator),
+            loss=replace(start.loss, **(loss or {})),
+            train=replace(
+                start.train,
+                precision=precision,
+                accelerator=accelerator,
+                checkpoint_activations=recompute,
+            ),
         )
         with tempfile.TemporaryDirectory() as folder:
             # Clips of noise are given to each step; those that the run opens are never drawn.
@@ -171,12 +182,7 @@ class Recipe:
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one iteration as the recipe's loop does: draws, step, averaged generator."""
         run = self.run
-        drawn = replace(
-            run.draw(len(batch.label)),
-            z=batch.z,
-            real_frames=batch.frames(batch.real_frame),
-            fake_frames=batch.frames(batch.fake_frame),
-        )
+        drawn = Draws(batch.z, batch.frames(batch.real_frame), batch.frames(batch.fake_frame))
         losses = train_step(
             self.generator,
             self.discriminator,
@@ -185,7 +191,7 @@ class Recipe:
             {"image": batch.video[:, :, 0], "video": batch.video, "label": batch.label},
             drawn,
             objective=run.objective,
-            backward=run.fabric.backward,
+            engine=Engine(backward=run.fabric.backward),
         )
         run.step += 1
         if run.average is not None:
@@ -195,14 +201,6 @@ class Recipe:
     def compile(self) -> None:
         """Let torch.compile make the generator, at its next call."""
         self.gan.generator.compile()
-
-    def recompute(self) -> None:
-        """Keep no activations inside the decoder's stages: compute them again when needed.
-
-        Norms see each batch twice, so their running statistics are no longer the twin's.
-        """
-        for stage in self.gan.generator.decoder.stages:
-            stage.forward = functools.partial(checkpoint, stage.forward, use_reentrant=False)
 
 
 def _widths(sizes: Sizes) -> dict[str, Any]:

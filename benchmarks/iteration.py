@@ -48,7 +48,7 @@ after" is the number of steps until the time to compile is saved.
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to train: a preset of the recipe, a precision, settings of the model.
+    """One way to train: a preset of the recipe, a precision, settings of the model and the loss.
 
     With ``recompute`` the decoder keeps no activations inside its stages.
     """
@@ -56,6 +56,7 @@ class Variant:
     preset: str = "released"
     precision: Precision = "32-true"
     model: Mapping[str, Any] = field(default_factory=dict)
+    loss: Mapping[str, Any] = field(default_factory=dict)
     recompute: bool = False
 
     @property
@@ -65,21 +66,30 @@ class Variant:
 
     def open(self, sizes: Sizes) -> Recipe:
         """Build networks and optimizers."""
-        recipe = Recipe(self.preset, sizes, precision=self.precision, **self.model)
-        if self.recompute:
-            recipe.recompute()
-        return recipe
+        return Recipe(
+            self.preset,
+            sizes,
+            precision=self.precision,
+            loss=self.loss,
+            recompute=self.recompute,
+            **self.model,
+        )
 
 
+_ONE_PASS = {"order": "simultaneous"}
 VARIANTS: dict[str, Variant] = {
     "released": Variant(),
     "released, checkpointed": Variant(recompute=True),
     "released, bf16": Variant(precision="bf16-mixed"),
     "imaginator": Variant("imaginator"),
-    "imaginator, bf16": Variant("imaginator", "bf16-mixed"),
-    "imaginator, mid_channels=out": Variant("imaginator", model={"mid_channels": "out"}),
-    "imaginator, mid_channels=out, bf16": Variant(
-        "imaginator", "bf16-mixed", {"mid_channels": "out"}
+    "imaginator, one pass": Variant("imaginator", loss=_ONE_PASS),
+    "imaginator, one pass, bf16": Variant("imaginator", "bf16-mixed", loss=_ONE_PASS),
+    "mid_channels=out": Variant("imaginator", model={"mid_channels": "out"}),
+    "mid_channels=out, one pass": Variant(
+        "imaginator", model={"mid_channels": "out"}, loss=_ONE_PASS
+    ),
+    "mid_channels=out, one pass, bf16": Variant(
+        "imaginator", "bf16-mixed", {"mid_channels": "out"}, _ONE_PASS
     ),
 }
 

@@ -53,8 +53,8 @@ class ModelSettings:
     """Of every decoder stage: conv_transpose_* or resize_* in stgan.list("layers")."""
     fusion: str = "concat"
     """How appearance and label join the video: a name in stgan.list("fusions")."""
-    lazy_fusion: bool = False
-    """With concat: no copies of what stands still; the same values, less memory and time."""
+    lazy_fusion: bool | None = None
+    """No copies of what stands still: the same values in less time; none: where fusion can."""
     norm: Literal["batch", "group"] = "batch"
     # Batch norm lets the other clips of a small batch tint each clip; group norm does not.
     """Of encoder and decoder; for batches under about 16 take group (8 channels a group)."""
@@ -163,6 +163,8 @@ class DataSettings:
     """How many clips of moving shapes there are."""
     workers: int = 2
     """Processes that read clips."""
+    cache_bytes: int | None = 4 * 2**30
+    """Decoded clips kept in memory, once for all workers, up to so many bytes; none: no limit."""
 
 
 @dataclass(frozen=True)

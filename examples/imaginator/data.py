@@ -63,6 +63,7 @@ def open_clips(settings: Settings) -> Clips:
         "stride": data.stride,
         "resize": data.resize,
         "on_error": "skip" if data.skip_broken else "raise",
+        "cache_bytes": data.cache_bytes,
         "seed": settings.train.seed,
         **size,
     }

@@ -40,7 +40,8 @@ def find_parts(settings: ModelSettings) -> Parts:
         ValueError: If settings do not go together.
     """
     fusion: Callable[..., nn.Module] = FUSIONS[settings.fusion]
-    if settings.lazy_fusion:
+    lazy = settings.fusion == "concat" if settings.lazy_fusion is None else settings.lazy_fusion
+    if lazy:
         if settings.fusion != "concat":
             raise ValueError(
                 f"lazy_fusion goes with the fusion 'concat' only, got {settings.fusion!r}; leave "

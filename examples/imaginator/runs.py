@@ -9,6 +9,7 @@ from torch import nn
 from examples.imaginator.config import Settings, read_settings
 from examples.imaginator.model import ImaGINator
 from stgan.errors import CheckpointError
+from stgan.layers import fold_batch_norms
 from stgan.training import latest_checkpoint, load_networks, load_state
 
 __all__ = ["TrainedGenerator", "load_generator"]
@@ -54,7 +55,7 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     name = "generator_ema" if settings.train.ema_decay else "generator"
     load_networks(checkpoint, {name: gan.generator})
     return TrainedGenerator(
-        generator=gan.generator.to(device).eval().requires_grad_(False),
+        generator=fold_batch_norms(gan.generator.to(device)),
         settings=settings,
         classes=tuple(state["classes"]),
         step=state["step"],
