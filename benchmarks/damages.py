@@ -18,10 +18,10 @@ from pathlib import Path
 
 import torch
 import tyro
-from factorization import machine
 from kornia.filters import gaussian_blur2d
 from torch import Tensor
 
+from benchmarks._measure import machine
 from stgan.functional import fold_time, unfold_time
 from stgan.io import count_frames, read_video
 from stgan.metrics import (
@@ -270,7 +270,7 @@ def page(rows: list[Row], clips: int, training: int, arguments: Arguments, secon
             f"- Command: `{command}`",
             f"- Clips of {arguments.frames} frames of 64 x 64, end to end, Weizmann actions;",
             f"  the motion network was trained on {training} clips of other subjects",
-            f"- Machine: {machine(arguments)}; torch {torch.__version__}; {date.today()};",
+            f"- Machine: {machine(arguments.threads)}; torch {torch.__version__}; {date.today()};",
             f"  {seconds:.0f} s",
             "",
         ]

@@ -9,18 +9,15 @@ the same clips, batch, learning rate and number of steps; everything else is the
 """
 
 import json
-import platform
-import shlex
 import statistics
 import sys
-import time
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 import torch
 import tyro
 
+from benchmarks._measure import finish, how
 from examples.imaginator.config import PRESETS, Settings, preset_settings
 from examples.imaginator.data import open_clips
 from examples.imaginator.evaluate import evaluate
@@ -35,7 +32,6 @@ _COLUMNS = {
     "energy": ("motion energy", 3),
     "diversity": ("diversity", 4),
     "accuracy": ("accuracy", 3),
-    "minutes": ("minutes", 1),
 }
 
 
@@ -47,7 +43,7 @@ class Arguments:
     """Which presets."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """One run of each preset for every seed."""
-    steps: int = 600
+    steps: int = 400
     """Iterations of every run."""
     batch_size: int = 16
     """Clips in an iteration."""
@@ -55,7 +51,7 @@ class Arguments:
     """Of every preset: ten times the usual, for runs that are a hundredth as long."""
     out: Path = Path("runs/presets")
     """Where the runs lie."""
-    threads: int = 2
+    threads: int = 1
     """Threads of the CPU."""
     markdown: Path | None = None
     """Write the page of results to this file."""
@@ -97,12 +93,9 @@ def result(preset: str, seed: int, arguments: Arguments) -> dict[str, dict[str, 
     path = settings.out / "result.json"
     if not path.exists():
         print(f"training {preset}, seed {seed}", file=sys.stderr)
-        began = time.perf_counter()
         train(open_run(settings))
-        minutes = (time.perf_counter() - began) / 60
         trained = load_generator(settings.out)
         scores = evaluate(trained, open_clips(settings), batch_size=32)
-        scores["generated"]["minutes"] = minutes
         path.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     scores = json.loads(path.read_text(encoding="utf-8"))
     return dict(scores)
@@ -132,7 +125,7 @@ def table(results: dict[str, list[dict[str, dict[str, float]]]]) -> str:
 
 def page(results: dict[str, list[dict[str, dict[str, float]]]], arguments: Arguments) -> str:
     """The page of results."""
-    command = shlex.join(["python", "benchmarks/presets.py", *sys.argv[1:]])
+    made = how("presets.py", "Two processes at once, runs in turn", threads=arguments.threads)
     return f"""# Presets against each other
 
 Moving shapes, clips of 16 frames of 32 x 32, six motions; {arguments.steps} iterations of
@@ -147,21 +140,13 @@ PSNR, SSIM and L1 are of frames 2 to T, L1 in the range [-1, 1]; "where it moves
 clip differs from its first frame by more than 0.1; accuracy is the share of clips that a small
 classifier, trained on real clips alone, takes for the asked motion, by chance {1 / 6:.3f}.
 
-- Command: `{command}`
-- Machine: {_machine(arguments)}; torch {torch.__version__}; {date.today()}
+{made}
 """
 
 
-def _machine(arguments: Arguments) -> str:
-    cpus = Path("/proc/cpuinfo")
-    lines = cpus.read_text(encoding="utf-8").splitlines() if cpus.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.machine()}, {arguments.threads} threads"
-
-
-def main() -> None:
+def main(args: list[str] | None = None) -> None:
     """Train what is missing, print the page, and write it where it was asked for."""
-    arguments = tyro.cli(Arguments)
+    arguments = tyro.cli(Arguments, args=args)
     for preset in arguments.presets:
         if preset not in PRESETS:
             sys.exit(f"error: there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
@@ -170,10 +155,7 @@ def main() -> None:
         preset: [result(preset, seed, arguments) for seed in arguments.seeds]
         for preset in arguments.presets
     }
-    text = page(results, arguments)
-    print(text)
-    if arguments.markdown is not None:
-        arguments.markdown.write_text(text, encoding="utf-8")
+    finish(page(results, arguments), arguments.markdown)
 
 
 if __name__ == "__main__":
