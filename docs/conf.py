@@ -36,6 +36,7 @@ nitpick_ignore = [
     # Type variables: placeholders, with nothing to link to.
     ("py:class", "stgan.registry.F"),
     ("py:class", "stgan.shapes.Size"),
+    ("py:class", "stgan.layers.fold.Network"),
 ]
 
 # -- Docstrings ------------------------------------------------------------------------------------

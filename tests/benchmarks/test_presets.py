@@ -47,5 +47,7 @@ def test_a_finished_run_is_not_made_again_and_the_page_tells_mean_and_spread(
     assert "| `modern` | 5.00 ± 0.00 |" in text
     assert "| first frame | 20.00 ± 0.00 |" in text
     assert "inf" not in text
-    with pytest.raises(SystemExit, match="there is no preset 'tinny'; choose one of imaginator"):
+    with pytest.raises(
+        SystemExit, match="there is no preset 'tinny'; choose one of imaginator; released"
+    ):
         presets.main(["--presets", "tinny"])
