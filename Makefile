@@ -3,6 +3,8 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 # uv installs three times faster; anything else, or no uv to be had, means pip.
 INSTALLER ?= uv
+# Tests run in as many processes as there are cores, each with one thread.
+WORKERS ?= auto
 PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 PY := $(BIN)/python
@@ -27,7 +29,7 @@ demo: $(VENV)/.ready  ## Train a small ImaGINator on moving shapes and show what
 	$(PY) -m examples.imaginator.demo
 
 test: $(VENV)/.ready  ## Run the tests
-	$(PY) -m pytest $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 bench: $(VENV)/.ready  ## Measure the promised speed on this CPU, in under 10 minutes
 	$(PY) benchmarks/bench.py

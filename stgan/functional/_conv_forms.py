@@ -41,7 +41,8 @@ def convolve(
         (size + 2 * p - k) // s + 1
         for size, k, s, p in zip(video.shape[2:], weight.shape[2:], stride, padding, strict=True)
     ]
-    if groups == 1 and _positions(video, sizes) < weight.shape[0]:
+    few = _positions(video, sizes) < weight.shape[0]
+    if groups == 1 and (few or _unsafe_in_half(video, weight)):
         return _product(video, weight, bias, stride=stride, padding=padding)
     if weight.shape[2] == 1 and stride[0] == 1 and padding[0] == 0:
         return _over_space(F.conv2d, video, weight, bias, stride, padding, groups)
@@ -91,6 +92,15 @@ def channels_last(video: Tensor) -> Tensor:
 def _choosable(video: Tensor) -> bool:
     # A compiled program must fit batches of any size, and fuses what it finds.
     return video.device.type == "cpu" and not torch.compiler.is_compiling()
+
+
+def _unsafe_in_half(video: Tensor, weight: Tensor) -> bool:
+    """Whether torch may return what it finds in memory as a part of the weight's gradient.
+
+    Its bf16 kernels of this CPU library do, where a kernel is longer than the clip.
+    """
+    half = video.dtype is torch.bfloat16 or torch.is_autocast_enabled("cpu")
+    return half and any(k > size for k, size in zip(weight.shape[2:], video.shape[2:], strict=True))
 
 
 def _positions(video: Tensor, sizes: Sequence[int]) -> int:

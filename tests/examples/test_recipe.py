@@ -286,7 +286,7 @@ def _folder(root: Path, **classes: list[str]) -> Path:
         ({"wave": ["a.png"]}, ["--data.validation", "*/b*"], "*/b*"),
         ({"wave": ["a.png"]}, ["--preset", "huge"], "there is no preset 'huge'; choose one of"),
         ({"wave": ["a.png"]}, ["--model.image-size", "17", "16"], "nearest size that can be reac"),
-        ({"wave": ["a.png"]}, ["--model.num-frames", "0"], "at least 1, got 0"),
+        ({"wave": ["a.png"]}, ["--model.num-frames", "0"], "each at least 1, got (0, 16, 16)"),
         ({"wave": ["a.png"]}, ["--loss.family", "hinje"], "did you mean 'hinge'?"),
         (
             {"wave": ["a.png"]},

@@ -206,7 +206,9 @@ def test_what_is_no_part_is_refused_before_anything_is_read_or_made(
 
 def _flag(key: str, value: object) -> list[str]:
     name = f"--model.{key.replace('_', '-')}"
-    values = value if isinstance(value, tuple) else () if value is True else (value,)
+    # What may also be none is not a switch, but takes its value.
+    switch = value is True and key != "lazy_fusion"
+    values = value if isinstance(value, tuple) else () if switch else (value,)
     return [name, *map(str, values)]
 
 

@@ -188,6 +188,30 @@ def test_it_runs_under_autocast_compiled_and_without_data(
     assert like.shape == expected.shape
 
 
+@pytest.mark.parametrize("layout", FORMATS)
+@pytest.mark.parametrize(
+    ("size", "kernel", "stride"),
+    [((2, 8, 12), (3, 4, 4), (1, 2, 2)), ((6, 2, 12), (4, 4, 4), (2, 2, 2))],
+)
+def test_half_precision_takes_nothing_from_memory_that_was_never_written(
+    size: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...],
+    layout: torch.memory_format,
+) -> None:  # fmt: skip
+    for seed in range(20):
+        torch.manual_seed(seed)
+        video = torch.randn(2, 3, *size).contiguous(memory_format=layout)
+        weight = torch.randn(2, 3, *kernel, requires_grad=True)
+        found = []
+        for half in (False, True):
+            # What is freed here is where the next gradient may come to lie.
+            rest = [torch.full((n,), float("nan")) for n in (33, 144, 288, 576, 1152, 2304)]
+            del rest
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                out = convolve(video, weight, None, stride=stride, padding=(1, 1, 1))
+            found += torch.autograd.grad(out.float().sum(), weight)
+        torch.testing.assert_close(*found, rtol=0.05, atol=0.5)
+
+
 def test_a_compiled_program_fits_batches_of_any_size() -> None:
     weight = torch.randn(256, 256, 1, 3, 3)
 
