@@ -40,17 +40,17 @@ def test_bench_fails_on_a_miss(
     assert [row[3] for row in rows].count("MISSED") == (0 if met else 1)
 
 
-def test_bench_does_not_ask_for_bf16_where_there_is_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    target = bench.Target(2.5, fixed(1.0), needs_bf16=True)
-    monkeypatch.setattr(bench, "TARGETS", {"bf16": target})
-    monkeypatch.setattr(bench, "has_bf16", lambda: False)
-    text, met = bench.report(bench.Arguments())
-    assert met
-    assert "not measured" in text
-    monkeypatch.setattr(bench, "has_bf16", lambda: True)
-    assert not bench.report(bench.Arguments())[1]
+def test_bench_asks_for_bf16_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, fast = (bench.Target(2.5, fixed(x), needs_bf16=True) for x in (1.0, 3.0))
+    for target, gain, verdict in ((slow, 0.8, "not asked"), (slow, 1.9, "MISSED"),
+                                  (fast, 0.8, "met")):  # fmt: skip
+        monkeypatch.setattr(bench, "TARGETS", {"bf16": target})
+        monkeypatch.setattr(bench, "bf16_gain", fixed(gain))
+        text, met = bench.report(bench.Arguments())
+        assert met == (verdict != "MISSED")
+        assert verdict in text
+    monkeypatch.undo()
+    assert bench.bf16_gain(bench.Arguments(rounds=1, warmup=0)).median > 0
 
 
 def test_bench_measures_what_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
