@@ -204,6 +204,8 @@ class TrainSettings:
     """Optimizer steps with a loss or gradient that is not finite to skip; then, stop."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Of the computation; losses and penalties are computed in float32."""
+    compile: str | None = None
+    """Backend of torch.compile for the generator, such as inductor; none: not compiled."""
     tf32: bool = False
     """Let GPUs round the factors of float32 products to TF32: faster, fewer digits."""
     accelerator: str = "auto"

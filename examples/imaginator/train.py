@@ -213,6 +213,13 @@ def open_run(settings: Settings) -> Run:
 def _check_parts(settings: Settings) -> None:
     """Tell a wrong name or setting before clips are read; networks without memory show it."""
     find_parts(settings.model)
+    backend = settings.train.compile
+    # Which backends there are takes seconds to load, so only those who want one wait.
+    if backend is not None and backend not in torch.compiler.list_backends(()):
+        raise ValueError(
+            f"train.compile must be a backend of torch.compile, got {backend!r}; choose one of "
+            f"{', '.join(torch.compiler.list_backends())}"
+        )
     if settings.data.augment is not None:
         read_part(settings.data.augment, "augmentations", "data.augment")
     with torch.device("meta"):
@@ -243,6 +250,8 @@ def train(run: Run) -> Path:
     """Train to the last step, and return the folder of the last checkpoint."""
     settings, options, fabric = run.settings, run.settings.train, run.fabric
     first = fabric.is_global_zero
+    if options.compile:
+        run.gan.generator.compile(backend=options.compile)
     generator, generator_optimizer = fabric.setup(run.gan.generator, run.generator_optimizer)
     discriminator, discriminator_optimizer = fabric.setup(
         run.gan.discriminator, run.discriminator_optimizer

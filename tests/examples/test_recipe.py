@@ -129,6 +129,14 @@ def test_bf16_trains_to_finite_float32_weights(tmp_path: Path) -> None:
         assert torch.isfinite(tensor).all()
 
 
+def test_a_compiled_generator_trains_alike(tmp_path: Path) -> None:
+    plain = _train(tmp_path / "plain", "--train.steps", "2")
+    compiled = _train(tmp_path / "run", "--train.steps", "2", "--train.compile", "aot_eager")
+    for name in ("generator/total", "discriminator/total"):
+        assert compiled[1][name] == pytest.approx(plain[1][name], rel=1e-3)
+    assert _weights(tmp_path / "run").keys() == _weights(tmp_path / "plain").keys()
+
+
 def test_clips_can_be_kept_aside_by_a_list_and_conditioned_otherwise(
     videos: Path, tmp_path: Path
 ) -> None:
@@ -288,6 +296,11 @@ def _folder(root: Path, **classes: list[str]) -> Path:
         ({"wave": ["a.png"]}, ["--model.image-size", "17", "16"], "nearest size that can be reac"),
         ({"wave": ["a.png"]}, ["--model.num-frames", "0"], "each at least 1, got (0, 16, 16)"),
         ({"wave": ["a.png"]}, ["--loss.family", "hinje"], "did you mean 'hinge'?"),
+        (
+            {"wave": ["a.png"]},
+            ["--train.compile", "inducto"],
+            "train.compile must be a backend of torch.compile, got 'inducto'; choose one of",
+        ),
         (
             {"wave": ["a.png"]},
             ["--loss.family", "l1"],
