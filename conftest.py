@@ -10,3 +10,4 @@ from torch import nn
 @pytest.fixture(autouse=True)
 def _doctest_names(doctest_namespace: dict[str, Any]) -> None:
     doctest_namespace.update(torch=torch, nn=nn)
+    torch.manual_seed(0)  # what an example shows must not depend on those before it

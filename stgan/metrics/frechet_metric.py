@@ -48,7 +48,7 @@ class FrechetVideoDistance(FeatureMetric):
         >>> metric = FrechetVideoDistance(ModuleFeatures(nn.AdaptiveAvgPool3d(1), "mean colors"))
         >>> for real in (True, False):
         ...     metric.update(torch.rand(8, 3, 4, 8, 8) - 0.1 * real, real=real)
-        >>> 0.029 < metric.compute() < 0.035  # 3 colors times 0.1 squared
+        >>> 0.02 < metric.compute() < 0.04  # 3 colors times 0.1 squared, and chance
         tensor(True)
         >>> metric.result().metric
         'Frechet distance on mean colors'
