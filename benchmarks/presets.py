@@ -144,9 +144,9 @@ def page(results: dict[str, list[dict[str, dict[str, float]]]], arguments: Argum
 Moving shapes, clips of 16 frames of 32 x 32, six motions; {arguments.steps} iterations of
 {arguments.batch_size} clips for every preset, {len(arguments.seeds)} seeds each, mean ± standard
 deviation. All have the same small widths (16 in the generator's finest stage, 8 in the
-discriminators'), the same clips and the same learning rate; what else they are is theirs, and scores
-are of 96 shapes that were not trained on. That is a hundredth of a published run on drawn clips: it
-tells how fast the presets begin to learn, and nothing of where they end.
+discriminators'), the same clips and the same learning rate; what else they are is theirs, and
+scores are of 96 shapes that were not trained on. That is a hundredth of a published run, on drawn
+clips: it tells how fast the presets begin to learn, and nothing of where they end.
 
 {table(results)}
 
