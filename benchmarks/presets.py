@@ -130,7 +130,7 @@ def table(results: dict[str, list[dict[str, dict[str, float]]]]) -> str:
             if not values or max(values) >= 100:  # no noise at all has no ratio
                 cells.append("")
                 continue
-            spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+            spread = f" ±\u00a0{statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
             cells.append(f"{statistics.mean(values):.{digits}f}{spread}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -43,9 +43,9 @@ def test_a_finished_run_is_not_made_again_and_the_page_tells_mean_and_spread(
     presets.main([*options, "--markdown", str(page)])
     text = page.read_text()
     assert capsys.readouterr().out.strip() == text.strip()
-    assert "| `released` | 2.00 ± 1.41 |" in text
-    assert "| `modern` | 5.00 ± 0.00 |" in text
-    assert "| first frame | 20.00 ± 0.00 |" in text
+    assert "| `released` | 2.00 ±\u00a01.41 |" in text
+    assert "| `modern` | 5.00 ±\u00a00.00 |" in text
+    assert "| first frame | 20.00 ±\u00a00.00 |" in text
     assert "inf" not in text
     with pytest.raises(
         SystemExit, match="there is no preset 'tinny'; choose one of imaginator; released"
