@@ -6,18 +6,17 @@ Everything is measured at the published widths against the plain twin, which sta
 published code, in turn in one process. The whole takes several minutes on two cores.
 """
 
-import functools
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 import tyro
 
 from benchmarks import generator, iteration
-from benchmarks._measure import Options, Ratio, finish, how, ratio, rounds_told, table, take_turns
+from benchmarks._bf16 import bf16_gain, has_bf16
+from benchmarks._measure import Options, Ratio, finish, how, rounds_told, table
 from benchmarks._pair import Sizes
 
 __all__ = ["TARGETS", "Target", "report"]
@@ -108,27 +107,6 @@ TARGETS: dict[str, Target] = {
 }
 
 
-# Twice the rate of float32 is what the bound was set by; below this a CPU has no bf16 to speak of.
-_BF16_GAIN = 1.5
-
-
-def bf16_gain(options: Options) -> Ratio:
-    """How many times faster than float32 this CPU convolves in bf16.
-
-    Instructions for bf16 are no proof: where they are not those for matrices, it may be slower.
-    """
-    weight, image = torch.randn(256, 256, 3, 3), torch.randn(8, 256, 32, 32)
-    operands = {
-        dtype: [x.to(dtype).contiguous(memory_format=torch.channels_last) for x in (image, weight)]
-        for dtype in (torch.float32, torch.bfloat16)
-    }
-    runs = {
-        str(dtype): functools.partial(F.conv2d, *given, padding=1)
-        for dtype, given in operands.items()
-    }
-    return ratio(*take_turns(runs, options).values())
-
-
 def report(arguments: Arguments) -> tuple[str, bool]:
     """Measure the targets; return the table, and whether all are met."""
     unknown = [name for name in arguments.only if name not in TARGETS]
@@ -141,11 +119,13 @@ def report(arguments: Arguments) -> tuple[str, bool]:
         if arguments.only and name not in arguments.only:
             continue
         print(f"measuring: {name}", file=sys.stderr)
+        gain = bf16_gain(arguments) if target.needs_bf16 else None
+        if gain is not None and not has_bf16(gain):
+            why = f"not asked: a bf16 convolution is {gain} times as fast as float32 here"
+            lines.append([name, target, "-", why])
+            continue
         measured = target.measure(arguments)
         verdict = "met" if target.is_met(measured) else "MISSED"
-        gain = bf16_gain(arguments) if target.needs_bf16 and verdict != "met" else None
-        if gain is not None and gain.median < _BF16_GAIN:
-            verdict = f"not asked: a bf16 convolution is {gain} times as fast as float32 here"
         lines.append([name, target, measured, verdict])
         met = met and verdict != "MISSED"
     made = how(

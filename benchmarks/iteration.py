@@ -21,6 +21,7 @@ import torch
 import tyro
 
 from benchmarks._agree import Agreement, check_iteration
+from benchmarks._bf16 import bf16_gain, has_bf16
 from benchmarks._measure import Options, Ratio, finish, how, ratio, rounds_told, table, take_turns
 from benchmarks._memory import peak_bytes
 from benchmarks._pair import Precision, Recipe, Sizes, draw_batch, published_step
@@ -161,9 +162,14 @@ def page(arguments: Arguments) -> str:
     """Measure all variants and lay out the page."""
     sizes, batch_size = arguments.sizes, arguments.batch_size
     twin_peak = peak_of(None, sizes, batch_size, arguments.threads)
-    results, agreed, lines = [], "", []
+    results, agreed, note, lines = [], "", "", []
+    gain = bf16_gain(arguments)
     for name in arguments.variants:
         variant = VARIANTS[name]
+        if variant.precision == "bf16-mixed" and not has_bf16(gain):
+            lines.append([name, *"-----"])
+            note = f"; -: not measured, a bf16 convolution is {gain} times as fast as float32 here"
+            continue
         peak = peak_of(variant, sizes, batch_size, arguments.threads)
         result = measure(variant, sizes, batch_size, arguments)
         gc.collect()
@@ -177,7 +183,7 @@ def page(arguments: Arguments) -> str:
     introduction = _INTRODUCTION.format(batch_size=batch_size, iterations=_ITERATIONS_OF_PEAK)
     made = how(
         "iteration.py",
-        f"In turn in one process, {rounds_told(arguments)}{agreed}",
+        f"In turn in one process, {rounds_told(arguments)}{agreed}{note}",
         threads=arguments.threads,
     )
     return f"{introduction}\n{table(header, [twin, *lines])}\n\n{made}"

@@ -1,6 +1,7 @@
 """How a convolution is computed: one definition, several formulations, chosen in one place.
 
-All give the same values; they differ in time and memory. On a CPU:
+All give the same values; they differ in time and memory. On a GPU whose tensor cores may be used,
+those of ``_conv_cores``. On a CPU:
 
 - Where a kernel has more numbers than the columns that it meets, as in the first stages of a
   decoder and the last of a critic, a matrix product: kernels of a convolution would be reordered
@@ -22,7 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["channels_last", "convolve", "convolve_transposed"]
+from stgan.functional import _conv_cores
+from stgan.functional._conv_layout import channels_last
+
+__all__ = ["convolve", "convolve_transposed"]
 
 
 def convolve(
@@ -35,6 +39,10 @@ def convolve(
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv3d``."""
+    if _has_tensor_cores(video):
+        return _conv_cores.convolve(
+            video, weight, bias, stride=stride, padding=padding, groups=groups
+        )
     if not _choosable(video):
         return F.conv3d(video, weight, bias, stride=stride, padding=padding, groups=groups)
     sizes = [
@@ -64,6 +72,10 @@ def convolve_transposed(
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose3d``."""
+    if _has_tensor_cores(video):
+        return _conv_cores.convolve_transposed(
+            video, weight, bias, stride=stride, padding=padding, groups=groups
+        )
     if not _choosable(video):
         return F.conv_transpose3d(
             video, weight, bias, stride=stride, padding=padding, groups=groups
@@ -84,9 +96,11 @@ def convolve_transposed(
     )
 
 
-def channels_last(video: Tensor) -> Tensor:
-    """Lay out a video with the channels of a position side by side; a copy only if needed."""
-    return video.contiguous(memory_format=torch.channels_last_3d)
+def _has_tensor_cores(video: Tensor) -> bool:
+    if video.device.type != "cuda":
+        return False
+    half = torch.is_autocast_enabled("cuda") or video.dtype in (torch.bfloat16, torch.float16)
+    return half or (video.dtype is torch.float32 and torch.backends.cudnn.allow_tf32)
 
 
 def _choosable(video: Tensor) -> bool:

@@ -41,16 +41,35 @@ def test_bench_fails_on_a_miss(
 
 
 def test_bench_asks_for_bf16_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow, fast = (bench.Target(2.5, fixed(x), needs_bf16=True) for x in (1.0, 3.0))
-    for target, gain, verdict in ((slow, 0.8, "not asked"), (slow, 1.9, "MISSED"),
-                                  (fast, 0.8, "met")):  # fmt: skip
-        monkeypatch.setattr(bench, "TARGETS", {"bf16": target})
+    def never(_: bench.Arguments) -> Ratio:
+        raise AssertionError("measured without being asked for")
+
+    for measure, gain, verdict in (
+        (never, 0.8, "not asked"),
+        (fixed(1.0), 1.9, "MISSED"),
+        (fixed(3.0), 1.9, "met"),
+    ):
+        targets = {"bf16": bench.Target(2.5, measure, needs_bf16=True)}
+        monkeypatch.setattr(bench, "TARGETS", targets)
         monkeypatch.setattr(bench, "bf16_gain", fixed(gain))
         text, met = bench.report(bench.Arguments())
         assert met == (verdict != "MISSED")
         assert verdict in text
     monkeypatch.undo()
     assert bench.bf16_gain(bench.Arguments(rounds=1, warmup=0)).median > 0
+
+
+def test_variants_in_bf16_are_left_out_where_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(iteration, "peak_of", lambda *_: 10)
+    monkeypatch.setattr(iteration, "bf16_gain", fixed(0.5))
+    names = ("released", "released, bf16")
+    page = iteration.page(iteration.Arguments(
+        rounds=1, warmup=0, batch_size=2, threads=1, sizes=TINY, variants=names,
+    ))  # fmt: skip
+    _, *rows = rows_of(page)
+    assert [row[0] for row in rows] == ["twin", *names]
+    assert rows[2][1:] == ["-"] * 5
+    assert "a bf16 convolution is 0.50 (0.25-1.00) times as fast" in page
 
 
 def test_bench_measures_what_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
