@@ -1,7 +1,8 @@
 """The plain twin and the recipe with equal weights, each ready to take its own iterations."""
 
+import functools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.twin import Twin, TwinGenerator
+from examples.imaginator.captured import RecordedSteps
 from examples.imaginator.config import ModelSettings, Settings, preset_settings
 from examples.imaginator.convert import convert_state_dict
 from examples.imaginator.draws import Draws
@@ -131,6 +133,7 @@ class Recipe:
         size: ``(T, H, W)`` of the clips.
         loss: Fields of the loss's settings.
         recompute: Whether the decoder's stages keep no activations.
+        cuda_graph: Whether the step is recorded and replayed.
         **model: Fields of the model's settings.
     """
 
@@ -144,6 +147,7 @@ class Recipe:
         size: tuple[int, int, int] = (32, 64, 64),
         loss: Mapping[str, Any] | None = None,
         recompute: bool = False,
+        cuda_graph: bool = False,
         **model: Any,
     ) -> None:
         start = preset_settings(preset)
@@ -160,6 +164,7 @@ class Recipe:
                 precision=precision,
                 accelerator=accelerator,
                 checkpoint_activations=recompute,
+                cuda_graph=cuda_graph,
             ),
         )
         with tempfile.TemporaryDirectory() as folder:
@@ -173,6 +178,19 @@ class Recipe:
         self.discriminator, self.discriminator_optimizer = fabric.setup(
             run.gan.discriminator, run.discriminator_optimizer
         )
+        engine = Engine(backward=fabric.backward)
+        take = functools.partial(
+            train_step,
+            self.generator,
+            self.discriminator,
+            self.generator_optimizer,
+            self.discriminator_optimizer,
+            objective=run.objective,
+        )
+        self._take: Callable[..., dict[str, Tensor]] = functools.partial(take, engine=engine)
+        if cuda_graph:
+            networks = {"generator": run.gan.generator, "discriminator": run.gan.discriminator}
+            self._take = RecordedSteps(take, engine, networks, run.objective)
 
     @property
     def gan(self) -> ImaGINator:
@@ -183,16 +201,8 @@ class Recipe:
         """Take one iteration as the recipe's loop does: draws, step, averaged generator."""
         run = self.run
         drawn = Draws(batch.z, batch.frames(batch.real_frame), batch.frames(batch.fake_frame))
-        losses = train_step(
-            self.generator,
-            self.discriminator,
-            self.generator_optimizer,
-            self.discriminator_optimizer,
-            {"image": batch.video[:, :, 0], "video": batch.video, "label": batch.label},
-            drawn,
-            objective=run.objective,
-            engine=Engine(backward=run.fabric.backward),
-        )
+        clips = {"image": batch.video[:, :, 0], "video": batch.video, "label": batch.label}
+        losses = self._take(clips, drawn)
         run.step += 1
         if run.average is not None:
             run.average.update(run.gan.generator, run.step)

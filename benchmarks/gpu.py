@@ -39,17 +39,23 @@ class Way:
     preset: str = "released"
     precision: Precision = "32-true"
     tf32: bool = False
+    # The generator by torch.compile, or the whole step as a recording.
     compiled: bool = False
+    replayed: bool = False
 
+
+# Steps until one is recorded.
+_BEFORE_REPLAY = 4
 
 WAYS: dict[str, Way] = {
     "float32": Way(),
     "TF32": Way(tf32=True),
-    "TF32, compiled": Way(tf32=True, compiled=True),
+    "TF32, replayed": Way(tf32=True, replayed=True),
     "bf16": Way(precision="bf16-mixed"),
+    "bf16, replayed": Way(precision="bf16-mixed", replayed=True),
     "bf16, compiled": Way(precision="bf16-mixed", compiled=True),
     "imaginator, bf16": Way("imaginator", "bf16-mixed"),
-    "imaginator, bf16, compiled": Way("imaginator", "bf16-mixed", compiled=True),
+    "imaginator, bf16, replayed": Way("imaginator", "bf16-mixed", replayed=True),
 }
 
 
@@ -83,13 +89,12 @@ class Arguments(Options):
 
 
 @contextmanager
-def tensor_cores(allowed: bool | None) -> Iterator[None]:
-    """Allow TF32, forbid it, or leave torch's defaults: convolutions may, matrix products not."""
+def tensor_cores(matmul: bool, cudnn: bool) -> Iterator[None]:
+    """Allow TF32 in matrix products and in convolutions, or not; cuDNN tries its algorithms."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     benchmark = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
-    if allowed is not None:
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
     try:
         yield
     finally:
@@ -123,7 +128,12 @@ def open_recipe(
     """Build networks and optimizers for one way, not compiled yet."""
     accelerator = torch.device(arguments.device).type
     return Recipe(
-        way.preset, arguments.sizes, precision=way.precision, accelerator=accelerator, size=size
+        way.preset,
+        arguments.sizes,
+        precision=way.precision,
+        accelerator=accelerator,
+        size=size,
+        cuda_graph=way.replayed,
     )
 
 
@@ -141,20 +151,23 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
         way = WAYS[name]
         recipe = open_recipe(way, arguments)
         if way == Way():
-            with tensor_cores(False):
+            with tensor_cores(matmul=False, cudnn=False):
                 # Few clips: in float64 they take twice the memory.
                 few = draw_batch(min(8, n), arguments.sizes.z_dim, device=device)
                 check_iteration(twin, recipe, few)
         stepped = functools.partial(_stepped, recipe, batch, way)
-        own_flops = _count(stepped)
+        own_flops = _count(stepped)  # the first steps of a recording run as they are
         if way.compiled:
             recipe.compile()
+        for _ in range(_BEFORE_REPLAY if way.replayed else 0):
+            stepped()
         seconds = take_turns({"twin": published, "stgan": stepped}, arguments, device=device)
         if not lines:
             lines.append(_row("twin", seconds["twin"], n, "1", flops / peak, memory))
         # The twin's weights, gradients and optimizers lie on the device too.
         others = sum(tensor.nbytes for tensor in _held(twin)) + batch.video.nbytes
-        own = max(0, peak_memory(stepped, device) - others)
+        # What lies in the memory of a recording, the allocator does not tell.
+        own = None if way.replayed else max(0, peak_memory(stepped, device) - others)
         faster = ratio(seconds["twin"], seconds["stgan"])
         lines.append(_row(name, seconds["stgan"], n, faster, own_flops / peak, own))
         del recipe, stepped
@@ -172,12 +185,12 @@ def _held(twin: Twin) -> Iterator[torch.Tensor]:
 
 
 def _published(twin: Twin, batch: Batch) -> None:
-    with tensor_cores(None):
+    with tensor_cores(matmul=False, cudnn=True):  # torch's defaults
         published_step(twin, batch)
 
 
 def _stepped(recipe: Recipe, batch: Batch, way: Way) -> None:
-    with tensor_cores(way.tf32):
+    with tensor_cores(way.tf32, way.tf32):
         recipe.step(batch)
 
 
@@ -188,12 +201,12 @@ def _count(run: Callable[[], object]) -> int:
 
 
 def _row(
-    name: str, seconds: list[float], n: int, faster: object, ideal: float, memory: int
+    name: str, seconds: list[float], n: int, faster: object, ideal: float, memory: int | None
 ) -> list[object]:
     """Tell one variant, whose arithmetic alone would take ``ideal`` seconds at the limit."""
     time = statistics.median(seconds)
     numbers = f"{time * 1e3:.1f}", f"{n / time:.1f}", faster, f"{ideal / time:.1%}"
-    return [name, *numbers, f"{memory / 2**30:.2f}"]
+    return [name, *numbers, "-" if memory is None else f"{memory / 2**30:.2f}"]
 
 
 def scaling(arguments: Arguments) -> tuple[list[list[object]], list[list[object]]]:

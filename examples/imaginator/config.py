@@ -206,6 +206,9 @@ class TrainSettings:
     """Of the computation; losses and penalties are computed in float32."""
     compile: str | None = None
     """Backend of torch.compile for the generator, such as inductor; none: not compiled."""
+    cuda_graph: bool = False
+    # Health is then seen only of the steps that are logged, which run as they are.
+    """Record the step once and let the GPU replay it, without waiting for the host."""
     tf32: bool = True
     """Let GPUs round the factors of float32 products to TF32: twice as fast, fewer digits."""
     accelerator: str = "auto"

@@ -122,6 +122,11 @@ class Objective(nn.Module):
         """Whether the generator's loss asks what the streams say of real clips."""
         return self.adversarial.needs_real or self.matching
 
+    @property
+    def steady(self) -> bool:
+        """Whether the same is computed in every step."""
+        return not self.penalties and self.clipping is None and self.augment is None
+
     def draw(self, num_clips: int, generator: torch.Generator) -> Tensor:
         """Draw the rows by which clips are augmented."""
         augment = self.augment

@@ -9,6 +9,7 @@
 VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
 """
 
+import functools
 import math
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from examples.imaginator.captured import RecordedSteps, check_recordable
 from examples.imaginator.cli import parse_settings, user_errors
 from examples.imaginator.config import Settings, write_settings
 from examples.imaginator.data import (
@@ -179,6 +181,8 @@ def open_run(settings: Settings) -> Run:
     begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
     gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)
     objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
+    if options.cuda_graph:
+        check_recordable(options, objective, fabric.device.type)
     if several:
         synchronize_batch_norm(gan)
     if options.checkpoint_activations:
@@ -243,7 +247,8 @@ def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 
 
 def _pace(settings: Settings) -> dict[str, Any]:
-    return {"lr": settings.train.learning_rate, "betas": settings.train.betas}
+    options = settings.train
+    return {"lr": options.learning_rate, "betas": options.betas, "capturable": options.cuda_graph}
 
 
 def train(run: Run) -> Path:
@@ -276,6 +281,18 @@ def train(run: Run) -> Path:
     engine = Engine(
         options.accumulate, fabric.backward, fabric.no_backward_sync, run.guard, run.health
     )
+    take = functools.partial(
+        train_step,
+        generator,
+        discriminator,
+        generator_optimizer,
+        discriminator_optimizer,
+        objective=run.objective,
+    )
+    replay = None
+    if options.cuda_graph:
+        networks = {"generator": run.gan.generator, "discriminator": run.gan.discriminator}
+        replay = RecordedSteps(take, engine, networks, run.objective)
     began = timer = time.perf_counter()
     limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
     last, logged = run.step >= options.steps, run.step
@@ -286,16 +303,11 @@ def train(run: Run) -> Path:
     ):
         while not last:
             engine.due = (run.step + 1) % options.log_every == 0
-            losses = train_step(
-                generator,
-                discriminator,
-                generator_optimizer,
-                discriminator_optimizer,
-                next(batches),
-                run.draw(),
-                objective=run.objective,
-                engine=engine,
-            )
+            batch, draws = next(batches), run.draw()
+            if replay is None or engine.due:
+                losses = take(batch, draws, engine=engine)
+            else:
+                losses = replay(batch, draws)
             run.step += 1
             if run.average is not None:
                 run.average.update(run.gan.generator, run.step)

@@ -10,17 +10,25 @@ channels too, and the stride is gone.
 import math
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
 from stgan.functional._conv_layout import channels_last
 
-__all__ = ["convolve", "convolve_transposed"]
+__all__ = ["convolve", "convolve_transposed", "has_tensor_cores"]
 
-# Channels below which a side of a convolution counts as narrow: of a block that is fed to the
-# cores at once, and of the wider one that they give.
-_NARROW_IN, _NARROW_OUT = 8, 48
+# Channels that the cores multiply at once; with fewer, most of what they do is for nothing.
+_BLOCK = 8
+
+
+def has_tensor_cores(video: Tensor) -> bool:
+    """Whether convolutions of a video run on tensor cores."""
+    if video.device.type != "cuda":
+        return False
+    half = torch.is_autocast_enabled("cuda") or video.dtype in (torch.bfloat16, torch.float16)
+    return half or (video.dtype is torch.float32 and torch.backends.cudnn.allow_tf32)
 
 
 def convolve(
@@ -37,7 +45,7 @@ def convolve(
         # One position, as at the end of a critic: a product, without a convolution's preparations.
         return F.linear(video.flatten(1), weight.flatten(1), bias)[..., None, None, None]
     even = all(k % s == 0 for k, s in zip(weight.shape[2:], stride, strict=True))
-    if groups == 1 and even and max(stride) > 1 and video.shape[1] < _NARROW_IN:
+    if groups == 1 and even and max(stride) > 1 and video.shape[1] < _BLOCK:
         return _convolve_packed(video, weight, bias, stride=stride, padding=padding)
     return F.conv3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
@@ -54,7 +62,7 @@ def convolve_transposed(
     groups: int,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose3d``."""
-    if groups == 1 and max(stride) > 1 and weight.shape[1] < _NARROW_OUT:
+    if groups == 1 and max(stride) > 1 and weight.shape[1] < _BLOCK:
         axes = list(map(_Phases, weight.shape[2:], stride, padding))
         if all(map(_Phases.fits, axes)):
             return _convolve_phases(video, weight, bias, axes)

@@ -39,7 +39,7 @@ def convolve(
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv3d``."""
-    if _has_tensor_cores(video):
+    if _conv_cores.has_tensor_cores(video):
         return _conv_cores.convolve(
             video, weight, bias, stride=stride, padding=padding, groups=groups
         )
@@ -72,7 +72,7 @@ def convolve_transposed(
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose3d``."""
-    if _has_tensor_cores(video):
+    if _conv_cores.has_tensor_cores(video):
         return _conv_cores.convolve_transposed(
             video, weight, bias, stride=stride, padding=padding, groups=groups
         )
@@ -94,13 +94,6 @@ def convolve_transposed(
     return F.conv_transpose3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )
-
-
-def _has_tensor_cores(video: Tensor) -> bool:
-    if video.device.type != "cuda":
-        return False
-    half = torch.is_autocast_enabled("cuda") or video.dtype in (torch.bfloat16, torch.float16)
-    return half or (video.dtype is torch.float32 and torch.backends.cudnn.allow_tf32)
 
 
 def _choosable(video: Tensor) -> bool:

@@ -3,6 +3,9 @@
 A kernel that slides over a constant signal gives few distinct values: which of its taps meet a
 frame is all that matters. So what is constant in time meets every tap once, instead of once for
 every frame, and is neither repeated nor concatenated.
+
+Tensor cores multiply what is saved in less time than a host takes to launch the saving: there the
+features are concatenated, and one kernel does all.
 """
 
 import functools
@@ -12,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan.functional._conv_cores import has_tensor_cores
 from stgan.functional._conv_share import check_features, split_weight, taps_met
 from stgan.functional.conv import conv_3d, conv_transpose_3d
 from stgan.functional.fusion import FusedFeatures
@@ -55,6 +59,11 @@ def temporal_conv_fused(
         torch.Size([2, 6, 5, 8, 8])
     """
     check_features(features, weight.shape[1])
+    if has_tensor_cores(features.video):
+        return conv_3d(
+            features.materialize(), weight, bias,
+            stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal,
+        )  # fmt: skip
     own, *others = split_weight(features, weight, axis=1)
     video = conv_3d(
         features.video, own, bias, stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal
@@ -104,6 +113,11 @@ def temporal_conv_transpose_fused(
         torch.Size([2, 6, 10, 8, 8])
     """
     check_features(features, weight.shape[0])
+    if has_tensor_cores(features.video):
+        return conv_transpose_3d(
+            features.materialize(), weight, bias,
+            stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal,
+        )  # fmt: skip
     own, *others = split_weight(features, weight, axis=0)
     video = conv_transpose_3d(
         features.video, own, bias, stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal

@@ -3,6 +3,7 @@
 from stgan.training.accumulation import split_batch
 from stgan.training.activations import checkpoint_activations
 from stgan.training.batch_norm import SynchronizedBatchNorm, synchronize_batch_norm
+from stgan.training.captured import CapturedStep
 from stgan.training.checkpoint import latest_checkpoint, list_checkpoints, save_checkpoint
 from stgan.training.checkpoint_reading import (
     check_checkpoint,
@@ -31,6 +32,7 @@ from stgan.training.seeding import rng_state, seed_everything, set_rng_state
 from stgan.training.stopping import StopSignals
 
 __all__ = [
+    "CapturedStep",
     "ExponentialMovingAverage",
     "FiniteGuard",
     "HealthMonitor",

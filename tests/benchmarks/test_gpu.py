@@ -37,11 +37,11 @@ def test_what_does_not_fit_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_allowing_tensor_cores_ends_with_the_block() -> None:
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    for allowed in (True, False):
-        with gpu.tensor_cores(allowed):
-            inside = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-            assert inside == (allowed, allowed)
-        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
-    with gpu.tensor_cores(None):
-        assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
+    def now() -> tuple[bool, bool]:
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    before = now()
+    for matmul, cudnn in ((True, True), (False, False), (False, True)):
+        with gpu.tensor_cores(matmul, cudnn):
+            assert now() == (matmul, cudnn)
+        assert now() == before

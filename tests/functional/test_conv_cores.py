@@ -59,7 +59,7 @@ def test_a_kernel_as_large_as_the_clip(seed: int, size: tuple[int, ...], channel
 
 @given(
     seed=SEEDS, axes=st.tuples(AXES, AXES, AXES), sizes=st.tuples(*[st.integers(2, 5)] * 3),
-    channels=st.tuples(st.integers(1, 4), st.sampled_from([1, 3, 50])), groups=st.integers(1, 2),
+    channels=st.tuples(st.integers(1, 4), st.sampled_from([1, 3, 9])), groups=st.integers(1, 2),
 )  # fmt: skip
 def test_a_transposed_convolution(
     seed: int, axes: tuple[tuple[int, ...], ...], sizes: tuple[int, ...],
@@ -111,8 +111,8 @@ def test_where_few_channels_are_read_or_written_there_is_no_stride(
 
 def test_phases_come_with_the_channels_side_by_side() -> None:
     out = convolve_transposed(
-        torch.zeros(2, 64, 4, 4, 4), torch.zeros(64, 36, 4, 1, 1), torch.zeros(36),
+        torch.zeros(2, 64, 4, 4, 4), torch.zeros(64, 6, 4, 1, 1), torch.zeros(6),
         stride=(2, 1, 1), padding=(1, 0, 0), groups=1,
     )  # fmt: skip
-    assert out.shape == (2, 36, 8, 4, 4)
+    assert out.shape == (2, 6, 8, 4, 4)
     assert out.is_contiguous(memory_format=torch.channels_last_3d)

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
 
+from benchmarks._pair import Recipe, draw_batch
 from examples.imaginator.config import LossSettings
 from examples.imaginator.steps import train_step
-from stgan.training import allow_tf32, ddp_settings
+from stgan.training import CapturedStep, allow_tf32, ddp_settings
+from tests.benchmarks.tiny import TINY
 from tests.examples.games import Game, game
 from tests.faults.shell import different
 
@@ -77,6 +80,48 @@ def test_the_host_never_waits_for_the_device_within_a_step() -> None:
         _play(played)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_replayed_step_is_the_step(precision: Any) -> None:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    recipes = [
+        Recipe("released", TINY, accelerator="cuda", precision=precision, cuda_graph=graph)
+        for graph in (False, True)
+    ]
+    try:
+        for step in range(8):
+            batch = draw_batch(2, TINY.z_dim, device="cuda")
+            batch = replace(batch, z=batch.z + step, real_frame=step)
+            expected, found = (recipe.step(batch) for recipe in recipes)
+            for name, loss in expected.items():
+                torch.testing.assert_close(found[name], loss, rtol=1e-6, atol=1e-6)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    plain, replayed = (recipe.gan.state_dict() for recipe in recipes)
+    for name, value in plain.items():
+        torch.testing.assert_close(replayed[name], value, rtol=1e-5, atol=1e-6)
+    assert recipes[1]._take.captured.recorded
+
+
+def test_a_recording_keeps_the_gradients_of_its_call() -> None:
+    layer = torch.nn.Linear(3, 1).cuda()
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+
+    def step(inputs: Any) -> dict[str, Tensor]:
+        optimizer.zero_grad()
+        loss = layer(inputs["x"]).sum()
+        loss.backward()
+        optimizer.step()
+        return {"loss": loss.detach()}
+
+    captured = CapturedStep(step, [layer], warmup=1)
+    for number in range(4):
+        layer.weight.grad = None  # as a step of its own between two calls may do
+        x = torch.full((2, 3), float(number), device="cuda")
+        captured({"x": x})
+        assert layer.weight.grad.tolist() == [[2.0 * number] * 3]
+        assert captured.recorded == (number > 0)
 
 
 def test_one_process_of_several_gives_what_one_alone_gives() -> None:
