@@ -170,6 +170,7 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
         own = None if way.replayed else max(0, peak_memory(stepped, device) - others)
         faster = ratio(seconds["twin"], seconds["stgan"])
         lines.append(_row(name, seconds["stgan"], n, faster, own_flops / peak, own))
+        print(*lines[-1], sep="  ", file=sys.stderr, flush=True)
         del recipe, stepped
         _empty(device)
     return lines

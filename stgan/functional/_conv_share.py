@@ -109,9 +109,24 @@ def static_share(
         k, s, p = kernel_size[axis], stride[axis], front[axis]
         if axis == 0 and k == s == 1 and p == 0:
             continue
-        met = taps_met(sizes[axis], out_sizes[axis], k, s, p, kind)
-        meets = torch.tensor([[float(tap in taps) for tap in range(k)] for taps in met])
-        # Not made on the device: that would wait for all that is queued there.
-        meets = meets.to(share.dtype).to(share.device, non_blocking=True)
-        share = (share.movedim(axis + 2, -1) @ meets.mT).movedim(-1, axis + 2)
+        meets = _meets(sizes[axis], out_sizes[axis], k, s, p, kind, share.device)
+        share = (share.movedim(axis + 2, -1) @ meets.to(share.dtype).mT).movedim(-1, axis + 2)
     return share
+
+
+def _meets(
+    size: int, out_size: int, taps: int, stride: int, front: int, kind: Kind, device: torch.device
+) -> Tensor:
+    """What :func:`taps_met` names, as a table of outputs and taps.
+
+    Computed where it is used: a copy from the host would make it wait for the device, and cannot
+    be part of a recording.
+    """
+    output = torch.arange(out_size, device=device)[:, None]
+    tap = torch.arange(taps, device=device)
+    if kind == "forward":
+        place = output * stride - front + tap
+        return (place >= 0) & (place < size)
+    shift = output + front - tap
+    place = shift.div(stride, rounding_mode="floor")
+    return (shift % stride == 0) & (place >= 0) & (place < size)

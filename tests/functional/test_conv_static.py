@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from stgan.errors import ShapeError
@@ -200,3 +203,31 @@ def test_static_parts_that_do_not_fit_are_refused(static: tuple[int, ...], messa
         temporal_conv_fused(features, torch.zeros(4, 5, 3, 1, 1))
     with pytest.raises(ShapeError, match=message):
         temporal_conv_transpose_fused(features, torch.zeros(5, 4, 3, 1, 1))
+
+
+class _Devices(TorchDispatchMode):
+    """Notes on which devices tensors are made and met."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        self.seen |= {x.device.type for x in tree_leaves((args, out)) if isinstance(x, Tensor)}
+        return out
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("function", [conv_3d, conv_transpose_3d])
+def test_nothing_is_copied_from_the_host(function: Callable[..., Tensor], causal: bool) -> None:
+    video, image, row = (
+        torch.zeros(2, 3, *size, device="meta") for size in ((4, 5, 6), (5, 6), ())
+    )
+    weight = torch.zeros(9, 9, 4, 4, 4, device="meta")
+    with _Devices() as devices:
+        function(
+            FusedFeatures(video, (image, row)), weight,
+            stride=2, padding=(0 if causal else 1, 1, 1), causal=causal,
+        )  # fmt: skip
+    assert devices.seen == {"meta"}
