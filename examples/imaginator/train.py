@@ -41,7 +41,7 @@ from examples.imaginator.objective import Objective
 from examples.imaginator.parts import find_parts, read_part
 from examples.imaginator.steps import make_draws, train_step
 from examples.imaginator.streams import build_discriminator
-from stgan.data import numbered_generator
+from stgan.data import naming_dead_workers, numbered_generator
 from stgan.errors import CheckpointError, DataError
 from stgan.shapes import plan
 from stgan.training import (
@@ -348,7 +348,8 @@ def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
     with user_errors():
         run = open_run(parse_settings(args))
-    with user_errors((DataError, CheckpointError, FloatingPointError, OSError)):
+    told = (DataError, CheckpointError, FloatingPointError, OSError)
+    with user_errors(told), naming_dead_workers():
         checkpoint = train(run)
     if run.fabric.is_global_zero:
         print(f"checkpoint: {checkpoint}")

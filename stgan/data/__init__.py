@@ -8,7 +8,7 @@ process, the worker or the order. Video files need the extra ``stgan[video]``.
 from stgan.data.augmented import AugmentedClips, ClipAugmentation
 from stgan.data.clip_folder import Clip, ClipFolder
 from stgan.data.items import Item, numbered_generator
-from stgan.data.loading import endless_loader
+from stgan.data.loading import endless_loader, naming_dead_workers
 from stgan.data.motions import MOTIONS
 from stgan.data.moving_shapes import MovingShapes, Scene
 from stgan.data.numbered import NumberedItems
@@ -32,6 +32,7 @@ __all__ = [
     "Scene",
     "SubstituteBroken",
     "endless_loader",
+    "naming_dead_workers",
     "numbered_generator",
     "resize_frames",
     "split_clips",

@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
@@ -10,8 +12,9 @@ from torch.utils.data import DataLoader, Dataset
 from stgan._checks import check_positive
 from stgan.data.items import numbered_generator
 from stgan.data.sampler import EndlessSampler
+from stgan.errors import DataError
 
-__all__ = ["endless_loader"]
+__all__ = ["endless_loader", "naming_dead_workers"]
 
 # Sets the stream of seeds that workers get apart from those of the permutations.
 _WORKERS = 0x5EED
@@ -92,6 +95,34 @@ def endless_loader(
         generator=numbered_generator(seed, _WORKERS, step, rank),
         **settings,
     )
+
+
+@contextmanager
+def naming_dead_workers() -> Iterator[None]:
+    """Say in one sentence that a worker of a loader died.
+
+    torch raises that at any moment of the loop, in the middle of whatever it does, as soon as the
+    system tells.
+
+    Raises:
+        DataError: In place of torch's ``RuntimeError``.
+
+    Example:
+        >>> with naming_dead_workers():
+        ...     raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+        Traceback (most recent call last):
+        stgan.errors.DataError: a process that reads clips died: DataLoader worker (pid 7) is ...
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        told = " ".join(str(error).split()).rstrip(".")
+        raise DataError(
+            f"a process that reads clips died: {told}; if memory ran out, take fewer workers or a "
+            f"smaller cache, and go on from the last checkpoint"
+        ) from error
 
 
 def _obey_only_the_loop(_: int) -> None:

@@ -85,8 +85,9 @@ def write_state(path: Path, state: Mapping[str, Any]) -> None:
         with path.open("wb") as file:
             torch.save(dict(state), file)
     except RuntimeError as error:
-        # What the system said is hidden behind the failure to finish the archive.
-        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
+        # What the system said, or the handler of a signal in the middle of the file, is hidden
+        # behind the failure to finish the archive.
+        raise error.__context__ or error from None
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise _holds_code() from error
     try:

@@ -23,9 +23,9 @@ from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
 from stgan.augment import AdaptiveAugmentation, ADAugment
-from stgan.data import MovingShapes, endless_loader, numbered_generator
+from stgan.data import MovingShapes, endless_loader, naming_dead_workers, numbered_generator
 from stgan.discriminators import RandomFrames, TwoStreamDiscriminator
-from stgan.errors import CheckpointError
+from stgan.errors import CheckpointError, DataError
 from stgan.layers import spectral_norm
 from stgan.losses import LecamPenalty, R1Penalty, create_family
 from stgan.training import (
@@ -315,7 +315,8 @@ def main(arguments: list[str]) -> None:
     if fabric.is_global_zero:
         check_run_folder(options.out)
     fabric.barrier()
-    Loop(options, fabric).run()
+    with naming_dead_workers():
+        Loop(options, fabric).run()
 
 
 if __name__ == "__main__":
@@ -324,5 +325,5 @@ if __name__ == "__main__":
         given = " ".join(sys.argv[1:]).split(" --then ")
         for arguments in given:
             main(arguments.split())
-    except (CheckpointError, FloatingPointError, RuntimeError) as error:
+    except (CheckpointError, DataError, FloatingPointError, RuntimeError) as error:
         sys.exit(f"error: {error}")

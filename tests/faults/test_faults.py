@@ -108,8 +108,10 @@ def test_a_worker_that_dies_ends_the_run_and_a_resumed_one_goes_on(tmp_path: Pat
     run = start(PYTHON, out, "--steps", 12, "--workers", 2, "--deadly-draw", 4, "--global-draws")
     status, _, err = finish(run)
     assert status == 1
-    assert "DataLoader worker" in err
-    assert "killed by signal: Killed" in err
+    assert "error: a process that reads clips died: DataLoader worker" in err
+    # torch says the second where its own handler was called in a moment that swallows errors.
+    assert "is killed by signal: Killed" in err or "exited unexpectedly" in err
+    assert "; if memory ran out, take fewer workers or a smaller cache, and go on" in err
     for path in list_checkpoints(out / "checkpoints"):
         check_checkpoint(path)
     assert 0 < _newest(out) < 12

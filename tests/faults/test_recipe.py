@@ -211,6 +211,18 @@ def test_a_full_game_is_watched_and_a_folder_that_cannot_be_written_is_told_firs
     assert f"run folder {tmp_path / 'file'} cannot be written to: " in capsys.readouterr().err
 
 
+def test_a_worker_that_dies_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def die(run: train.Run) -> Path:
+        raise RuntimeError("DataLoader worker (pid 5) is killed by signal: Killed. ")
+
+    monkeypatch.setattr(train, "train", die)
+    with pytest.raises(SystemExit):
+        train.main([*TINY, "--out", str(tmp_path)])
+    assert "error: a process that reads clips died: DataLoader" in capsys.readouterr().err
+
+
 def test_a_file_that_goes_bad_in_a_run_is_told_in_its_progress_and_replaced(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
