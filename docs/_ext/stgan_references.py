@@ -45,6 +45,7 @@ EXTERNAL = {
     "hypothesis.strategies.SearchStrategy": f"{_HYPOTHESIS}reference/strategies.html",
     "collections.abc.Callable": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Collection": f"{_PYTHON}library/collections.abc.html",
+    "collections.abc.Iterable": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Iterator": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Mapping": f"{_PYTHON}library/collections.abc.html",
     "collections.abc.Sequence": f"{_PYTHON}library/collections.abc.html",

@@ -170,7 +170,8 @@ def _evaluate(
     """
     try:
         from stgan.cli._clips import Wanted
-        from stgan.cli._evaluate import METRICS, Evaluation, evaluate
+        from stgan.cli._evaluate import evaluate
+        from stgan.cli._evaluation import METRICS, Evaluation
     except ModuleNotFoundError as error:
         raise ConfigError(f"evaluate needs {error.name}; pip install 'stgan[cli,video]'") from error
     if sha256 is not None and weights is None:

@@ -1,59 +1,28 @@
 """``stgan evaluate``: the clips of one folder against those of another."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.utils.data import Dataset
 
 import stgan.metrics as measures
 from stgan._checks import check_positive
-from stgan.cli._clips import ClipSource, Wanted
+from stgan.cli._clips import ClipSource
+from stgan.cli._evaluate_network import open_extractor
+from stgan.cli._evaluate_pairs import score_pairs
+from stgan.cli._evaluation import METRICS, Evaluation, mean_of, protocol_of, share_of
 from stgan.cli._screen import pairs, paragraph, say, table
-from stgan.errors import ConfigError, DataError
+from stgan.errors import DataError
 from stgan.metrics.modes import evaluating
-from stgan.metrics.resampling import around
-from stgan.metrics.scoring import plain_result
-from stgan.registry import FEATURES, unknown_name
+from stgan.registry import unknown_name
 
-__all__ = ["METRICS", "PAIRED", "Evaluation", "evaluate"]
-
-_MOTION = ("motion_energy", "static")
-#: Scores of two sets of clips.
-METRICS: tuple[str, ...] = (*measures.FEATURE_METRICS, *_MOTION)
-#: Scores of clips with the true clip of the same name.
-PAIRED: tuple[str, ...] = ("psnr", "ssim", "l1", "moving_region_error", "first_frame")
-# Real clips that train a network, at most.
-_TRAINING_CLIPS = 256
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What is asked for, as the options say it."""
-
-    real: Path
-    fake: Path
-    wanted: Wanted
-    metrics: tuple[str, ...]
-    paired: bool
-    features: str
-    weights: Path | None
-    sha256: str | None
-    settings: Mapping[str, Any]
-    batch: int
-    device: torch.device
-    neighbors: int
-    resamples: int
-    seed: int
-    json: Path | None
+__all__ = ["evaluate"]
 
 
 @dataclass
@@ -88,7 +57,7 @@ def evaluate(asked: Evaluation) -> int:
     with _progress() as progress:
         results += _compared(asked, real, fake, progress)
         if asked.paired:
-            results += _paired(asked, real, fake, progress)
+            results += score_pairs(asked, real, fake, progress)
     _show(asked, results)
     if asked.json is not None:
         record = {
@@ -118,7 +87,7 @@ def _compared(
     names = [name for name in asked.metrics if name in measures.FEATURE_METRICS]
     extractor, compared = None, list(range(len(real)))
     if names:
-        extractor, compared = _extractor(asked, real, progress)
+        extractor, compared = open_extractor(asked, real, progress)
     found = {}
     for source, indices in ((real, compared), (fake, list(range(len(fake))))):
         kept = found[source.name] = _Found()
@@ -132,9 +101,7 @@ def _compared(
                 with torch.no_grad(), evaluating(extractor):
                     kept.features.append(extractor(video.to(asked.device)).float().cpu())
             progress.advance(task, len(batch))
-    protocol = measures.ClipProtocol(
-        asked.wanted.frames, real.size, asked.wanted.stride, asked.wanted.rule
-    )
+    protocol = protocol_of(asked, real)
     results: list[measures.MetricResult] = []
     if extractor is not None:
         features = [torch.cat(found[source.name].features) for source in (real, fake)]
@@ -157,157 +124,9 @@ def _compared(
         for who, source in (("generated", fake), ("real", real)):
             values = torch.cat(getattr(found[source.name], kind))
             counts = (0, len(values)) if who == "generated" else (len(values), 0)
-            measure = _mean if name == "motion_energy" else _share
+            measure = mean_of if name == "motion_energy" else share_of
             results.append(measure(f"{label}, {who}", values, protocol, counts))
     return results
-
-
-def _share(
-    metric: str, values: Tensor, protocol: measures.ClipProtocol, counts: tuple[int, int]
-) -> measures.MetricResult:
-    """A share of clips with the interval of Wilson, which is right for none and for all, too."""
-    n, share, z = len(values), float(values.double().mean()), 1.959963984540054
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return plain_result(
-        metric,
-        share,
-        None,
-        protocol,
-        counts=counts,
-        # Exact at the ends, where rounding would leave a trace.
-        ci95=(middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0),
-        dtype="float32",
-    )
-
-
-def _mean(
-    metric: str,
-    values: Tensor,
-    protocol: measures.ClipProtocol,
-    counts: tuple[int, int],
-) -> measures.MetricResult:
-    values = values.double()
-    mean = float(values.mean())
-    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return plain_result(
-        metric, mean, None, protocol, counts=counts, ci95=around(mean, error), dtype="float32"
-    )
-
-
-class _Training(Dataset[dict[str, Any]]):
-    """Some clips of a source with the number of their folder, and a bar that follows them."""
-
-    def __init__(self, source: ClipSource, indices: Sequence[int], progress: Progress) -> None:
-        self._source, self._indices, self._progress = source, indices, progress
-        self._task = progress.add_task("training a network", total=len(indices))
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def __getitem__(self, number: int) -> dict[str, Any]:
-        index = self._indices[number]
-        folder = self._source.names[index].partition("/")[0]
-        self._progress.advance(self._task)
-        classes = self._source.classes
-        label = classes.index(folder) if folder in classes else 0
-        return {"video": self._source[index]["video"], "label": label}
-
-
-def _extractor(
-    asked: Evaluation, real: ClipSource, progress: Progress
-) -> tuple[measures.FeatureExtractor, list[int]]:
-    """Return the network and which real clips it may be used on."""
-    everything = list(range(len(real)))
-    if asked.features not in FEATURES:
-        raise unknown_name("features", asked.features, FEATURES)
-    if asked.features == "motion" and asked.weights is None:
-        files = list(dict.fromkeys(real.names))
-        order = torch.randperm(
-            len(files), generator=torch.Generator().manual_seed(asked.seed)
-        ).tolist()
-        chosen = {files[i] for i in order[: min(len(files) // 2, _TRAINING_CLIPS)]}
-        training = [i for i in everything if real.names[i] in chosen][:_TRAINING_CLIPS]
-        compared = [i for i in everything if real.names[i] not in chosen]
-        if len(training) < 2 or len(compared) < 2:
-            raise DataError(
-                f"--real {real.root} must hold at least 4 files, so that half of them can train a "
-                f"network and half be compared, got {len(files)}; give --features with --weights, "
-                f"or --metrics {' '.join(_MOTION)}"
-            )
-        classes = real.classes
-        labeled = len(classes) > 1 and all("/" in name for name in real.names)
-        network = measures.fit_motion_features(
-            _Training(real, training, progress), len(classes) if labeled else None, seed=asked.seed
-        )
-        return network.to(asked.device), compared
-    given: dict[str, Any] = {**asked.settings}
-    if asked.features == "module":
-        if asked.weights is None:
-            raise ConfigError("--features module needs --weights FILE, a TorchScript network")
-        given = {"module": asked.weights, "title": asked.weights.name, **given}
-    elif asked.weights is not None:
-        given["weights"] = asked.weights
-    if asked.sha256 is not None:
-        given["sha256"] = asked.sha256
-    try:
-        extractor: measures.FeatureExtractor = FEATURES.create(asked.features, **given)
-    except TypeError as error:
-        raise ConfigError(f"features/{asked.features}: {error}") from error
-    # The sentence of the network comes before the first clip is read, not after an hour.
-    if asked.features != "module":
-        extractor.output_shape((1, 3, asked.wanted.frames, *real.size))
-    return extractor.to(asked.device), everything
-
-
-def _paired(
-    asked: Evaluation, real: ClipSource, fake: ClipSource, progress: Progress
-) -> list[measures.MetricResult]:
-    if asked.wanted.window == "random":
-        raise ConfigError("--paired compares the same frames; give another --window than random")
-    places = {_key(real, i): i for i in range(len(real))}
-    missing = [fake.names[i] for i in range(len(fake)) if _key(fake, i) not in places]
-    if missing:
-        raise DataError(
-            f"--paired needs a clip of the same name in --real for each of --fake, got none for "
-            f"{missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-        )
-    scores: dict[str, list[Tensor]] = {name: [] for name in PAIRED}
-    task = progress.add_task("pairs", total=len(fake))
-    for start in range(0, len(fake), asked.batch):
-        indices = range(start, min(start + asked.batch, len(fake)))
-        made = torch.stack([fake[i]["video"] for i in indices])
-        true = torch.stack([real[places[_key(fake, i)]]["video"] for i in indices])
-        for name, values in measures.frame_scores(made, true).items():
-            scores[name].append(values)
-        scores["moving_region_error"].append(measures.moving_region_error(made, true))
-        scores["first_frame"].append(measures.first_frame_fidelity(made, true[:, :, 0]))
-        progress.advance(task, len(indices))
-    protocol = measures.ClipProtocol(
-        asked.wanted.frames, real.size, asked.wanted.stride, asked.wanted.rule
-    )
-    titles = {
-        "psnr": "PSNR after the first frame",
-        "ssim": "SSIM after the first frame",
-        "l1": "L1 after the first frame",
-        "moving_region_error": "L1 where the real clip moves",
-        "first_frame": "L1 of the first frame",
-    }
-    results = []
-    for name, parts in scores.items():
-        values = torch.cat(parts)
-        values = values[~values.isnan()]
-        if len(values):
-            counts = (len(values), len(values))
-            results.append(_mean(titles[name], values, protocol, counts))
-    return results
-
-
-def _key(source: ClipSource, index: int) -> tuple[str, int]:
-    """Name without its suffix, which may differ, and the window."""
-    name = source.names[index]
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.rpartition('.')[0] or last}", source.starts[index]
 
 
 def _counts(numbers: Iterable[int]) -> str:

@@ -11,7 +11,9 @@ from stgan.metrics.distances import (
     kernel_distance,
 )
 from stgan.metrics.diversity import diversity
-from stgan.metrics.extractors import FeatureExtractor, I3DFeatures, ModuleFeatures
+from stgan.metrics.extractors import FeatureExtractor
+from stgan.metrics.extractors_i3d import I3DFeatures
+from stgan.metrics.extractors_module import ModuleFeatures
 from stgan.metrics.extractors_timm import TimmFrameFeatures
 from stgan.metrics.extractors_torchvision import TorchvisionFeatures
 from stgan.metrics.frames import MAX_PSNR, frame_scores

@@ -11,7 +11,8 @@ from stgan._checks import check_positive
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_video
 from stgan.metrics._torchmetrics import Metric
-from stgan.metrics.extractors import FeatureExtractor, ModuleFeatures
+from stgan.metrics.extractors import FeatureExtractor
+from stgan.metrics.extractors_module import ModuleFeatures
 from stgan.metrics.modes import evaluating
 from stgan.metrics.result import MetricResult
 from stgan.metrics.scoring import ClipProtocol, score_features

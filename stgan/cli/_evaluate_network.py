@@ -1,0 +1,84 @@
+"""The network whose features ``stgan evaluate`` compares: chosen, loaded or trained."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from rich.progress import Progress
+from torch.utils.data import Dataset
+
+import stgan.metrics as measures
+from stgan.cli._clips import ClipSource
+from stgan.cli._evaluation import MOTION, Evaluation
+from stgan.errors import ConfigError, DataError
+from stgan.registry import FEATURES, unknown_name
+
+__all__ = ["open_extractor"]
+
+# Real clips that train a network, at most.
+_TRAINING_CLIPS = 256
+
+
+def open_extractor(
+    asked: Evaluation, real: ClipSource, progress: Progress
+) -> tuple[measures.FeatureExtractor, list[int]]:
+    """Return the network and which real clips it may be used on."""
+    everything = list(range(len(real)))
+    if asked.features not in FEATURES:
+        raise unknown_name("features", asked.features, FEATURES)
+    if asked.features == "motion" and asked.weights is None:
+        files = list(dict.fromkeys(real.names))
+        order = torch.randperm(
+            len(files), generator=torch.Generator().manual_seed(asked.seed)
+        ).tolist()
+        chosen = {files[i] for i in order[: min(len(files) // 2, _TRAINING_CLIPS)]}
+        training = [i for i in everything if real.names[i] in chosen][:_TRAINING_CLIPS]
+        compared = [i for i in everything if real.names[i] not in chosen]
+        if len(training) < 2 or len(compared) < 2:
+            raise DataError(
+                f"--real {real.root} must hold at least 4 files, so that half of them can train a "
+                f"network and half be compared, got {len(files)}; give --features with --weights, "
+                f"or --metrics {' '.join(MOTION)}"
+            )
+        classes = real.classes
+        labeled = len(classes) > 1 and all("/" in name for name in real.names)
+        network = measures.fit_motion_features(
+            _Training(real, training, progress), len(classes) if labeled else None, seed=asked.seed
+        )
+        return network.to(asked.device), compared
+    given: dict[str, Any] = {**asked.settings}
+    if asked.features == "module":
+        if asked.weights is None:
+            raise ConfigError("--features module needs --weights FILE, a TorchScript network")
+        given = {"module": asked.weights, "title": asked.weights.name, **given}
+    elif asked.weights is not None:
+        given["weights"] = asked.weights
+    if asked.sha256 is not None:
+        given["sha256"] = asked.sha256
+    try:
+        extractor: measures.FeatureExtractor = FEATURES.create(asked.features, **given)
+    except TypeError as error:
+        raise ConfigError(f"features/{asked.features}: {error}") from error
+    # The sentence of the network comes before the first clip is read, not after an hour.
+    if asked.features != "module":
+        extractor.output_shape((1, 3, asked.wanted.frames, *real.size))
+    return extractor.to(asked.device), everything
+
+
+class _Training(Dataset[dict[str, Any]]):
+    """Some clips of a source with the number of their folder, and a bar that follows them."""
+
+    def __init__(self, source: ClipSource, indices: Sequence[int], progress: Progress) -> None:
+        self._source, self._indices, self._progress = source, indices, progress
+        self._task = progress.add_task("training a network", total=len(indices))
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        index = self._indices[number]
+        folder = self._source.names[index].partition("/")[0]
+        self._progress.advance(self._task)
+        classes = self._source.classes
+        label = classes.index(folder) if folder in classes else 0
+        return {"video": self._source[index]["video"], "label": label}

@@ -1,0 +1,61 @@
+"""Scores of clips with the true clip of the same name."""
+
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+import stgan.metrics as measures
+from stgan.cli._clips import ClipSource
+from stgan.cli._evaluation import PAIRED, Evaluation, mean_of, protocol_of
+from stgan.errors import ConfigError, DataError
+
+__all__ = ["score_pairs"]
+
+
+def score_pairs(
+    asked: Evaluation, real: ClipSource, fake: ClipSource, progress: Progress
+) -> list[measures.MetricResult]:
+    """Compare every clip of ``--fake`` with its namesake of ``--real``."""
+    if asked.wanted.window == "random":
+        raise ConfigError("--paired compares the same frames; give another --window than random")
+    places = {_key(real, i): i for i in range(len(real))}
+    missing = [fake.names[i] for i in range(len(fake)) if _key(fake, i) not in places]
+    if missing:
+        raise DataError(
+            f"--paired needs a clip of the same name in --real for each of --fake, got none for "
+            f"{missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+        )
+    scores: dict[str, list[Tensor]] = {name: [] for name in PAIRED}
+    task = progress.add_task("pairs", total=len(fake))
+    for start in range(0, len(fake), asked.batch):
+        indices = range(start, min(start + asked.batch, len(fake)))
+        made = torch.stack([fake[i]["video"] for i in indices])
+        true = torch.stack([real[places[_key(fake, i)]]["video"] for i in indices])
+        for name, values in measures.frame_scores(made, true).items():
+            scores[name].append(values)
+        scores["moving_region_error"].append(measures.moving_region_error(made, true))
+        scores["first_frame"].append(measures.first_frame_fidelity(made, true[:, :, 0]))
+        progress.advance(task, len(indices))
+    protocol = protocol_of(asked, real)
+    titles = {
+        "psnr": "PSNR after the first frame",
+        "ssim": "SSIM after the first frame",
+        "l1": "L1 after the first frame",
+        "moving_region_error": "L1 where the real clip moves",
+        "first_frame": "L1 of the first frame",
+    }
+    results = []
+    for name, parts in scores.items():
+        values = torch.cat(parts)
+        values = values[~values.isnan()]
+        if len(values):
+            counts = (len(values), len(values))
+            results.append(mean_of(titles[name], values, protocol, counts))
+    return results
+
+
+def _key(source: ClipSource, index: int) -> tuple[str, int]:
+    """Name without its suffix, which may differ, and the window."""
+    name = source.names[index]
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.rpartition('.')[0] or last}", source.starts[index]
