@@ -15,7 +15,16 @@ from stgan.errors import ShapeError
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
 
-__all__ = ["INK", "PAPER", "Font", "check_labels", "fit_text", "load_font", "read_cells"]
+__all__ = [
+    "INK",
+    "PAPER",
+    "Font",
+    "as_bytes",
+    "check_labels",
+    "fit_text",
+    "load_font",
+    "read_cells",
+]
 
 if TYPE_CHECKING:
     Font = FreeTypeFont | ImageFont
@@ -33,12 +42,15 @@ def _to_bytes(clip: Tensor, row: int, column: int) -> Tensor:
             f"cell ({row}, {column}) must be a clip (3, T, H, W) or an image (3, H, W), "
             f"got {tuple(clip.shape)}"
         )
-    clip = clip.detach().cpu()
-    if clip.dtype != torch.uint8:
-        from stgan.io import to_uint8
+    return as_bytes(clip).expand(3, -1, -1, -1)
 
-        clip = to_uint8(clip)
-    return clip.expand(3, -1, -1, -1)
+
+def as_bytes(picture: Tensor) -> Tensor:
+    """Bytes of pixels in [-1, 1], or of bytes, in the memory of the host."""
+    from stgan.io import to_uint8
+
+    picture = picture.detach().cpu()
+    return picture if picture.dtype == torch.uint8 else to_uint8(picture)
 
 
 def read_cells(rows: Sequence[Sequence[Tensor]] | Tensor, scale: int) -> list[list[Tensor]]:
