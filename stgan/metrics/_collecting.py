@@ -1,6 +1,6 @@
 """What metrics of clips have in common: a network, one size of clips, states that add up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,14 +10,26 @@ from torch import Tensor, nn
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_video
-from stgan.metrics._torchmetrics import Metric
+from stgan.metrics._torchmetrics import Metric, gather_all_tensors
 from stgan.metrics.extractors import FeatureExtractor
 from stgan.metrics.extractors_module import ModuleFeatures
 from stgan.metrics.modes import evaluating
 from stgan.metrics.result import MetricResult
 from stgan.metrics.scoring import ClipProtocol, score_features
 
-__all__ = ["ClipMetric", "FeatureMetric"]
+__all__ = ["ClipMetric", "FeatureMetric", "joined"]
+
+# Processes tell each other the type of their features by its place here.
+_DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+
+def joined(state: list[Tensor] | Tensor) -> Tensor | None:
+    """All that a state holds, or ``None`` if that is nothing.
+
+    It is a list before processes are put together, a tensor afterwards.
+    """
+    whole = state if isinstance(state, Tensor) else torch.cat(state) if state else None
+    return whole if whole is not None and len(whole) else None
 
 
 class ClipMetric(Metric):
@@ -34,6 +46,8 @@ class ClipMetric(Metric):
         self.extractor = extractor
         self.stride = check_positive(stride, "stride")
         self.clip_rule = clip_rule
+        # Of one feature; of no length before the first.
+        self._length, self._kind = 0, torch.float32
         # Of every process the same; of one that has seen no clip yet, zeros.
         self.add_state("clip_size", torch.zeros(3, dtype=torch.int64), "max")
 
@@ -46,7 +60,36 @@ class ClipMetric(Metric):
             )
         self.clip_size = self.clip_size.new_tensor(clip)
         with evaluating(self.extractor):
-            return self.extractor(video).detach()
+            features: Tensor = self.extractor(video).detach()
+        self._length, self._kind = features.shape[1], features.dtype
+        return features
+
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., Any] | None = None,
+        process_group: Any | None = None,
+        should_sync: bool = True,
+        distributed_available: Callable[[], bool] | None = None,
+    ) -> None:
+        """Put the states of all processes together, also where some have seen no clip.
+
+        torchmetrics calls it. Tensors of different numbers of axes cannot be gathered, so that a
+        process without features must know their length first.
+        """
+        available = distributed_available or self.distributed_available_fn
+        if should_sync and not self._is_synced and available is not None and available():
+            gather = dist_sync_fn or gather_all_tensors
+            mine = torch.tensor([self._length, _DTYPES.index(self._kind)], device=self.device)
+            said = torch.stack(gather(mine, group=process_group or self.process_group)).tolist()
+            length, kind = max(said)
+            self._make_room(length, _DTYPES[kind])
+        super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
+
+    def _make_room(self, length: int, dtype: torch.dtype) -> None:
+        """Give states that hold nothing the form of those that hold features of a length."""
+        for name, default in self._defaults.items():
+            if isinstance(default, list) and not getattr(self, name):
+                setattr(self, name, [torch.zeros(0, length, dtype=dtype, device=self.device)])
 
     @contextmanager
     def synchronized(self) -> Iterator[None]:
@@ -91,17 +134,14 @@ class FeatureMetric(ClipMetric):
         (self.real_features if real else self.fake_features).append(self._features(video))
 
     def _both(self) -> tuple[Tensor, Tensor]:
-        # A list before processes are put together, a tensor afterwards.
         found = []
         for name, features in (("real", self.real_features), ("fake", self.fake_features)):
-            if isinstance(features, Tensor):
-                found.append(features)
-            elif features:
-                found.append(torch.cat(features))
-            else:
+            whole = joined(features)
+            if whole is None:
                 raise ShapeError(
                     f"there are no {name} clips yet; call update(video, real={name == 'real'})"
                 )
+            found.append(whole)
         return found[0], found[1]
 
     def _scores(self, names: tuple[str, ...], **settings: Any) -> list[MetricResult]:

@@ -81,8 +81,7 @@ class FrechetVideoDistance(FeatureMetric):
         self.keep_features = keep_features
         if keep_features:
             return
-        # Of no length until the first features tell it, where the network does not know it. Then
-        # every process needs a batch.
+        # Of no length until the first features tell it, where the network does not know it.
         length = getattr(self.extractor, "num_features", None) or 0
         for kind in ("real", "fake"):
             zeros = torch.zeros(length, dtype=torch.float64)
@@ -108,6 +107,14 @@ class FrechetVideoDistance(FeatureMetric):
     def _add(self, name: str, value: Tensor) -> None:
         before: Tensor = getattr(self, name)
         setattr(self, name, before + value if before.numel() else value)
+
+    def _make_room(self, length: int, dtype: torch.dtype) -> None:
+        super()._make_room(length, dtype)
+        for kind in () if self.keep_features else ("real", "fake"):
+            if not getattr(self, f"{kind}_sum").numel():
+                zeros = torch.zeros(length, dtype=torch.float64, device=self.device)
+                setattr(self, f"{kind}_sum", zeros)
+                setattr(self, f"{kind}_products", torch.outer(zeros, zeros))
 
     def _moments(self, kind: str) -> tuple[Tensor, Tensor]:
         count = int(getattr(self, f"{kind}_count"))

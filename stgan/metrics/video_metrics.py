@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
-from stgan.metrics._collecting import ClipMetric, FeatureMetric
+from stgan.metrics._collecting import ClipMetric, FeatureMetric, joined
 from stgan.metrics.distances import kernel_distance
 from stgan.metrics.inception import inception_score
 from stgan.metrics.manifolds import precision_recall_density_coverage
@@ -213,12 +213,10 @@ class VideoInceptionScore(ClipMetric):
         return inception_score(self._all(), splits=self.splits)
 
     def _all(self) -> Tensor:
-        # A list before processes are put together, a tensor afterwards.
-        if isinstance(self.logits, Tensor):
-            return self.logits
-        if not self.logits:
+        logits = joined(self.logits)
+        if logits is None:
             raise ShapeError("there are no clips yet; call update(video)")
-        return torch.cat(self.logits)
+        return logits
 
     def result(self) -> MetricResult:
         """Return the mean with the protocol; the deviation stands in a note."""

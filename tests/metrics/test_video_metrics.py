@@ -106,6 +106,18 @@ def work(rank, file):
         metric = _fed(make(FEATURES), real[rank::2], fake[rank::2], 2)
         expected = function(_colors(real), _colors(fake))
         torch.testing.assert_close(metric.compute(), expected, rtol=1e-5, atol=1e-7)
+        # A process may get no clip of a kind, or none at all.
+        for shares in ((9, 0, 0, 7), (0, 9, 0, 7)):
+            alone = make(FEATURES)
+            for clips, count, is_real in (
+                (real, shares[rank], True), (fake, shares[2 + rank], False),
+            ):
+                if count:
+                    alone.update(clips, real=is_real)
+            torch.testing.assert_close(alone.compute(), expected, rtol=1e-5, atol=1e-7)
+            alone.reset()
+            _fed(alone, real[rank::2], fake[rank::2], 2)  # and goes on afterwards
+            torch.testing.assert_close(alone.compute(), expected, rtol=1e-5, atol=1e-7)
         if name != "neighbors":
             result = metric.result(resamples=0)
             assert (result.n_real, result.n_fake, result.frames) == (9, 7, 2), result
