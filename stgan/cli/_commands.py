@@ -130,6 +130,9 @@ def _evaluate(
     limit: Annotated[int | None, _optional("N")] = None,
     metrics: Annotated[tuple[str, ...], _optional("NAME ...")] = (),
     paired: bool = False,
+    lpips: Annotated[Path | None, _optional("FILE")] = None,
+    lpips_net: Literal["alex", "vgg", "squeeze"] = "alex",
+    fid: Annotated[Path | None, _optional("FILE")] = None,
     features: Annotated[str, arg(metavar="NAME")] = "motion",
     weights: Annotated[Path | None, _optional("FILE")] = None,
     sha256: Annotated[str | None, _optional("HEX")] = None,
@@ -155,7 +158,11 @@ def _evaluate(
         frame_width: Of one frame of a strip, if frames are not square.
         limit: Clips of each folder at most.
         metrics: frechet kernel precision recall density coverage motion_energy static; all.
-        paired: Compare with the real clip of the same name, too: PSNR, SSIM, L1.
+        paired: Compare with the real clip of the same name, too: PSNR, SSIM, L1, and MS-SSIM from
+            176 x 176 on.
+        lpips: With --paired, LPIPS too; torchvision's weights of its backbone.
+        lpips_net: That backbone.
+        fid: FID of all frames, too; torch-fidelity's weights of Inception.
         features: What is compared, see 'stgan list features'; motion is a network trained on half
             of the real clips, and the other half is compared.
         weights: Of that network.
@@ -202,6 +209,9 @@ def _evaluate(
             neighbors=check_positive(neighbors, "--neighbors"),
             resamples=resamples,
             seed=seed,
+            lpips=lpips,
+            lpips_net=lpips_net,
+            fid=fid,
             json=json,
         )
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 import stgan.metrics as measures
 from stgan._checks import check_positive
 from stgan.cli._clips import ClipSource
+from stgan.cli._evaluate_frames import open_fid, open_lpips
 from stgan.cli._evaluate_network import open_extractor
 from stgan.cli._evaluate_pairs import score_pairs
 from stgan.cli._evaluation import METRICS, Evaluation, mean_of, protocol_of, share_of
@@ -53,11 +54,12 @@ def evaluate(asked: Evaluation) -> int:
                 f"{source.name} {source.root} must hold at least 2 clips to be compared, got "
                 f"{len(source)}"
             )
+    lpips, fid = open_lpips(asked, real.size), open_fid(asked)
     results: list[measures.MetricResult] = []
     with _progress() as progress:
-        results += _compared(asked, real, fake, progress)
+        results += _compared(asked, real, fake, fid, progress)
         if asked.paired:
-            results += score_pairs(asked, real, fake, progress)
+            results += score_pairs(asked, real, fake, lpips, progress)
     _show(asked, results)
     if asked.json is not None:
         record = {
@@ -82,7 +84,11 @@ def _progress() -> Iterator[Progress]:
 
 
 def _compared(
-    asked: Evaluation, real: ClipSource, fake: ClipSource, progress: Progress
+    asked: Evaluation,
+    real: ClipSource,
+    fake: ClipSource,
+    fid: measures.FrameFrechetDistance | None,
+    progress: Progress,
 ) -> list[measures.MetricResult]:
     names = [name for name in asked.metrics if name in measures.FEATURE_METRICS]
     extractor, compared = None, list(range(len(real)))
@@ -100,6 +106,8 @@ def _compared(
             if extractor is not None:
                 with torch.no_grad(), evaluating(extractor):
                     kept.features.append(extractor(video.to(asked.device)).float().cpu())
+            if fid is not None:
+                fid.update(video.to(asked.device), real=source is real)
             progress.advance(task, len(batch))
     protocol = protocol_of(asked, real)
     results: list[measures.MetricResult] = []
@@ -117,6 +125,8 @@ def _compared(
             resamples=asked.resamples,
             seed=asked.seed,
         )
+    if fid is not None:
+        results.append(fid.result(protocol))
     for name, label in (("motion_energy", "motion energy"), ("static", "static clips")):
         if name not in asked.metrics:
             continue

@@ -6,14 +6,30 @@ from torch import Tensor
 
 import stgan.metrics as measures
 from stgan.cli._clips import ClipSource
-from stgan.cli._evaluation import PAIRED, Evaluation, mean_of, protocol_of
+from stgan.cli._evaluation import Evaluation, mean_of, protocol_of
 from stgan.errors import ConfigError, DataError
 
 __all__ = ["score_pairs"]
 
+_TITLES = {
+    "psnr": "PSNR after the first frame",
+    "ssim": "SSIM after the first frame",
+    "l1": "L1 after the first frame",
+    "moving_region_error": "L1 where the real clip moves",
+    "first_frame": "L1 of the first frame",
+    "ms_ssim": "MS-SSIM after the first frame",
+    "lpips": "LPIPS after the first frame",
+}
+# Five scales of a window of 11.
+_LEAST_MS_SSIM = 176
+
 
 def score_pairs(
-    asked: Evaluation, real: ClipSource, fake: ClipSource, progress: Progress
+    asked: Evaluation,
+    real: ClipSource,
+    fake: ClipSource,
+    lpips: measures.LpipsNetwork | None,
+    progress: Progress,
 ) -> list[measures.MetricResult]:
     """Compare every clip of ``--fake`` with its namesake of ``--real``."""
     if asked.wanted.window == "random":
@@ -25,7 +41,7 @@ def score_pairs(
             f"--paired needs a clip of the same name in --real for each of --fake, got none for "
             f"{missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
         )
-    scores: dict[str, list[Tensor]] = {name: [] for name in PAIRED}
+    scores: dict[str, list[Tensor]] = {name: [] for name in _TITLES}
     task = progress.add_task("pairs", total=len(fake))
     for start in range(0, len(fake), asked.batch):
         indices = range(start, min(start + asked.batch, len(fake)))
@@ -35,22 +51,21 @@ def score_pairs(
             scores[name].append(values)
         scores["moving_region_error"].append(measures.moving_region_error(made, true))
         scores["first_frame"].append(measures.first_frame_fidelity(made, true[:, :, 0]))
+        if min(real.size) >= _LEAST_MS_SSIM:
+            scores["ms_ssim"].append(measures.multiscale_ssim(made, true))
+        if lpips is not None:
+            pair = made.to(asked.device), true.to(asked.device)
+            scores["lpips"].append(measures.lpips(*pair, lpips).cpu())
         progress.advance(task, len(indices))
     protocol = protocol_of(asked, real)
-    titles = {
-        "psnr": "PSNR after the first frame",
-        "ssim": "SSIM after the first frame",
-        "l1": "L1 after the first frame",
-        "moving_region_error": "L1 where the real clip moves",
-        "first_frame": "L1 of the first frame",
-    }
     results = []
     for name, parts in scores.items():
-        values = torch.cat(parts)
+        values = torch.cat(parts) if parts else torch.empty(0)
         values = values[~values.isnan()]
         if len(values):
             counts = (len(values), len(values))
-            results.append(mean_of(titles[name], values, protocol, counts))
+            network = lpips if name == "lpips" else None
+            results.append(mean_of(_TITLES[name], values, protocol, counts, network))
     return results
 
 

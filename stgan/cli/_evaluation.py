@@ -3,24 +3,22 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import stgan.metrics as measures
 from stgan.cli._clips import ClipSource, Wanted
 from stgan.metrics.resampling import around
 from stgan.metrics.scoring import plain_result
 
-__all__ = ["METRICS", "MOTION", "PAIRED", "Evaluation", "mean_of", "protocol_of", "share_of"]
+__all__ = ["METRICS", "MOTION", "Evaluation", "mean_of", "protocol_of", "share_of"]
 
 #: Scores of clips without any network.
 MOTION: tuple[str, ...] = ("motion_energy", "static")
 #: Scores of two sets of clips.
 METRICS: tuple[str, ...] = (*measures.FEATURE_METRICS, *MOTION)
-#: Scores of clips with the true clip of the same name.
-PAIRED: tuple[str, ...] = ("psnr", "ssim", "l1", "moving_region_error", "first_frame")
 
 
 @dataclass(frozen=True)
@@ -41,6 +39,9 @@ class Evaluation:
     neighbors: int
     resamples: int
     seed: int
+    lpips: Path | None
+    lpips_net: Literal["alex", "vgg", "squeeze"]
+    fid: Path | None
     json: Path | None
 
 
@@ -70,12 +71,16 @@ def share_of(
 
 
 def mean_of(
-    metric: str, values: Tensor, protocol: measures.ClipProtocol, counts: tuple[int, int]
+    metric: str,
+    values: Tensor,
+    protocol: measures.ClipProtocol,
+    counts: tuple[int, int],
+    network: nn.Module | None = None,
 ) -> measures.MetricResult:
     """A mean over clips with the interval of its error."""
     values = values.double()
     mean = float(values.mean())
     error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
     return plain_result(
-        metric, mean, None, protocol, counts=counts, ci95=around(mean, error), dtype="float32"
+        metric, mean, network, protocol, counts=counts, ci95=around(mean, error), dtype="float32"
     )

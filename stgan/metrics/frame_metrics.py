@@ -11,6 +11,8 @@ from stgan.metrics._inputs import check_video
 from stgan.metrics._torchmetrics import FrechetInceptionDistance, Metric
 from stgan.metrics.frames import frame_scores
 from stgan.metrics.modes import evaluating
+from stgan.metrics.result import MetricResult
+from stgan.metrics.scoring import ClipProtocol, plain_result, small_sample
 from stgan.metrics.weights import checked_sha256
 
 __all__ = ["FrameFrechetDistance", "FrameScores"]
@@ -97,6 +99,12 @@ class FrameFrechetDistance(FrechetInceptionDistance):
         **kwargs: Of :class:`torchmetrics.image.fid.FrechetInceptionDistance`, such as
             ``reset_real_features``.
 
+    Attributes:
+        name: The network, for results.
+        sha256: Hash of its file.
+        resize: How frames are resized, in words.
+        range: Values of the pixels that the network sees.
+
     Shape:
         - ``update``: ``(N, 3, T, H, W)`` in [-1, 1]; H and W may differ between updates.
         - ``compute``: a number, computed in float64.
@@ -114,6 +122,8 @@ class FrameFrechetDistance(FrechetInceptionDistance):
         ...     metric.update(torch.rand(8, 3, 4, 8, 8) - 0.2 * real, real=real)
         >>> 0.029 < metric.compute() < 0.035  # 3 colors times 0.1 squared
         tensor(True)
+        >>> metric.result(ClipProtocol(4, (8, 8))).metric
+        'Frechet distance of frames on Sequential'
 
     References:
         Heusel et al., GANs trained by a two time-scale update rule, NIPS 2017.
@@ -137,9 +147,13 @@ class FrameFrechetDistance(FrechetInceptionDistance):
                     f"an image, got {length!r}"
                 )
             super().__init__(feature=_Frames(network, length), **kwargs)
+            self.name, self.sha256 = type(network).__name__, None
+            self.resize, self.range = "none", "[0, 1]"
             return
-        checked_sha256(network, sha256)
+        found = checked_sha256(network, sha256)
         super().__init__(feature=2048, feature_extractor_weights_path=str(network), **kwargs)
+        self.name, self.sha256 = "Inception of torch-fidelity, 2048 features", found
+        self.resize, self.range = "299 x 299, within the network", "bytes"
 
     def update(self, video: Tensor, *, real: bool) -> None:  # type: ignore[override]  # clips
         """Take in clips.
@@ -153,3 +167,24 @@ class FrameFrechetDistance(FrechetInceptionDistance):
         if not self.used_custom_model:
             images = images.clamp(0, 1).mul(255).round().to(torch.uint8)
         super().update(images, real)
+
+    def result(self, protocol: ClipProtocol) -> MetricResult:
+        """Return the distance with its protocol.
+
+        Args:
+            protocol: How the clips were taken; all must have as many frames as it says.
+        """
+        frames = int(self.real_features_num_samples), int(self.fake_features_num_samples)
+        length = len(self.real_features_sum)
+        few = min(frames) < length
+        of_inception = not self.used_custom_model
+        return plain_result(
+            "FID of frames" if of_inception else f"Frechet distance of frames on {self.name}",
+            float(self.compute()),
+            self,
+            protocol,
+            counts=(frames[0] // protocol.frames, frames[1] // protocol.frames),
+            settings={"images": "every frame of every clip"},
+            notes=(small_sample(min(frames), length, "frames"),) if few else (),
+            device=self.real_features_sum.device,
+        )

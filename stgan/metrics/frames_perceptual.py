@@ -107,6 +107,7 @@ class LpipsNetwork(nn.Module):
         sha256: SHA-256 of the file, in hexadecimal, to be checked.
 
     Attributes:
+        name: The network, for results.
         sha256: SHA-256 of the file.
 
     Shape:
@@ -145,6 +146,7 @@ class LpipsNetwork(nn.Module):
         super().__init__()
         if backbone not in _BACKBONES:
             raise unknown_name("LPIPS", backbone, _BACKBONES, what="backbone")
+        self.name = f"LPIPS 0.1 on {_BACKBONES[backbone]}"
         self.sha256 = checked_sha256(weights, sha256)
         if not ensure_torchvision():
             raise ModuleNotFoundError("LPIPS needs torchvision; pip install torchvision")

@@ -177,10 +177,10 @@ def _notes(metric: str, real: Tensor, fake: Tensor) -> list[str]:
     return notes
 
 
-def small_sample(count: int, length: int) -> str:
+def small_sample(count: int, length: int, what: str = "clips") -> str:
     """The sentence about fewer clips than dimensions."""
     return (
-        f"{count} clips are fewer than the {length} numbers of a feature; a covariance of them has "
+        f"{count} {what} are fewer than the {length} numbers of a feature; a covariance of them has "
         f"no full rank, and the distance is far too large"
     )
 

@@ -1,46 +1,27 @@
 """``stgan evaluate`` on files of all kinds, and what it says where it cannot."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from stgan._torchvision import ensure_torchvision
 from stgan.cli import _evaluate
 from stgan.cli._clips import ClipSource, Wanted, find_all_clips
 from stgan.errors import DataError
-from stgan.io import read_video, write_frames, write_strip, write_video
+from stgan.io import read_video, write_frames, write_strip
 from stgan.metrics import (
-    MetricResult,
     TorchvisionFeatures,
     frame_scores,
     frechet_distance,
     motion_energy,
 )
+from tests.cli.folders import make_clip, make_folder, read_results
 from tests.cli.shell import Shell
 
 FAST = "--frames 4 --resamples 4 --features torchvision --set model=mc3_18 --set image_size=8"
-
-
-def _clip(seed: int, frames: int = 6, size: tuple[int, int] = (16, 16)) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return (torch.rand(3, frames, *size, generator=generator) * 2 - 1).mul(0.9)
-
-
-def _folder(root: Path, seeds: range, kind: str = "strip", **options: Any) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        clip = _clip(seed, **options)
-        if kind == "strip":
-            write_strip(clip, root / f"clip_{seed}.png")
-        elif kind == "frames":
-            write_frames(clip, root / f"clip_{seed}")
-        else:
-            write_video(clip, root / f"clip_{seed}.{kind}", fps=25)
-    return root
 
 
 def _wanted(**changes: Any) -> Wanted:
@@ -51,17 +32,9 @@ def _wanted(**changes: Any) -> Wanted:
     return Wanted(**{**settings, **changes})
 
 
-def _results(path: Path) -> dict[str, MetricResult]:
-    record = json.loads(path.read_text())
-    return {
-        found.metric.partition(" on ")[0]: found
-        for found in map(MetricResult.from_dict, record["results"])
-    }
-
-
 @pytest.mark.parametrize("kind", ["strip", "frames", "mp4", "avi", "gif"])
 def test_clips_of_every_kind_are_found_and_read(kind: str, tmp_path: Path) -> None:
-    source = ClipSource(_folder(tmp_path / "x", range(8, 11), kind), "--real", _wanted())
+    source = ClipSource(make_folder(tmp_path / "x", range(8, 11), kind), "--real", _wanted())
     suffix = {"strip": ".png", "frames": ""}.get(kind, f".{kind}")
     assert source.names == [f"clip_{n}{suffix}" for n in (8, 9, 10)]
     assert source.size == (16, 16)
@@ -70,9 +43,9 @@ def test_clips_of_every_kind_are_found_and_read(kind: str, tmp_path: Path) -> No
 
 
 def test_folders_are_walked_and_name_classes(tmp_path: Path) -> None:
-    _folder(tmp_path / "wave", range(2))
-    _folder(tmp_path / "bend" / "more", range(2), "frames")
-    write_strip(_clip(5), tmp_path / ".hidden.png")
+    make_folder(tmp_path / "wave", range(2))
+    make_folder(tmp_path / "bend" / "more", range(2), "frames")
+    write_strip(make_clip(5), tmp_path / ".hidden.png")
     (tmp_path / "notes.txt").write_text("no clip")
     assert find_all_clips(tmp_path, "--real") == [
         "bend/more/clip_0", "bend/more/clip_1", "wave/clip_0.png", "wave/clip_1.png",
@@ -81,13 +54,13 @@ def test_folders_are_walked_and_name_classes(tmp_path: Path) -> None:
 
 
 def test_wide_pictures_are_strips_unless_their_frames_are_as_wide(tmp_path: Path) -> None:
-    write_frames(_clip(0, size=(8, 16)), tmp_path / "wide")
+    write_frames(make_clip(0, size=(8, 16)), tmp_path / "wide")
     assert len(find_all_clips(tmp_path, "--real")) == 6
     assert find_all_clips(tmp_path, "--real", frame_width=16) == ["wide"]
 
 
 def test_windows_are_those_that_were_asked_for(tmp_path: Path) -> None:
-    root = _folder(tmp_path, range(3), frames=11)
+    root = make_folder(tmp_path, range(3), frames=11)
     whole = read_video(root / "clip_0.png")
     for window, starts in (("first", [0]), ("center", [3]), ("all", [0, 4])):
         source = ClipSource(root, "--real", _wanted(window=window))
@@ -103,7 +76,10 @@ def test_windows_are_those_that_were_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_scores_are_those_of_the_functions(shell: Shell, tmp_path: Path) -> None:
-    real, fake = _folder(tmp_path / "real", range(9)), _folder(tmp_path / "fake", range(20, 28))
+    real, fake = (
+        make_folder(tmp_path / "real", range(9)),
+        make_folder(tmp_path / "fake", range(20, 28)),
+    )
     ensure_torchvision()
     from torchvision import models
 
@@ -122,7 +98,7 @@ def test_the_scores_are_those_of_the_functions(shell: Shell, tmp_path: Path) -> 
     extractor = TorchvisionFeatures("mc3_18", weights=tmp_path / "w.pth", image_size=8)
     with torch.no_grad():
         expected = frechet_distance(*(extractor(video) for video in clips))
-    found = _results(target)
+    found = read_results(target)
     assert list(found) == [
         "Frechet distance", "kernel distance", "precision", "recall", "density", "coverage",
         "motion energy, generated", "motion energy, real", "static clips, generated",
@@ -155,24 +131,27 @@ def test_by_default_half_of_the_real_clips_train_a_network(
 
     monkeypatch.setattr(_evaluate.measures, "fit_motion_features", quick)
     for name in ("bend", "wave"):
-        _folder(tmp_path / "real" / name, range(8), "mp4")
-    fake = _folder(tmp_path / "fake", range(30, 36), "frames")
+        make_folder(tmp_path / "real" / name, range(8), "mp4")
+    fake = make_folder(tmp_path / "fake", range(30, 36), "frames")
     target = tmp_path / "scores.json"
     command = f"--fake {fake} --frames 5 --resamples 2 --json {target}"
     status, out, _ = shell(f"evaluate --real {tmp_path / 'real'} {command}")
     assert status == 0
     assert "a motion network trained on 8 real clips to tell 2 classes apart" in out
     assert "real      " in out
-    assert _results(target)["Frechet distance"].n_real == 8
-    assert _results(target)["motion energy, real"].n_real == 8
+    assert read_results(target)["Frechet distance"].n_real == 8
+    assert read_results(target)["motion energy, real"].n_real == 8
     shell(f"evaluate --real {tmp_path / 'real' / 'wave'} {command}")
     assert seen[0][:2] == (8, 2)
     assert seen[1] == (4, None, {0})
 
 
 def test_no_network_is_made_for_scores_without_one(shell: Shell, tmp_path: Path) -> None:
-    real, fake = _folder(tmp_path / "real", range(2)), _folder(tmp_path / "fake", range(2, 4))
-    frozen = _clip(9)[:, :1].expand(-1, 6, -1, -1)
+    real, fake = (
+        make_folder(tmp_path / "real", range(2)),
+        make_folder(tmp_path / "fake", range(2, 4)),
+    )
+    frozen = make_clip(9)[:, :1].expand(-1, 6, -1, -1)
     write_strip(frozen, fake / "clip_2.png")
     status, out, _ = shell(
         f"evaluate --real {real} --fake {fake} --frames 6 --metrics static motion_energy"
@@ -185,8 +164,8 @@ def test_no_network_is_made_for_scores_without_one(shell: Shell, tmp_path: Path)
 
 def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
     real, fake = (
-        _folder(tmp_path / "real", range(4)),
-        _folder(tmp_path / "fake", range(3), "frames"),
+        make_folder(tmp_path / "real", range(4)),
+        make_folder(tmp_path / "fake", range(3), "frames"),
     )
     changed = [read_video(real / f"clip_{n}.png") * 0.5 for n in range(3)]
     for n in range(3):
@@ -200,7 +179,7 @@ def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
     assert status == 0
     made = torch.stack([read_video(fake / f"clip_{n}")[:, :4] for n in range(3)])
     true = torch.stack([read_video(real / f"clip_{n}.png")[:, :4] for n in range(3)])
-    found = _results(target)
+    found = read_results(target)
     for title, values in (
         ("PSNR after the first frame", frame_scores(made, true)["psnr"]),
         ("SSIM after the first frame", frame_scores(made, true)["ssim"]),
@@ -208,14 +187,14 @@ def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
     ):
         assert found[title].value == pytest.approx(float(values.mean()), rel=1e-4)
         assert (found[title].n_real, found[title].n_fake) == (3, 3)
-    write_strip(_clip(0), fake / "stranger.png")
+    write_strip(make_clip(0), fake / "stranger.png")
     assert "got none for stranger.png" in shell.error(command)
     assert "give another --window than random" in shell.error(f"{command} --window random")
 
 
 def test_sizes_are_made_common_only_if_that_is_asked(shell: Shell, tmp_path: Path) -> None:
-    real = _folder(tmp_path / "real", range(2))
-    fake = _folder(tmp_path / "fake", range(2), size=(24, 24))
+    real = make_folder(tmp_path / "real", range(2))
+    fake = make_folder(tmp_path / "fake", range(2), size=(24, 24))
     command = f"evaluate --real {real} --fake {fake} --frames 4 --metrics motion_energy"
     assert (
         "--real has clips of 16 x 16 and --fake of 24 x 24; give --size H W for one common size"
@@ -225,15 +204,18 @@ def test_sizes_are_made_common_only_if_that_is_asked(shell: Shell, tmp_path: Pat
     assert "4 frames of 12 x 20, stride 1, first window, to 12 x 20 by crop with antialias" in (
         " ".join(out.split())
     )
-    write_strip(_clip(1), fake / "clip_1.png")
-    write_strip(_clip(1), real / "clip_0.png")
-    _folder(real, range(1), size=(24, 24))
+    write_strip(make_clip(1), fake / "clip_1.png")
+    write_strip(make_clip(1), real / "clip_0.png")
+    make_folder(real, range(1), size=(24, 24))
     assert "clip_1.png is 16 x 16, the first of --real 24 x 24; give --size" in shell.error(command)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
 def test_a_torchscript_file_is_named_for_what_it_is(shell: Shell, tmp_path: Path) -> None:
-    real, fake = _folder(tmp_path / "real", range(6)), _folder(tmp_path / "fake", range(6, 12))
+    real, fake = (
+        make_folder(tmp_path / "real", range(6)),
+        make_folder(tmp_path / "fake", range(6, 12)),
+    )
     path = tmp_path / "mae.pt"
     torch.jit.save(torch.jit.script(nn.Conv3d(3, 4, 2)), path)
     status, out, _ = shell(
@@ -246,7 +228,10 @@ def test_a_torchscript_file_is_named_for_what_it_is(shell: Shell, tmp_path: Path
 
 @pytest.fixture
 def pair(tmp_path: Path) -> str:
-    real, fake = _folder(tmp_path / "real", range(4)), _folder(tmp_path / "fake", range(4, 8))
+    real, fake = (
+        make_folder(tmp_path / "real", range(4)),
+        make_folder(tmp_path / "fake", range(4, 8)),
+    )
     return f"--real {real} --fake {fake}"
 
 
