@@ -180,8 +180,8 @@ def _notes(metric: str, real: Tensor, fake: Tensor) -> list[str]:
 def small_sample(count: int, length: int, what: str = "clips") -> str:
     """The sentence about fewer clips than dimensions."""
     return (
-        f"{count} {what} are fewer than the {length} numbers of a feature; a covariance of them has "
-        f"no full rank, and the distance is far too large"
+        f"{count} {what} are fewer than the {length} numbers of a feature; a covariance of them "
+        f"has no full rank, and the distance is far too large"
     )
 
 

@@ -39,21 +39,20 @@ class CapturedStep:
         TypeError: If ``warmup`` is not an integer.
 
     Example:
-        Which needs a GPU::
-
-            critic = nn.Linear(4, 1).cuda()
-            optimizer = torch.optim.Adam(critic.parameters(), capturable=True)
-
-            def step(inputs):
-                optimizer.zero_grad()
-                loss = critic(inputs["video"]).square().mean()
-                loss.backward()
-                optimizer.step()
-                return {"critic": loss.detach()}
-
-            captured = CapturedStep(step, [critic])
-            for _ in range(10):
-                losses = captured({"video": torch.randn(8, 4, device="cuda")})
+        >>> device = "cuda" if torch.cuda.is_available() else "cpu"
+        >>> critic = nn.Linear(4, 1, device=device)
+        >>> optimizer = torch.optim.Adam(critic.parameters(), capturable=device == "cuda")
+        >>> def step(inputs):
+        ...     optimizer.zero_grad()
+        ...     loss = critic(inputs["video"]).square().mean()
+        ...     loss.backward()
+        ...     optimizer.step()
+        ...     return {"critic": loss.detach()}
+        >>> take = CapturedStep(step, [critic]) if device == "cuda" else step
+        >>> for _ in range(5):
+        ...     losses = take({"video": torch.randn(8, 4, device=device)})
+        >>> losses["critic"].shape
+        torch.Size([])
 
     References:
         The PyTorch documentation, CUDA semantics, "Whole-network capture".
