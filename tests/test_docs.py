@@ -23,7 +23,7 @@ from stgan.registry import REGISTRIES
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = ["index", "quickstart", "conventions", "registries", "shapes", "support", "training",
-         "metrics", "recipes/imaginator"]  # fmt: skip
+         "metrics", "recipes/imaginator", "recipes/method"]  # fmt: skip
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
