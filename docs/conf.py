@@ -24,13 +24,15 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
     "stgan_math",
     "stgan_references",
     "stgan_support",
     "stgan_tables",
 ]
-# Tables that the page on performance includes.
-exclude_patterns = ["_build", "results/speed"]
+# Tables that the page on performance includes; scripts that become pages elsewhere.
+exclude_patterns = ["_build", "results/speed", "tutorials"]
 nitpicky = True
 nitpick_ignore = [
     # Type variables: placeholders, with nothing to link to.
@@ -65,6 +67,31 @@ myst_heading_anchors = 3
 # Prompts and printed output stay behind when an example is copied.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+# -- Tutorials and bibliography --------------------------------------------------------------------
+
+# Every script runs while the pages are built, and an error in one fails the build. For a build
+# without running them: -D plot_gallery=0.
+sphinx_gallery_conf = {
+    "examples_dirs": "tutorials",
+    "gallery_dirs": "gallery",
+    "filename_pattern": "plot_",
+    "within_subsection_order": "FileNameSortKey",
+    "matplotlib_animations": True,
+    "doc_module": ("stgan",),
+    "reference_url": {"stgan": None},
+    # Only what a script prints is shown, not the value of a last line.
+    "capture_repr": (),
+    "download_all_examples": False,
+    "show_signature": False,
+    "min_reported_time": 10**6,
+    # Pages lead readers to the library; nobody wants a notebook from them.
+    "notebook_extensions": set(),
+    "nested_sections": False,
+}
+bibtex_bibfiles = ["references.bib"]
+bibtex_default_style = "plain"
+bibtex_reference_style = "author_year"
 
 # -- HTML ------------------------------------------------------------------------------------------
 

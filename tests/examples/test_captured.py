@@ -25,7 +25,13 @@ def test_a_step_that_is_always_the_same_can_be_recorded() -> None:
         (replace(OPTIONS, devices=2), {}, {}, "cuda", "is shared by several processes"),
         (replace(OPTIONS, accumulate=2), {}, {}, "cuda", "gathers gradients in parts"),
         (replace(OPTIONS, skip_steps=1), {}, {}, "cuda", r"may be skipped \(train.skip_steps\)"),
-        (OPTIONS, {"penalties": ("r1",)}, {}, "cuda", "has penalties, clipping or augmentation"),
+        (
+            OPTIONS,
+            {"penalties": {"r1": 5.0}},
+            {},
+            "cuda",
+            "has penalties, clipping or augmentation",
+        ),
         (OPTIONS, {}, {"augment": "ada"}, "cuda", "has penalties, clipping or augmentation"),
     ],
 )

@@ -1,6 +1,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -29,6 +30,15 @@ def _interrupt() -> None:
     threading.Event().wait(5)  # Python handles a signal at the next step of the interpreter
 
 
+@pytest.fixture
+def _interrupts() -> Iterator[None]:
+    """Python's own handler, also where a shell started the tests with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_a_second_interrupt_ends_the_loop_at_once() -> None:
     with StopSignals() as stop:
         os.kill(os.getpid(), signal.SIGINT)
