@@ -51,6 +51,7 @@ EXTERNAL = {
     "collections.abc.Sequence": f"{_PYTHON}library/collections.abc.html",
     "signal.Signals": f"{_PYTHON}library/signal.html",
     "fractions.Fraction": f"{_PYTHON}library/fractions.html",
+    "matplotlib.figure.Figure": "https://matplotlib.org/stable/api/figure_api.html",
     "pathlib.Path": f"{_PYTHON}library/pathlib.html",
 }
 _ROOT = Path(__file__).resolve().parents[2]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["plot_confusion"]
 
@@ -18,11 +22,11 @@ _MOST_NUMBERS = 12
 
 def plot_confusion(
     confusion: Mapping[str, Tensor],
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     classes: Sequence[str] | None = None,
     title: str | None = None,
-) -> None:
+) -> Figure:
     """Draw how often each class is taken for each, a panel for every kind of clips.
 
     A row is a class that was asked for, a column one that a classifier took the clips for; the
@@ -33,9 +37,13 @@ def plot_confusion(
         confusion: Title of a panel, such as ``"generated"``, to its shares, as of
             :func:`stgan.metrics.motion_confusion`. A row of NaN, a class that was not asked for,
             stays empty.
-        path: Of the picture; its ending gives the format. Its folder must exist.
+        path: Of the picture; its ending gives the format. Its folder must exist. ``None`` to write
+            nothing.
         classes: Their names, in order; numbers without it.
         title: Above all panels.
+
+    Returns:
+        The figure of matplotlib, to be shown in a notebook or changed.
 
     Shape:
         - Each of ``confusion``: ``(K, K)``, in [0, 1], the same K for all.
@@ -49,7 +57,8 @@ def plot_confusion(
         >>> import tempfile
         >>> found = {"real": torch.eye(3), "generated": torch.full((3, 3), 1 / 3)}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     plot_confusion(found, f"{folder}/confusion.png", classes=["walk", "run", "jump"])
+        ...     path = f"{folder}/confusion.png"
+        ...     figure = plot_confusion(found, path, classes=["walk", "run", "jump"])
         ...     Path(folder, "confusion.png").stat().st_size > 1000
         True
     """
@@ -81,7 +90,9 @@ def plot_confusion(
                                va="center", fontsize=8)  # fmt: skip
     panels[0].set_ylabel("asked for")
     figure.colorbar(image, ax=list(panels), label="share of the clips asked for", shrink=0.8)
-    figure.savefig(path)
+    if path is not None:
+        figure.savefig(path)
+    return figure
 
 
 def _count_classes(confusion: Mapping[str, Tensor]) -> int:

@@ -14,6 +14,7 @@ from stgan.errors import DataError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 __all__ = ["plot_curves"]
@@ -26,11 +27,11 @@ _LOG_BEYOND = 20.0
 
 def plot_curves(
     history: Mapping[str, Sequence[float]] | str | Path,
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     groups: Mapping[str, Sequence[str]] | None = None,
     title: str | None = None,
-) -> None:
+) -> Figure:
     """Draw every curve of a run over its steps, a panel for each group.
 
     A smoothed line (centered moving average over a twenty-fifth of the curve) lies over the faint
@@ -42,11 +43,14 @@ def plot_curves(
             or the path of a file of JSON lines, each with its ``step`` and any of the values.
             Entries of a line that are no numbers are no curves.
         path: Of the picture; its ending gives the format, such as ``.png`` or ``.pdf``. Its
-            folder must exist.
+            folder must exist. ``None`` to write nothing.
         groups: Title of a panel to the names that it shows, in order; names in no group are left
             out. Without it names are grouped by what stands before their first ``/``
             (``generator/l1``), and each name without one gets a panel of its own.
         title: Above all panels.
+
+    Returns:
+        The figure of matplotlib, to be shown in a notebook or changed.
 
     Raises:
         DataError: If the file is missing or not of JSON lines, or there is nothing to draw.
@@ -56,7 +60,7 @@ def plot_curves(
         >>> import tempfile
         >>> history = {"generator/l1": [0.5, 0.3, 0.2], "generator/video": [0.7, 0.8, 0.7]}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     plot_curves(history, f"{folder}/curves.png")
+        ...     figure = plot_curves(history, f"{folder}/curves.png")
         ...     Path(folder, "curves.png").stat().st_size > 1000
         True
     """
@@ -78,7 +82,9 @@ def plot_curves(
         _draw(panel, name, {member: curves[member] for member in members})
     for panel in axes[len(panels) :]:
         panel.set_visible(False)
-    figure.savefig(path)
+    if path is not None:
+        figure.savefig(path)
+    return figure
 
 
 Curve = tuple["NDArray[np.float64]", "NDArray[np.float64]"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,12 +13,15 @@ from torch import Tensor
 from stgan.errors import ShapeError
 from stgan.visual._kinds import check_kinds
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["plot_motion_energy"]
 
 
 def plot_motion_energy(
-    clips: Mapping[str, Tensor], path: str | Path, *, title: str | None = None
-) -> None:
+    clips: Mapping[str, Tensor], path: str | Path | None = None, *, title: str | None = None
+) -> Figure:
     r"""Draw how much clips move: from frame to frame, and clip by clip.
 
     The energy is :math:`\mathrm{mean}\,|x_{t+1} - x_t|`, as of
@@ -28,8 +32,12 @@ def plot_motion_energy(
     Args:
         clips: Name of a kind, such as ``"real"``, to its clips in [-1, 1]; kinds may differ in
             size and number.
-        path: Of the picture; its ending gives the format. Its folder must exist.
+        path: Of the picture; its ending gives the format. Its folder must exist. ``None`` to write
+            nothing.
         title: Above both panels.
+
+    Returns:
+        The figure of matplotlib, to be shown in a notebook or changed.
 
     Shape:
         - Each of ``clips``: ``(N, C, T, H, W)``, T at least 2.
@@ -42,7 +50,7 @@ def plot_motion_energy(
         >>> import tempfile
         >>> clips = {"real": torch.rand(4, 3, 8, 16, 16) - 0.5, "fake": torch.zeros(4, 3, 8, 8, 8)}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     plot_motion_energy(clips, f"{folder}/energy.png")
+        ...     figure = plot_motion_energy(clips, f"{folder}/energy.png")
         ...     Path(folder, "energy.png").stat().st_size > 1000
         True
     """
@@ -88,4 +96,6 @@ def plot_motion_energy(
         panel.spines[["top", "right"]].set_visible(False)
     handles, labels = over_time.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.savefig(path)
+    if path is not None:
+        figure.savefig(path)
+    return figure

@@ -16,6 +16,7 @@ from stgan.visual._kinds import check_kinds
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 __all__ = ["plot_slices"]
@@ -23,13 +24,13 @@ __all__ = ["plot_slices"]
 
 def plot_slices(
     clips: Mapping[str, Tensor],
-    path: str | Path,
+    path: str | Path | None = None,
     *,
     position: int | None = None,
     axis: Literal["x", "y"] = "x",
     max_clips: int = 4,
     title: str | None = None,
-) -> None:
+) -> Figure:
     """Draw one line of every frame over time, a row for each clip and a column for each kind.
 
     What stands still draws straight lines down the picture, what moves steadily slanted ones; a
@@ -39,12 +40,16 @@ def plot_slices(
     Args:
         clips: Caption of a column to its clips in [-1, 1] or bytes; all of one size, and as many
             of each kind where they belong together, as real and generated do.
-        path: Of the picture; its ending gives the format. Its folder must exist.
+        path: Of the picture; its ending gives the format. Its folder must exist. ``None`` to write
+            nothing.
         position: The row that is cut for ``"x"``, or the column for ``"y"``; ``None`` for the
             middle.
         axis: The axis of space that stays.
         max_clips: Rows at most; the first clips are shown.
         title: Above all panels.
+
+    Returns:
+        The figure of matplotlib, to be shown in a notebook or changed.
 
     Shape:
         - Each of ``clips``: ``(N, C, T, H, W)``, C 1 or 3.
@@ -60,9 +65,9 @@ def plot_slices(
         >>> clip = torch.zeros(2, 3, 8, 16, 16)
         >>> for t in range(8):
         ...     clip[:, :, t, 6:10, t : t + 4] = 1
+        >>> kinds = {"moves": clip, "stands": clip[:, :, :1].repeat(1, 1, 8, 1, 1)}
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     plot_slices({"moves": clip, "stands": clip[:, :, :1].repeat(1, 1, 8, 1, 1)},
-        ...                 f"{folder}/slices.png")
+        ...     figure = plot_slices(kinds, f"{folder}/slices.png")
         ...     Path(folder, "slices.png").stat().st_size > 1000
         True
 
@@ -111,7 +116,9 @@ def plot_slices(
         line[1].set_ylabel("frame")
     for panel in panels[-1, 1:]:
         panel.set_xlabel(f"{axis} in pixels")
-    figure.savefig(path)
+    if path is not None:
+        figure.savefig(path)
+    return figure
 
 
 def _common_size(clips: Mapping[str, Tensor]) -> tuple[int, int, int]:
