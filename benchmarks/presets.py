@@ -21,7 +21,7 @@ import tyro
 from benchmarks._measure import finish, how
 from examples.imaginator.config import PRESETS, Settings, preset_settings
 from examples.imaginator.data import open_clips
-from examples.imaginator.evaluate import evaluate
+from examples.imaginator.examined import examine
 from examples.imaginator.runs import load_generator
 from examples.imaginator.train import open_run, train
 
@@ -108,7 +108,7 @@ def result(preset: str, seed: int, arguments: Arguments) -> dict[str, dict[str, 
         print(f"training {preset}, seed {seed}", file=sys.stderr)
         train(open_run(settings))
         trained = load_generator(settings.out)
-        scores = evaluate(trained, open_clips(settings), batch_size=32)
+        scores = examine(trained, open_clips(settings), batch_size=32).scores
         path.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
     scores = json.loads(path.read_text(encoding="utf-8"))
     return dict(scores)

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, is_typeddict
 
 import pytest
+import yaml
 from sphinx.util.inventory import InventoryFile
 
 import stgan
@@ -24,7 +25,7 @@ from stgan.registry import REGISTRIES
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = ["index", "quickstart", "conventions", "registries", "shapes", "support", "training",
-         "metrics", "recipes/imaginator", "recipes/method"]  # fmt: skip
+         "metrics", "recipes/imaginator", "recipes/method", "contributing"]  # fmt: skip
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -184,6 +185,19 @@ def _is_record(thing: Any) -> bool:
 def test_a_docstring_shows_an_example(name: str) -> None:
     doc = inspect.getdoc(CALLABLE[name]) or ""
     assert re.search(r"^Example:\n +>>> ", doc, re.MULTILINE)
+
+
+def test_the_citation_file_is_valid_and_of_this_version() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert (cited["version"], cited["license"]) == (stgan.__version__, "MIT")
+
+
+def test_every_tutorial_is_a_page_of_the_gallery(built: Path) -> None:
+    scripts = sorted((DOCS / "tutorials").glob("plot_*.py"))
+    assert len(scripts) >= 8
+    for script in scripts:
+        assert (built / "gallery" / f"{script.stem}.html").is_file()
 
 
 def test_the_version_of_the_documentation_is_that_of_the_library(built: Path) -> None:

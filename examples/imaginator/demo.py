@@ -18,7 +18,8 @@ import tyro
 from examples.imaginator.cli import user_errors
 from examples.imaginator.config import preset_settings
 from examples.imaginator.data import open_clips
-from examples.imaginator.evaluate import evaluate, format_table
+from examples.imaginator.evaluate import format_table
+from examples.imaginator.examined import examine
 from examples.imaginator.runs import TrainedGenerator, load_generator
 from examples.imaginator.train import open_run, train
 from stgan.data import MovingShapes
@@ -89,7 +90,7 @@ def run_demo(arguments: Arguments) -> dict[str, dict[str, float]]:
     print("scoring on clips that it has not seen", flush=True)
     trained = load_generator(out)
     clips = open_clips(settings)
-    scores = evaluate(trained, clips, batch_size=32)
+    scores = examine(trained, clips, batch_size=32).scores
     (out / "evaluation.json").write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
     shapes = clips.validation
     assert isinstance(shapes, MovingShapes)

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from examples.imaginator import evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
 from examples.imaginator.data import broken_news, open_clips, training_loader
+from examples.imaginator.examined import stack
 from stgan.data import MovingShapes
 from stgan.errors import DataError
 from stgan.io import read_video, write_strip, write_video
@@ -229,10 +230,10 @@ def test_a_batch_is_shared_evenly_by_processes_or_refused() -> None:
 
 def test_a_part_of_a_data_set_shows_all_classes() -> None:
     shapes = MovingShapes(1000, num_frames=2, image_size=16)
-    part = evaluate.stack(shapes, limit=250)
+    part = stack(shapes, limit=250)
     assert part["video"].shape[0] == 250
     assert torch.bincount(part["label"], minlength=6).min() > 20
-    whole = evaluate.stack(MovingShapes(7, num_frames=2, image_size=16))
+    whole = stack(MovingShapes(7, num_frames=2, image_size=16))
     assert whole["label"].tolist() == [0, 1, 2, 3, 4, 5, 0]
 
 
