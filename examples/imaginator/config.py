@@ -192,6 +192,8 @@ class TrainSettings:
     """Fixes weights, noise, windows and frame draws."""
     log_every: int = 20
     """Steps between lines in metrics.jsonl."""
+    sample_every: int = 1000
+    """Steps between pictures of clips in TensorBoard, always of the same images; 0: never."""
     save_every: int = 1000
     """Steps between checkpoints."""
     keep: int = 3
@@ -280,7 +282,12 @@ PRESETS: dict[str, Settings] = {
         ),
         discriminator=DiscriminatorSettings(channels=8),
         train=TrainSettings(
-            steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99, save_every=250
+            steps=650,
+            batch_size=16,
+            learning_rate=3e-3,
+            ema_decay=0.99,
+            sample_every=100,
+            save_every=250,
         ),
     ),
 }

@@ -39,6 +39,7 @@ from examples.imaginator.engine import Engine
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import Objective
 from examples.imaginator.parts import find_parts, read_part
+from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import make_draws, train_step
 from examples.imaginator.streams import build_discriminator
 from stgan.data import naming_dead_workers, numbered_generator
@@ -140,6 +141,13 @@ class Run:
         self.fabric.log_dict(values, step=self.step)
         if self.fabric.is_global_zero:
             MetricsLog(self.settings.out / "metrics.jsonl").append(self.step, values)
+
+    def show(self, samples: FixedSamples) -> None:
+        """Show what the generator that would be evaluated makes of fixed samples."""
+        generator = self.gan.generator if self.average is None else self.average.module
+        writer = cast(TensorBoardLogger, self.fabric.logger).experiment
+        writer.add_image("samples/images_by_label", samples.picture(generator), self.step)
+        writer.flush()  # to be seen now, not after the next minutes
 
     def draw(self) -> Draws:
         """Draw what is random in the next step, numbered by seed and step, for this process."""
@@ -277,6 +285,7 @@ def train(run: Run) -> Path:
         part.write_text(write_settings(settings), encoding="utf-8")
         part.replace(settings.out / "config.yaml")
         MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
+    samples = FixedSamples(settings, run.clips) if first and options.sample_every else None
 
     engine = Engine(
         options.accumulate, fabric.backward, fabric.no_backward_sync, run.guard, run.health
@@ -334,6 +343,8 @@ def train(run: Run) -> Path:
                 )
                 for reason in broken_news(run.clips.training):
                     bar.write(f"broken since the start: {reason}")
+            if samples is not None and run.step % options.sample_every == 0:
+                run.show(samples)
             if run.step % options.save_every == 0 or last:
                 run.guard.check(run.step)
                 if first:
