@@ -30,6 +30,7 @@ extensions = [
     "stgan_references",
     "stgan_support",
     "stgan_tables",
+    "stgan_zoo",
 ]
 # Tables that the page on performance includes; scripts that become pages elsewhere.
 exclude_patterns = ["_build", "results/speed", "tutorials"]

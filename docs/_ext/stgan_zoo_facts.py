@@ -1,0 +1,266 @@
+"""Facts about an entry: cost, formulas, functions, who uses it, what it was checked for."""
+
+import ast
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from sphinx.errors import ExtensionError
+from stgan_references import definitions
+from stgan_zoo_steps import Graph, steps_of
+from stgan_zoo_trace import Trace, trace
+from torch import nn
+
+import stgan.functional
+from stgan.config import build
+from stgan.example import Example
+from stgan.profiling import multiply_adds
+from stgan.registry import REGISTRIES, EntryInfo
+
+__all__ = ["PAPERS", "Facts", "axes_of", "drawn", "example_of", "formulas_in", "importers",
+           "output_axes", "signature_words", "support_of"]  # fmt: skip
+
+_ROOT = Path(__file__).resolve().parents[2]
+# Published methods with an entry at their heart, and how that is known.
+PAPERS: dict[str, dict[str, str]] = {
+    "layers/conv_transpose_1p2d": {"ImaGINator": "its decoder, model/networks.py"},
+    "layers/conv_transpose_2p1d": {"G3AN": "order 2p1d, model/ops.py"},
+    "layers/conv_2p1d": {"R(2+1)D": "section 3.5"},
+    "layers/conv_3d": {"C3D": "the paper"},
+    "layers/conv_transpose_3d": {"VGAN": "the paper"},
+    "layers/conv_gru": {"DVD-GAN": "its generator"},
+    "layers/conv_lstm": {"TGANv2": "released code"},
+    "layers/factorized_attention": {"G3AN": "factorized self-attention"},
+    "layers/minibatch_stddev": {"Progressive GAN": "section 3"},
+    "layers/axial_attention": {"DVD-GAN": "separable attention"},
+    "layers/upsample_kaiser": {"LongVideoGAN": "along time"},
+    "layers/upsample_linear": {"LongVideoGAN": "generator_lres.py"},
+    "fusions/concat": {"ImaGINator": "every level of its decoder"},
+    "fusions/add_temporal_concat_spatial": {"G3AN": "model/ops.py"},
+    "fusions/cross_attention": {"Latent Diffusion": "section 3.3"},
+    "projectors/one_hot": {"ImaGINator": "label of its decoder"},
+    "blocks/g3": {"G3AN": "section 3.1"},
+    "blocks/composite_mask": {"VGAN": "equation 2"},
+    "blocks/composite_flow": {"LIA": "section 3"},
+    "blocks/latent_acyclic": {"StyleGAN-V": "section 3.1"},
+    "blocks/latent_blurred_noise": {"LongVideoGAN": "generator_lres.py"},
+    "blocks/latent_deconv": {"TGAN": "temporal generator"},
+    "blocks/latent_gru": {"MoCoGAN": "motion codes"},
+    "blocks/latent_lstm_walk": {"MoCoGAN-HD": "models/rnn.py"},
+    "blocks/latent_repeat": {"MoCoGAN": "content code"},
+    "blocks/up": {"ImaGINator": "its decoder"},
+    "blocks/down_2d": {"ImaGINator": "its encoder"},
+    "blocks/down_3d": {"ImaGINator": "its video discriminator"},
+    "encoders/image_pyramid": {"ImaGINator": "its encoder"},
+    "decoders/video": {"ImaGINator": "its decoder"},
+    "discriminators/two_stream": {"ImaGINator": "both critics", "MoCoGAN": "both critics"},
+    "discriminators/video": {"ImaGINator": "released code"},
+    "discriminators/image": {"ImaGINator": "released code"},
+    "discriminators/image_patch": {"pix2pix": "section 3.2.2"},
+    "discriminators/video_patch": {"MoCoGAN": "PatchVideoDiscriminator"},
+    "discriminators/video_2p1d": {"G3AN": "networks.py"},
+    "discriminators/pair": {"DIGAN": "motion discriminator"},
+    "discriminators/frame_merge": {"StyleGAN-V": "networks.py"},
+    "discriminators/temporal_pyramid": {"InMoDeGAN": "the paper"},
+    "discriminators/video_multi_scale_patch": {"MoCoGAN-HD": "D_3d.py"},
+    "discriminators/first_frame_image": {"MoCoGAN-HD": "in-domain training"},
+    "discriminators/first_frame_video": {"MoCoGAN-HD": "in-domain training"},
+    "discriminators/video_pooled": {"DVD-GAN": "its temporal critic"},
+    "discriminators/video_residual": {"DVD-GAN": "blocks of its temporal critic"},
+}
+
+
+@dataclass
+class Facts:
+    """What is known about one entry after it was built and called.
+
+    Attributes:
+        info: What its registry knows.
+        graph: The boxes of its drawing.
+        example: Its example.
+        sizes: Size of every named axis of the inputs.
+        weights: Number of its parameters.
+        multiply_adds: Of one call with the inputs.
+        plain: Inputs that are no tensors, such as a size.
+        functions: Public functions of stgan.functional that it names or calls itself.
+        trace: What happened in the call.
+    """
+
+    info: EntryInfo
+    graph: Graph
+    example: Example
+    sizes: Mapping[str, int]
+    weights: int
+    multiply_adds: int
+    plain: Mapping[str, Any]
+    functions: list[str]
+    trace: Trace = field(repr=False)
+
+
+def example_of(kind: str, name: str) -> Example:
+    """Return the example of an entry, or say that it needs one."""
+    example = REGISTRIES[kind].info(name).example
+    if example is None or not example.inputs:
+        raise ExtensionError(
+            f"{kind}/{name} must have an example with inputs to be drawn in the zoo, got "
+            f"{example!r}; register it with example=Example(settings={{...}}, "
+            f"inputs={{'video': 'N 4 T H W'}})"
+        )
+    return example
+
+
+def drawn(kind: str, name: str) -> Facts:
+    """Build an entry, call it, and return what that shows."""
+    example = example_of(kind, name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        part: nn.Module = build({"kind": kind, "name": name, **example.settings}).eval()
+    inputs = example.make_inputs()
+    target = part if example.call == "forward" else getattr(part, example.call)
+    seen = trace(target, part, inputs)
+    return Facts(
+        info=REGISTRIES[kind].info(name),
+        graph=steps_of(seen),
+        example=example,
+        sizes=example.sizes(),
+        weights=sum(parameter.numel() for parameter in part.parameters()),
+        multiply_adds=multiply_adds(part, inputs, call=example.call),
+        plain={k: v for k, v in inputs.items() if isinstance(v, int | tuple) and _numbers(v)},
+        functions=functions_of(REGISTRIES[kind][name], name, seen),
+        trace=seen,
+    )
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, int) or all(isinstance(item, int) for item in value)
+
+
+def functions_of(factory: Any, name: str, seen: Trace | None = None) -> list[str]:
+    """Return the public functions that stand for an entry, or that it names or calls itself."""
+    home = stgan.functional
+    public = [n for n in home.__all__ if inspect.isfunction(getattr(home, n))]
+    said = re.findall(r":func:`(?:stgan\.functional\.)?(\w+)`", inspect.getdoc(factory) or "")
+    called = [] if seen is None else [
+        call.name for call in [seen.root, *seen.root.parts] if call.module is None
+    ]  # fmt: skip
+    own = [n for n in (name, f"{name}_loss", f"{name}_penalty") if n in public]
+    return [n for n in dict.fromkeys([*own, *said, *called]) if n in public]
+
+
+def formulas_in(thing: Any) -> list[str]:
+    """Return the formulas of a docstring that stand on lines of their own."""
+    lines = (inspect.getdoc(thing) or "").splitlines() if "__doc__" in dir(thing) else []
+    found: list[str] = []
+    number = 0
+    while number < len(lines):
+        match = re.match(r"(\s*)\.\. math::\s*(.*)", lines[number])
+        number += 1
+        if match is None:
+            continue
+        body = [match[2]]
+        while number < len(lines) and (
+            not lines[number].strip() or len(lines[number]) - len(lines[number].lstrip())
+            > len(match[1])
+        ):
+            body.append(lines[number].strip())
+            number += 1
+        found.append("\n".join(body).strip())
+    return found
+
+
+def signature_words(thing: Any) -> str:
+    """Write a signature without types: names, and defaults where they are short."""
+    shown, keyword = [], False
+    for name, parameter in inspect.signature(thing).parameters.items():
+        if parameter.kind is parameter.KEYWORD_ONLY and not keyword:
+            shown.append("*")
+            keyword = True
+        mark = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        keyword = keyword or bool(mark)
+        default = parameter.default
+        if default is parameter.empty:
+            shown.append(mark + name)
+        else:
+            text = getattr(default, "__name__", None) or repr(default)
+            shown.append(f"{name}={text}" if len(text) < 20 else f"{name}=...")
+    return ", ".join(shown)
+
+
+def axes_of(layouts: Mapping[str, Any], ndims: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return the letters of the axes of each input tensor; a fixed number of channels is C."""
+    found = {}
+
+    def walk(layout: Any, path: str) -> None:
+        if isinstance(layout, tuple):
+            for number, one in enumerate(layout):
+                walk(one, f"{path} {number}")
+        elif path in ndims:
+            words = layout.partition("<")[0].split()
+            usual = _letters(len(words))
+            found[path] = [w if w.isidentifier() else u for w, u in zip(words, usual, strict=True)]
+
+    for name, layout in layouts.items():
+        walk(layout, name)
+    return found
+
+
+def output_axes(contract: str, ndims: list[int]) -> list[list[str]]:
+    """Return the letters of the axes of each output, as the shape contract says them if it fits."""
+    groups = re.findall(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)", contract.rpartition("->")[2])
+    letters = [[re.sub(r"^\d+ ", "", axis.strip()) for axis in g.split(",") if axis.strip()]
+               for g in groups]  # fmt: skip
+    found = []
+    for place, count in enumerate(ndims):
+        told = letters[place] if place < len(letters) else []
+        short = [axis[0] if axis[:1].isalpha() else "" for axis in told]
+        found.append(short if len(short) == count and all(short) else _letters(count))
+    return found
+
+
+def _letters(count: int) -> list[str]:
+    usual = {5: "NCTHW", 4: "NCHW", 3: "NCT", 2: "NC", 1: "N"}
+    return list(usual.get(count, "")) or [""] * count
+
+
+@cache
+def importers() -> dict[str, list[str]]:
+    """Map a name of a class or function to the modules of stgan and its recipes that import it."""
+    found: dict[str, list[str]] = {}
+    for folder in ("stgan", "examples"):
+        for path in sorted((_ROOT / folder).rglob("*.py")):
+            module = ".".join(path.relative_to(_ROOT).with_suffix("").parts)
+            # A package that only offers names, and what is private, tell nothing.
+            if path.name == "__init__.py" or module.startswith(("stgan.testing", "stgan.cli")):
+                continue
+            for name in _imported(path):
+                found.setdefault(name, []).append(module)
+    return found
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield from dict.fromkeys(alias.name for alias in node.names)
+
+
+@cache
+def _matrix() -> dict[str, dict[str, str]]:
+    made = json.loads((_ROOT / "docs" / "support.json").read_text(encoding="utf-8"))
+    entries: dict[str, dict[str, str]] = made["entries"]
+    return entries
+
+
+def support_of(kind: str, name: str) -> dict[str, str]:
+    """Return the row of the support matrix; empty for an entry that is not in the file."""
+    return _matrix().get(f"{kind}/{name}", {})
+
+
+def public_name(info: EntryInfo) -> str:
+    """Name under which the class or function of an entry is documented."""
+    return definitions().get(info.owner, info.owner)

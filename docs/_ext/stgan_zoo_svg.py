@@ -1,0 +1,253 @@
+"""Draw boxes and arrows as SVG, in the colors of the page and without a fixed font size in pixels.
+
+Widths of text are estimated from above, as the font is the reader's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from stgan_zoo_layout import Box, Layout, Wire, lay_out
+from stgan_zoo_steps import Graph, Step
+from stgan_zoo_words import times
+
+__all__ = ["draw", "text_width"]
+
+Shape = tuple[int, ...]
+
+TITLE, SMALL, MONO = 12.5, 11.0, 11.0
+PAD = 9.0
+LINE = 14.5
+MARGIN = 3.0
+_NARROW, _WIDE = set("iljtfr.,:;'|()[]! "), set("mwMWQ×→@%&")
+
+
+def text_width(text: str, size: float, *, mono: bool = False) -> float:
+    """Width of a text, estimated from above."""
+    if mono:
+        return 0.62 * size * len(text)
+    ems = sum(0.36 if c in _NARROW else 0.9 if c in _WIDE else 0.72 if c.isupper() else 0.6
+              for c in text)  # fmt: skip
+    return ems * size
+
+
+@dataclass
+class _Face:
+    """What is written in a box, and the tensor that is drawn in it."""
+
+    kind: str
+    lines: list[tuple[str, str]]
+    shape: Shape
+    axes: Sequence[str] = ()
+    tone: str = ""
+
+
+def draw(
+    graph: Graph,
+    *,
+    axes: Sequence[Sequence[str]],
+    out_axes: Sequence[Sequence[str]],
+    notes: Sequence[str],
+    label: str,
+) -> str:
+    """Return the drawing of a graph as the text of an ``svg`` element.
+
+    Args:
+        graph: The boxes.
+        axes: Letters of the axes of each input.
+        out_axes: Likewise of each output.
+        notes: A line below each input; empty for none.
+        label: What a reader who cannot see it is told.
+    """
+    letters, more = iter(axes), iter(out_axes)
+    remarks = iter(notes)
+    faces = []
+    for step in graph.steps:
+        if step.kind == "input":
+            faces.append(_end_face(step, next(letters), next(remarks)))
+        elif step.kind == "output":
+            faces.append(_end_face(step, next(more), ""))
+        else:
+            faces.append(_step_face(step))
+    scale = 22 / max([max(s[-2:]) for f in faces if len(s := f.shape) >= 4] + [1])
+    boxes = [Box(*_size(face, scale), step.sources)
+             for face, step in zip(faces, graph.steps, strict=True)]  # fmt: skip
+    layout = lay_out(boxes)
+    return _svg(layout, graph, faces, scale, label)
+
+
+def _end_face(step: Step, axes: Sequence[str], note: str) -> _Face:
+    name = step.title or ("output" if step.kind == "output" else "input")
+    lines = [("zoo-name", name)]
+    if note:
+        lines.append(("zoo-detail", note))
+    return _Face(step.kind, lines, step.shapes[0], axes, _tone(step.shapes[0], axes))
+
+
+def _tone(shape: Shape, axes: Sequence[str]) -> str:
+    if len(shape) == 5:
+        return "clip"
+    if len(shape) == 4:
+        return "image"
+    return "label" if len(shape) <= 1 else "vector"
+
+
+def _step_face(step: Step) -> _Face:
+    lines = [("zoo-title", step.title)]
+    if step.detail:
+        lines += [("zoo-detail", part) for part in _wrapped(step.detail)]
+    shown = [times(shape) for shape in step.shapes[:2]]
+    lines += [("zoo-size", size) for size in shown]
+    if len(step.shapes) > 2:
+        lines[-1] = ("zoo-size", f"{shown[-1]}, ...")
+    return _Face(step.kind, lines, step.shapes[0], tone=_tone(step.shapes[0], ()))
+
+
+def _wrapped(text: str, most: int = 24) -> list[str]:
+    """Break a line at commas."""
+    lines: list[str] = []
+    for part in text.split(", "):
+        if lines and len(lines[-1]) + len(part) + 2 <= most:
+            lines[-1] += f", {part}"
+        else:
+            lines.append(part)
+    return lines[:3]
+
+
+_STYLE = {"zoo-title": (TITLE, False), "zoo-name": (TITLE, False), "zoo-detail": (SMALL, False),
+          "zoo-size": (MONO, True)}  # fmt: skip
+
+
+def _columns(face: _Face) -> list[tuple[str, str, float]]:
+    """Letter, size and width of each axis of an input or output."""
+    return [
+        (letter, str(size), max(text_width(str(size), MONO, mono=True),
+                                text_width(letter, SMALL)) + 7)
+        for letter, size in zip(face.axes, face.shape, strict=True)
+    ]  # fmt: skip
+
+
+def _size(face: _Face, scale: float) -> tuple[float, float]:
+    wide = max(text_width(text, _STYLE[kind][0], mono=_STYLE[kind][1])
+               for kind, text in face.lines)  # fmt: skip
+    high = LINE * len(face.lines)
+    if face.kind in ("input", "output"):
+        wide = max(wide, sum(width for *_, width in _columns(face)))
+        high += 28 if face.shape else 0
+    glyph_wide, glyph_high = _glyph_size(face.shape, scale)
+    wide += glyph_wide + (10 if glyph_wide else 0)
+    return max(wide + 2 * PAD, 84), max(high, glyph_high) + 13
+
+
+def _glyph_size(shape: Shape, scale: float) -> tuple[float, float]:
+    if len(shape) == 5:
+        shift = min(shape[2], 8) - 1
+        return _side(shape[4], scale) + 3 * shift, _side(shape[3], scale) + 2.4 * shift
+    if len(shape) == 4:
+        return _side(shape[3], scale), _side(shape[2], scale)
+    if len(shape) == 3:
+        return 4.5 * min(shape[2], 8), 4.5 * min(shape[1], 6)
+    return (4.5, 4.5 * min(shape[1], 8)) if len(shape) == 2 else (0, 0)
+
+
+def _side(size: int, scale: float) -> float:
+    return max(3.0, size * scale)
+
+
+def _glyph(shape: Shape, scale: float, right: float, middle: float, tone: str) -> str:
+    """A clip as a stack of frames, an image as one frame, codes as cells."""
+    wide, high = _glyph_size(shape, scale)
+    left, top = right - wide, middle - high / 2
+    rects = []
+    if len(shape) == 5:
+        count = min(shape[2], 8)
+        w, h = _side(shape[4], scale), _side(shape[3], scale)
+        rects = [(left + 3 * n, top + 2.4 * (count - 1 - n), w, h) for n in reversed(range(count))]
+    elif len(shape) == 4:
+        rects = [(left, top, wide, high)]
+    elif len(shape) in (2, 3):
+        columns = min(shape[2], 8) if len(shape) == 3 else 1
+        rows = min(shape[1], 6 if len(shape) == 3 else 8)
+        rects = [(left + 4.5 * c, top + 4.5 * r, 3.5, 3.5)
+                 for c in range(columns) for r in range(rows)]  # fmt: skip
+    body = "".join(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>'
+                   for x, y, w, h in rects)  # fmt: skip
+    return f'<g class="zoo-glyph zoo-{tone}">{body}</g>' if body else ""
+
+
+def _svg(layout: Layout, graph: Graph, faces: list[_Face], scale: float, label: str) -> str:
+    wide, high = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
+    parts = [
+        f'<svg class="zoo" role="img" aria-label="{escape(label)}" viewBox="0 0 {wide:.0f} '
+        f'{high:.0f}" width="{wide:.0f}" xmlns="http://www.w3.org/2000/svg">',
+        f'<g transform="translate({MARGIN} {MARGIN})">',
+    ]
+    parts += _rounds(layout, graph)
+    parts += [_wire(wire) for wire in layout.wires]
+    parts += [_box(box, face, scale) for box, face in zip(layout.boxes, faces, strict=True)]
+    return "".join([*parts, "</g></svg>"])
+
+
+def _rounds(layout: Layout, graph: Graph) -> list[str]:
+    """A frame around what runs several times."""
+    inside = [b for b, s in zip(layout.boxes, graph.steps, strict=True) if s.repeats > 1]
+    if not inside:
+        return []
+    count = max(step.repeats for step in graph.steps)
+    top, bottom = min(b.y for b in inside), max(b.y + b.height for b in inside)
+    return [
+        f'<rect class="zoo-rounds" x="0" y="{top - 7:.1f}" width="{layout.width:.1f}" '
+        f'height="{bottom - top + 14:.1f}" rx="9"/>',
+        f'<text class="zoo-detail" x="{layout.width - 6:.1f}" y="{bottom + 4:.1f}" '
+        f'text-anchor="end">{count} rounds</text>',
+    ]
+
+
+def _wire(wire: Wire) -> str:
+    points = wire.points
+    path = f"M{points[0][0]:.1f} {points[0][1]:.1f}"
+    for before, here, after in zip(points, points[1:], points[2:], strict=False):
+        r = min(5.0, _far(before, here) / 2, _far(here, after) / 2)
+        a, b = _toward(here, before, r), _toward(here, after, r)
+        path += f"L{a[0]:.1f} {a[1]:.1f}Q{here[0]:.1f} {here[1]:.1f} {b[0]:.1f} {b[1]:.1f}"
+    x, y = points[-1]
+    path += f"L{x:.1f} {y - 5:.1f}"
+    tip = f"M{x:.1f} {y - 0.5:.1f}l-3.5 -7h7z"
+    return f'<path class="zoo-wire" d="{path}"/><path class="zoo-tip" d="{tip}"/>'
+
+
+def _far(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1])
+
+
+def _toward(a: tuple[float, float], b: tuple[float, float], step: float) -> tuple[float, float]:
+    whole = _far(a, b) or 1
+    return a[0] + (b[0] - a[0]) * step / whole, a[1] + (b[1] - a[1]) * step / whole
+
+
+def _box(box: Box, face: _Face, scale: float) -> str:
+    ends = face.kind in ("input", "output")
+    tone = f" zoo-{face.tone}" if ends else ""
+    parts = [
+        f'<rect class="zoo-box zoo-{face.kind}{tone}" x="{box.x:.1f}" y="{box.y:.1f}" '
+        f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{7 if ends else 5}"/>'
+    ]
+    high = LINE * len(face.lines) + (28 if ends and face.shape else 0)
+    y = box.y + (box.height - high) / 2 + 11
+    for kind, text in face.lines:
+        parts.append(_text(kind, box.x + PAD, y, text))
+        y += LINE
+    if ends:
+        x = box.x + PAD
+        for letter, size, width in _columns(face):
+            parts.append(_text("zoo-axis", x, y, letter))
+            parts.append(_text("zoo-size", x, y + 13.5, size))
+            x += width
+    parts.append(
+        _glyph(face.shape, scale, box.x + box.width - PAD, box.y + box.height / 2, face.tone)
+    )
+    return "".join(parts)
+
+
+def _text(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
