@@ -105,10 +105,17 @@ class _ZooDirective(SphinxDirective):
                 return [said, *(_block(text) for text in found)]
         return []
 
-    def index(self, head: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[nodes.Node]:
+    def index(
+        self, head: Sequence[str], rows: Sequence[Sequence[Cell]], kind: str = "zoo-index"
+    ) -> list[nodes.Node]:
         """Make the table that leads to the entries, with its filter."""
         field = nodes.raw("", _FILTER, format="html")
-        return [field, make_table(head, rows, kind="zoo-index")]
+        return [field, make_table(head, rows, kind=kind)]
+
+
+def _arguments(thing: Any) -> nodes.Node:
+    # As code, since quotes would be turned into curly ones.
+    return nodes.literal("", f"({signature_words(thing)})", classes=["zoo-arguments"])
 
 
 def _block(text: str) -> nodes.Node:
@@ -138,7 +145,7 @@ class Zoo(_ZooDirective):
     def card(self, facts: Facts) -> nodes.section:
         """Make the card of one entry."""
         info = facts.info
-        section = nodes.section(ids=[info.name], names=[info.name], classes=["zoo-entry"])
+        section = nodes.section(ids=[info.name], classes=["zoo-entry"])
         section += nodes.title("", "", nodes.literal("", info.name))
         section += self.sentence(info.summary)
         svg = nodes.raw("", picture(self.kind, facts), format="html")
@@ -159,7 +166,7 @@ class Zoo(_ZooDirective):
         listed = nodes.definition_list(classes=["zoo-facts"])
         sizes = ", ".join(f"{axis} = {size}" for axis, size in facts.sizes.items())
         module = nodes.paragraph("", "", self.link(public_name(info)))
-        module += nodes.Text(f"({signature_words(REGISTRIES[self.kind][info.name])})")
+        module += _arguments(REGISTRIES[self.kind][info.name])
         rows: list[tuple[str, list[nodes.Node]]] = [
             ("Shape", [nodes.paragraph("", "", nodes.literal("", info.shape))]),
             ("Cost", [nodes.paragraph("", f"{_count(facts.weights, 'weight')}, "
@@ -169,11 +176,9 @@ class Zoo(_ZooDirective):
         ]  # fmt: skip
         functions = []
         for name in facts.functions:
-            words = signature_words(getattr(stgan.functional, name))
+            words = _arguments(getattr(stgan.functional, name))
             functions.append(
-                nodes.paragraph(
-                    "", "", self.link(f"stgan.functional.{name}"), nodes.Text(f"({words})")
-                )
+                nodes.paragraph("", "", self.link(f"stgan.functional.{name}"), words)
             )
         if functions:
             rows.append(("Function" if len(functions) == 1 else "Functions", functions))
@@ -199,7 +204,7 @@ class Zoo(_ZooDirective):
             for number, module in enumerate(modules):
                 shown += [nodes.Text(", " if number else ""), nodes.literal("", module)]
             body.append(shown)
-        return body or [nodes.paragraph("", "nothing in stgan yet; it is yours to use")]
+        return body or [nodes.paragraph("", "no other module of stgan yet")]
 
     def marks(self, info: EntryInfo) -> list[nodes.Node]:
         """Show the row of the support matrix."""
@@ -238,7 +243,7 @@ class ZooTable(_ZooDirective):
         for name in REGISTRIES[self.kind]:
             example_of(self.kind, name)
             rows.append(self.row(REGISTRIES[self.kind].info(name)))
-        return self.index(["Name", "What it does"], rows)
+        return self.index(["Name", "What it does"], rows, "zoo-index zoo-table")
 
     def row(self, info: EntryInfo) -> list[Cell]:
         """Make the row of one entry."""

@@ -15,6 +15,7 @@ from sphinx.errors import ExtensionError
 from stgan_references import definitions
 from stgan_zoo_steps import Graph, steps_of
 from stgan_zoo_trace import Trace, trace
+from stgan_zoo_words import HELPERS
 from torch import nn
 
 import stgan.functional
@@ -149,8 +150,11 @@ def functions_of(factory: Any, name: str, seen: Trace | None = None) -> list[str
     called = [] if seen is None else [
         call.name for call in [seen.root, *seen.root.parts] if call.module is None
     ]  # fmt: skip
-    own = [n for n in (name, f"{name}_loss", f"{name}_penalty") if n in public]
-    return [n for n in dict.fromkeys([*own, *said, *called]) if n in public]
+    own = [f"{name}_penalty"] if factory.__name__.endswith("Penalty") else [name, f"{name}_loss"]
+    # Helpers that nearly everything calls tell nothing about an entry.
+    called = [n for n in called if n not in HELPERS]
+    found = [n for n in dict.fromkeys([*own, *called]) if n in public]
+    return found or [n for n in dict.fromkeys(said) if n in public and n not in HELPERS]
 
 
 def formulas_in(thing: Any) -> list[str]:
@@ -202,7 +206,7 @@ def axes_of(layouts: Mapping[str, Any], ndims: Mapping[str, int]) -> dict[str, l
                 walk(one, f"{path} {number}")
         elif path in ndims:
             words = layout.partition("<")[0].split()
-            usual = _letters(len(words))
+            usual = ["N", "k"] if "<" in layout and len(words) == 2 else _letters(len(words))
             found[path] = [w if w.isidentifier() else u for w, u in zip(words, usual, strict=True)]
 
     for name, layout in layouts.items():
@@ -224,7 +228,7 @@ def output_axes(contract: str, ndims: list[int]) -> list[list[str]]:
 
 
 def _letters(count: int) -> list[str]:
-    usual = {5: "NCTHW", 4: "NCHW", 3: "NCT", 2: "NC", 1: "N"}
+    usual = {5: "NCTHW", 4: "NCHW", 3: "NCT", 2: "ND", 1: "N"}
     return list(usual.get(count, "")) or [""] * count
 
 

@@ -14,6 +14,7 @@ GAP = 14  # between lanes
 BEND = 8  # between horizontal runs of arrows in one gap
 SPACE = 26  # between rows without any run
 PORT = 18  # between arrows that enter one box
+FRAME = 13  # beside a frame
 THIN = 12  # a lane for arrows only
 
 
@@ -72,12 +73,13 @@ class Layout:
     height: float
 
 
-def lay_out(boxes: list[Box], main: int = 0) -> Layout:
+def lay_out(boxes: list[Box], main: int = 0, framed: Sequence[int] = ()) -> Layout:
     """Find the places of all boxes and arrows.
 
     Args:
         boxes: In an order in which each stands behind those that it reads from.
         main: The box that begins the main lane in the first row.
+        framed: Boxes whose rows get room for a frame around them.
     """
     readers = [[n for n, b in enumerate(boxes) if k in b.sources] for k in range(len(boxes))]
     _set_rows(boxes, readers, main)
@@ -92,7 +94,7 @@ def lay_out(boxes: list[Box], main: int = 0) -> Layout:
                 box.x, box.width = left, wide
         centers[lane] = left + wide / 2
         left += wide + GAP
-    height = _set_heights(boxes, wires, centers)
+    height = _set_heights(boxes, wires, centers, [boxes[n].row for n in framed])
     return Layout(boxes, wires, left - GAP, height)
 
 
@@ -120,6 +122,7 @@ def _set_lanes(
             taken.add((lane, boxes[number].row))
 
     put(_longest(boxes, readers, main), 0)
+    taken |= {(0, box.row) for box in boxes}
     # Those nearest to the end first: they join the main lane where it is nearly over.
     for number in sorted(range(len(boxes)), key=lambda n: (-boxes[n].row, n)):
         if number in placed:
@@ -128,12 +131,12 @@ def _set_lanes(
         while rest := [s for s in boxes[chain[-1]].sources if s not in placed]:
             chain.append(max(rest, key=lambda s: boxes[s].row))
         top, end = chain[-1], max([boxes[r].row for r in readers[number]], default=0)
+        near = [boxes[n].lane for n in [*readers[number], *boxes[top].sources] if n in placed]
         begin = min([boxes[s].row + 1 for s in boxes[top].sources], default=boxes[top].row)
         rows = range(min(begin, boxes[top].row), max(end, boxes[number].row + 1))
-        put(chain, _free(taken, rows, (1, -1, 2, -2, 3, -3, 4, -4)))
+        put(chain, _free(taken, rows, near[0] if near else 0))
         taken |= {(boxes[number].lane, row) for row in rows}
-    shared: dict[tuple[int, int], int] = {}  # rows that an arrow of the same box has in a lane
-    owner: dict[tuple[int, int], int] = {}
+    owner: dict[tuple[int, int], int] = {}  # places of arrows, by the box where they begin
     for wire in sorted(wires, key=lambda w: boxes[w.target].row - boxes[w.source].row):
         source, target = boxes[wire.source], boxes[wire.target]
         rows = range(source.row + 1, target.row)
@@ -142,7 +145,6 @@ def _set_lanes(
             source.lane, target.lane, rows, own, owner, wire.source
         )  # fmt: skip
         owner |= {(wire.lane, row): wire.source for row in rows}
-    del shared
 
 
 def _longest(boxes: list[Box], readers: list[list[int]], main: int) -> list[int]:
@@ -159,8 +161,10 @@ def _longest(boxes: list[Box], readers: list[list[int]], main: int) -> list[int]
     return chain
 
 
-def _free(taken: set[tuple[int, int]], rows: Iterable[int], lanes: Iterable[int]) -> int:
+def _free(taken: set[tuple[int, int]], rows: Iterable[int], near: int) -> int:
+    """The lane nearest to another that is free in some rows; on the right, if both sides are."""
     rows = list(rows)
+    lanes = sorted(range(-9, 10), key=lambda lane: (abs(lane - near), abs(lane), -lane))
     return next(lane for lane in lanes if not any((lane, row) in taken for row in rows))
 
 
@@ -186,7 +190,9 @@ def _wire_lane(
     return low - 1
 
 
-def _set_heights(boxes: list[Box], wires: list[Wire], centers: dict[int, float]) -> float:
+def _set_heights(
+    boxes: list[Box], wires: list[Wire], centers: dict[int, float], framed: Sequence[int]
+) -> float:
     rows = 1 + max(box.row for box in boxes)
     tall = [max([b.height for b in boxes if b.row == row] + [0]) for row in range(rows)]
     ways = [_way(boxes, wire, centers) for wire in wires]
@@ -199,17 +205,18 @@ def _set_heights(boxes: list[Box], wires: list[Wire], centers: dict[int, float])
                 runs[boxes[wire.source].row + step].append((a, b, wire.source))
     tracks = [_tracks(gap) for gap in runs]
     tops, y = [], 0.0
-    gaps = []
+    gaps = []  # where the runs below a row begin
     for row in range(rows):
         tops.append(y)
-        count = 1 + max(tracks[row].values(), default=0)
-        gaps.append((y + tall[row], SPACE + BEND * (count - 1)))
-        y += tall[row] + SPACE + BEND * (count - 1)
+        y += tall[row]
+        gaps.append(y + (FRAME + 9 if row == max(framed, default=-1) else 9))
+        y = gaps[-1] + SPACE - 9 + BEND * max(tracks[row].values(), default=0)
+        y += FRAME * (row + 1 == min(framed, default=-1))
     for box in boxes:
         box.y = tops[box.row] + (tall[box.row] - box.height) / 2
     for wire, way in zip(wires, ways, strict=True):
         _set_points(boxes, wire, way, gaps, tracks)
-    return gaps[-1][0]
+    return tops[-1] + tall[-1]
 
 
 def _way(boxes: list[Box], wire: Wire, centers: dict[int, float]) -> list[float]:
@@ -275,7 +282,7 @@ def _set_points(
     boxes: list[Box],
     wire: Wire,
     way: list[float],
-    gaps: list[tuple[float, float]],
+    gaps: Sequence[float],
     tracks: list[dict[tuple[float, float, int], int]],
 ) -> None:
     source, target = boxes[wire.source], boxes[wire.target]
@@ -283,7 +290,6 @@ def _set_points(
     for step, (a, b) in enumerate(zip(way, way[1:], strict=False)):
         if a != b:
             row = source.row + step
-            top = gaps[row][0] + 9
-            y = top + BEND * tracks[row][a, b, wire.source]
+            y = gaps[row] + BEND * tracks[row][a, b, wire.source]
             points += [(a, y), (b, y)]
     wire.points = [*points, (way[-1], target.y)]

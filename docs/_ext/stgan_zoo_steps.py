@@ -7,6 +7,7 @@ become one round with a number.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from os.path import commonprefix
 
 from stgan_zoo_trace import Call, Trace
 from stgan_zoo_words import ALIASES, CLOSED, VIEWS, describe, short_name
@@ -35,7 +36,6 @@ class Step:
         shapes: Shapes of what comes out.
         sources: The boxes from which its inputs come, by number.
         repeats: How often it runs, one round after the other.
-        symbol: Registry-like name of a closed part, if it has one.
     """
 
     kind: str
@@ -109,8 +109,13 @@ def _graph(trace: Trace, cut: Sequence[Call]) -> Graph:
         _add(call, steps, origin, trace)
     for name, tensor in trace.outputs.items():
         source = origin.get(id(tensor))
-        steps.append(Step("output", name, "", [_shape(tensor)], [] if source is None else [source]))
+        steps.append(Step("output", _output_name(name), "", [_shape(tensor)], [] if source is None else [source]))
     return Graph(_looped(_merged_views(_alive(steps))))
+
+
+def _output_name(name: str) -> str:
+    """Count from one what has no name but a place."""
+    return f"output {int(name) + 1}" if name.isdecimal() else name
 
 
 def _add(call: Call, steps: list[Step], origin: dict[int, int], trace: Trace) -> None:
@@ -245,11 +250,24 @@ def _fold(steps: list[Step], start: int, period: int, count: int) -> list[Step]:
     for number, step in kept:
         if start <= number < start + period:
             step.repeats = count
+            step.detail = _in_turn([steps[number + period * n].detail for n in range(count)])
     folded = _renumbered(kept, stands_for)
     # What goes from one round to the next has no arrow of its own.
     for number, step in enumerate(folded):
         step.sources = [source for source in step.sources if source < number]
     return folded
+
+
+def _in_turn(details: Sequence[str]) -> str:
+    """Write what is the same in all rounds once, and what differs one after the other."""
+    columns = zip(*(detail.split(", ") for detail in details), strict=False)
+    found = []
+    for column in columns:
+        told = list(dict.fromkeys(column))
+        same = commonprefix(told).rpartition(" ")[0]
+        rest = [text.removeprefix(same).strip() for text in told]
+        found.append(f"{same} {', then '.join(rest)}".strip() if len(told) > 1 else told[0])
+    return ", ".join(text for text in found if len(text) < 40)
 
 
 def summary(graph: Graph) -> str:

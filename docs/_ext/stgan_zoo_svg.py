@@ -6,6 +6,7 @@ Widths of text are estimated from above, as the font is the reader's.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from stgan_zoo_layout import Box, Layout, Wire, lay_out
 from stgan_zoo_steps import Graph, Step
@@ -18,7 +19,7 @@ Shape = tuple[int, ...]
 TITLE, SMALL, MONO = 12.5, 11.0, 11.0
 PAD = 9.0
 LINE = 14.5
-MARGIN = 3.0
+MARGIN = 8.0
 _NARROW, _WIDE = set("iljtfr.,:;'|()[]! "), set("mwMWQ×→@%&")
 
 
@@ -72,7 +73,8 @@ def draw(
     scale = 22 / max([max(s[-2:]) for f in faces if len(s := f.shape) >= 4] + [1])
     boxes = [Box(*_size(face, scale), step.sources)
              for face, step in zip(faces, graph.steps, strict=True)]  # fmt: skip
-    layout = lay_out(boxes)
+    framed = [n for n, step in enumerate(graph.steps) if step.repeats > 1]
+    layout = lay_out(boxes, framed=framed)
     return _svg(layout, graph, faces, scale, label)
 
 
@@ -194,12 +196,22 @@ def _rounds(layout: Layout, graph: Graph) -> list[str]:
     if not inside:
         return []
     count = max(step.repeats for step in graph.steps)
+    words = f"{count} rounds"
+    wide = text_width(words, SMALL)
     top, bottom = min(b.y for b in inside), max(b.y + b.height for b in inside)
+    crossed = [x for wire in layout.wires for (x, y), (_, end) in pairwise(wire.points)
+               if y <= bottom + 7 <= end]  # fmt: skip
+    places = [layout.width - wide - 8, 8.0, layout.width * 0.7, layout.width * 0.25]
+    left = next(
+        (p for p in places if not any(p - 6 < x < p + wide + 6 for x in crossed)), places[0]
+    )
     return [
-        f'<rect class="zoo-rounds" x="0" y="{top - 7:.1f}" width="{layout.width:.1f}" '
+        f'<rect class="zoo-rounds" x="-6" y="{top - 7:.1f}" width="{layout.width + 12:.1f}" '
         f'height="{bottom - top + 14:.1f}" rx="9"/>',
-        f'<text class="zoo-detail" x="{layout.width - 6:.1f}" y="{bottom + 4:.1f}" '
-        f'text-anchor="end">{count} rounds</text>',
+        # The words interrupt the frame.
+        f'<rect class="zoo-gap" x="{left - 4:.1f}" y="{bottom:.1f}" width="{wide + 8:.1f}" '
+        f'height="14"/>',
+        _text("zoo-detail", left, bottom + 11, words),
     ]
 
 

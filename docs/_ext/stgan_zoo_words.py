@@ -7,7 +7,7 @@ from typing import Any
 from stgan_zoo_trace import Call
 from torch import Tensor
 
-__all__ = ["ALIASES", "CLOSED", "VIEWS", "WORDS", "describe", "short_name", "times"]
+__all__ = ["ALIASES", "CLOSED", "HELPERS", "VIEWS", "WORDS", "describe", "short_name", "times"]
 
 #: What hands on the same numbers in the same shape, or almost: not worth a box of its own.
 ALIASES = {
@@ -25,6 +25,10 @@ CLOSED = {
     "conv_3d", "conv_transpose_3d", "one_hot_label", "fold_time", "unfold_time", "spread_rows",
     "expand_over_time", "take_frames", "attend", "resize_video", "warp_image",
 }  # fmt: skip
+#: Those among them that prepare what others then work on.
+HELPERS = {
+    "one_hot_label", "fold_time", "unfold_time", "spread_rows", "expand_over_time", "take_frames",
+}  # fmt: skip
 WORDS = {
     "adaptive_avg_pool2d": "average pool", "adaptive_avg_pool3d": "average pool", "add": "add",
     "addcmul": "add product", "amax": "maximum", "argmax": "index of the largest",
@@ -35,7 +39,7 @@ WORDS = {
     "conv_transpose1d": "transposed conv 1d", "conv_transpose2d": "transposed conv 2d",
     "conv_transpose3d": "transposed conv 3d", "conv_transpose_1p2d": "transposed conv (1+2)d",
     "conv_transpose_2p1d": "transposed conv (2+1)d", "conv_transpose_3d": "transposed conv 3d",
-    "div": "divide", "einsum": "weighted sums", "embedding": "look up", "expand_over_time":
+    "diff": "difference", "div": "divide", "einsum": "weighted sums", "embedding": "look up", "expand_over_time":
     "repeat over time", "fold_time": "fold time into batch", "gather": "take", "grid_sample":
     "sample at positions", "group_norm": "group norm", "gru": "GRU", "index_select": "take",
     "instance_norm": "instance norm", "interpolate": "resize", "layer_norm": "layer norm",
@@ -81,6 +85,8 @@ def describe(call: Call, names: Mapping[int, str]) -> tuple[str, str]:
         # A chain has no name of its own.
         return (content, "") if call.name == "Sequential" else (_spaced(call.name), content)
     title = WORDS.get(short, short.replace("_", " "))
+    if short in ("rsub", "sub") and (number := _partner(call, {})):
+        return (f"{number} − x" if short == "rsub" else f"x − {number}"), ""
     about = _DETAILS.get(short)
     if about is not None:
         return title, about(call)
@@ -130,12 +136,12 @@ def _convolution(call: Call) -> str:
     c_in, c_out = (weight.shape[0], weight.shape[1]) if transposed else weight.shape[1::-1]
     c_in, c_out = (c_in, c_out * groups) if transposed else (c_in * groups, c_out)
     kernel = weight.shape[2:]
-    parts = [f"{c_in} → {c_out}", f"k {_sizes(kernel, len(kernel))}"]
+    parts = [f"{c_in} → {c_out}", f"kernel {_sizes(kernel, len(kernel))}"]
     stride = _sizes(_argument(call, "stride", 3, 1), len(kernel))
     if stride != "1":
-        parts.append(f"s {stride}")
+        parts.append(f"stride {stride}")
     if groups != 1:
-        parts.append(f"g {groups}")
+        parts.append(f"{groups} groups")
     return ", ".join(parts)
 
 
@@ -157,7 +163,8 @@ def _along(place: int) -> Callable[[Call], str]:
         first = next(iter(call.reads), None)
         axes = [axis] if isinstance(axis, int) else list(axis)
         count = (first.ndim if first is not None else 5) + (short_name(call) == "stack")
-        if count < 4 and axes[-1] % count == count - 1 and short_name(call) != "cat":
+        moves = short_name(call) not in ("cat", "stack", "unbind")
+        if count < 4 and axes[-1] % count == count - 1 and moves:
             return "along the last axis"
         return f"along {''.join(_letter(a % count, count) for a in axes)}"
 
@@ -195,10 +202,14 @@ def _labels(call: Call) -> str:
 
 
 def _changed(call: Call) -> str:
-    """The axes whose sizes change, if all stay."""
+    """The axes whose sizes change, or the one place of an axis that is taken."""
     before, after = call.reads[0].shape, call.makes[0].shape
     if len(before) != len(after):
-        return ""
+        index = call.args[1] if short_name(call) == "getitem" else ()
+        index = index if isinstance(index, tuple) else (index,)
+        places = [(_letter(n, len(before)), i) for n, i in enumerate(index) if type(i) is int]
+        wide = len(before) > 3
+        return ", ".join(f"{name} = {i}" if wide else f"number {i}" for name, i in places)
     changed = [(_letter(n, len(after)), b, a)
                for n, (b, a) in enumerate(zip(before, after, strict=True)) if a != b]  # fmt: skip
     if short_name(call) == "getitem":
@@ -208,7 +219,7 @@ def _changed(call: Call) -> str:
 
 def _pool(call: Call) -> str:
     kernel = _argument(call, "kernel_size", 1)
-    return "" if kernel is None else f"k {_sizes(kernel, 1)}"
+    return "" if kernel is None else f"kernel {_sizes(kernel, 1)}"
 
 
 _DETAILS: dict[str, Callable[[Call], str]] = {
