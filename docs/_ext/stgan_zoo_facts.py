@@ -1,10 +1,9 @@
-"""Facts about an entry: cost, formulas, functions, who uses it, what it was checked for."""
+"""Facts about an entry: its call, cost, formulas, functions, and what it was checked for."""
 
-import ast
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import Any
 import torch
 from sphinx.errors import ExtensionError
 from stgan_references import definitions
-from stgan_zoo_steps import Graph, steps_of
+from stgan_zoo_graph import Graph
+from stgan_zoo_steps import steps_of
 from stgan_zoo_trace import Trace, trace
-from stgan_zoo_words import HELPERS
+from stgan_zoo_vocabulary import HELPERS
 from torch import nn
 
 import stgan.functional
@@ -24,56 +24,13 @@ from stgan.example import Example
 from stgan.profiling import multiply_adds
 from stgan.registry import REGISTRIES, EntryInfo
 
-__all__ = ["PAPERS", "Facts", "axes_of", "drawn", "example_of", "formulas_in", "importers",
-           "output_axes", "signature_words", "support_of"]  # fmt: skip
+__all__ = ["Facts", "axes_of", "drawn", "example_of", "formulas_in", "functions_of",
+           "output_axes", "public_name", "signature_words", "support_of"]  # fmt: skip
 
 _ROOT = Path(__file__).resolve().parents[2]
-# Published methods with an entry at their heart, and how that is known.
-PAPERS: dict[str, dict[str, str]] = {
-    "layers/conv_transpose_1p2d": {"ImaGINator": "its decoder, model/networks.py"},
-    "layers/conv_transpose_2p1d": {"G3AN": "order 2p1d, model/ops.py"},
-    "layers/conv_2p1d": {"R(2+1)D": "section 3.5"},
-    "layers/conv_3d": {"C3D": "the paper"},
-    "layers/conv_transpose_3d": {"VGAN": "the paper"},
-    "layers/conv_gru": {"DVD-GAN": "its generator"},
-    "layers/conv_lstm": {"TGANv2": "released code"},
-    "layers/factorized_attention": {"G3AN": "factorized self-attention"},
-    "layers/minibatch_stddev": {"Progressive GAN": "section 3"},
-    "layers/axial_attention": {"DVD-GAN": "separable attention"},
-    "layers/upsample_kaiser": {"LongVideoGAN": "along time"},
-    "layers/upsample_linear": {"LongVideoGAN": "generator_lres.py"},
-    "fusions/concat": {"ImaGINator": "every level of its decoder"},
-    "fusions/add_temporal_concat_spatial": {"G3AN": "model/ops.py"},
-    "fusions/cross_attention": {"Latent Diffusion": "section 3.3"},
-    "projectors/one_hot": {"ImaGINator": "label of its decoder"},
-    "blocks/g3": {"G3AN": "section 3.1"},
-    "blocks/composite_mask": {"VGAN": "equation 2"},
-    "blocks/composite_flow": {"LIA": "section 3"},
-    "blocks/latent_acyclic": {"StyleGAN-V": "section 3.1"},
-    "blocks/latent_blurred_noise": {"LongVideoGAN": "generator_lres.py"},
-    "blocks/latent_deconv": {"TGAN": "temporal generator"},
-    "blocks/latent_gru": {"MoCoGAN": "motion codes"},
-    "blocks/latent_lstm_walk": {"MoCoGAN-HD": "models/rnn.py"},
-    "blocks/latent_repeat": {"MoCoGAN": "content code"},
-    "blocks/up": {"ImaGINator": "its decoder"},
-    "blocks/down_2d": {"ImaGINator": "its encoder"},
-    "blocks/down_3d": {"ImaGINator": "its video discriminator"},
-    "encoders/image_pyramid": {"ImaGINator": "its encoder"},
-    "decoders/video": {"ImaGINator": "its decoder"},
-    "discriminators/two_stream": {"ImaGINator": "both critics", "MoCoGAN": "both critics"},
-    "discriminators/video": {"ImaGINator": "released code"},
-    "discriminators/image": {"ImaGINator": "released code"},
-    "discriminators/image_patch": {"pix2pix": "section 3.2.2"},
-    "discriminators/video_patch": {"MoCoGAN": "PatchVideoDiscriminator"},
-    "discriminators/video_2p1d": {"G3AN": "networks.py"},
-    "discriminators/pair": {"DIGAN": "motion discriminator"},
-    "discriminators/frame_merge": {"StyleGAN-V": "networks.py"},
-    "discriminators/temporal_pyramid": {"InMoDeGAN": "the paper"},
-    "discriminators/video_multi_scale_patch": {"MoCoGAN-HD": "D_3d.py"},
-    "discriminators/first_frame_image": {"MoCoGAN-HD": "in-domain training"},
-    "discriminators/first_frame_video": {"MoCoGAN-HD": "in-domain training"},
-    "discriminators/video_pooled": {"DVD-GAN": "its temporal critic"},
-    "discriminators/video_residual": {"DVD-GAN": "blocks of its temporal critic"},
+_STARS: dict[Any, str] = {
+    inspect.Parameter.VAR_POSITIONAL: "*",
+    inspect.Parameter.VAR_KEYWORD: "**",
 }
 
 
@@ -169,8 +126,8 @@ def formulas_in(thing: Any) -> list[str]:
             continue
         body = [match[2]]
         while number < len(lines) and (
-            not lines[number].strip() or len(lines[number]) - len(lines[number].lstrip())
-            > len(match[1])
+            not lines[number].strip()
+            or len(lines[number]) - len(lines[number].lstrip()) > len(match[1])
         ):
             body.append(lines[number].strip())
             number += 1
@@ -185,7 +142,7 @@ def signature_words(thing: Any) -> str:
         if parameter.kind is parameter.KEYWORD_ONLY and not keyword:
             shown.append("*")
             keyword = True
-        mark = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        mark = _STARS.get(parameter.kind, "")
         keyword = keyword or bool(mark)
         default = parameter.default
         if default is parameter.empty:
@@ -230,27 +187,6 @@ def output_axes(contract: str, ndims: list[int]) -> list[list[str]]:
 def _letters(count: int) -> list[str]:
     usual = {5: "NCTHW", 4: "NCHW", 3: "NCT", 2: "ND", 1: "N"}
     return list(usual.get(count, "")) or [""] * count
-
-
-@cache
-def importers() -> dict[str, list[str]]:
-    """Map a name of a class or function to the modules of stgan and its recipes that import it."""
-    found: dict[str, list[str]] = {}
-    for folder in ("stgan", "examples"):
-        for path in sorted((_ROOT / folder).rglob("*.py")):
-            module = ".".join(path.relative_to(_ROOT).with_suffix("").parts)
-            # A package that only offers names, and what is private, tell nothing.
-            if path.name == "__init__.py" or module.startswith(("stgan.testing", "stgan.cli")):
-                continue
-            for name in _imported(path):
-                found.setdefault(name, []).append(module)
-    return found
-
-
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            yield from dict.fromkeys(alias.name for alias in node.names)
 
 
 @cache

@@ -1,19 +1,19 @@
-"""From the trace of a call to the few steps that are drawn, and what flows between them.
+"""From the trace of a call to the few steps that are drawn.
 
 A call is opened into its parts, level by level, as long as the drawing stays small. What hands
-tensors on unchanged is left out, changes of layout in a row become one step, and rounds of a loop
-become one round with a number.
+tensors on unchanged is left out.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from os.path import commonprefix
+from collections.abc import Sequence
 
+from stgan_zoo_graph import Graph, Step
+from stgan_zoo_simplify import alive, looped, merged_views
 from stgan_zoo_trace import Call, Trace
-from stgan_zoo_words import ALIASES, CLOSED, VIEWS, describe, short_name
+from stgan_zoo_vocabulary import ALIASES, CLOSED, VIEWS, short_name
+from stgan_zoo_words import describe
 from torch import Tensor
 
-__all__ = ["LIMIT", "Graph", "Step", "steps_of"]
+__all__ = ["LIMIT", "steps_of"]
 
 #: Steps that a drawing has room for.
 LIMIT = 13
@@ -23,42 +23,6 @@ _CREATE = {"zeros", "ones", "arange", "linspace", "full", "eye", "tensor", "empt
            "as_tensor", "hann_window", "kaiser_window", "meshgrid"}  # fmt: skip
 _DRAW = {"rand", "randn", "randint", "randperm", "normal", "rand_like", "randn_like", "bernoulli",
          "new_empty", "normal_", "uniform_", "uniform"}  # fmt: skip
-
-
-@dataclass
-class Step:
-    """One box of a drawing.
-
-    Attributes:
-        kind: ``"input"``, ``"step"``, ``"view"`` or ``"output"``.
-        title: What it is called.
-        detail: A line about its settings.
-        shapes: Shapes of what comes out.
-        sources: The boxes from which its inputs come, by number.
-        repeats: How often it runs, one round after the other.
-    """
-
-    kind: str
-    title: str
-    detail: str
-    shapes: list[tuple[int, ...]]
-    sources: list[int] = field(default_factory=list)
-    repeats: int = 1
-
-
-@dataclass
-class Graph:
-    """The boxes of a drawing in the order in which they run, inputs first and outputs last."""
-
-    steps: list[Step]
-
-    def inputs(self) -> list[Step]:
-        """The boxes of the inputs."""
-        return [step for step in self.steps if step.kind == "input"]
-
-    def outputs(self) -> list[Step]:
-        """The boxes of the outputs."""
-        return [step for step in self.steps if step.kind == "output"]
 
 
 def steps_of(trace: Trace, limit: int = LIMIT) -> Graph:
@@ -109,8 +73,16 @@ def _graph(trace: Trace, cut: Sequence[Call]) -> Graph:
         _add(call, steps, origin, trace)
     for name, tensor in trace.outputs.items():
         source = origin.get(id(tensor))
-        steps.append(Step("output", _output_name(name), "", [_shape(tensor)], [] if source is None else [source]))
-    return Graph(_looped(_merged_views(_alive(steps))))
+        steps.append(
+            Step(
+                "output",
+                _output_name(name),
+                "",
+                [_shape(tensor)],
+                [] if source is None else [source],
+            )
+        )
+    return Graph(looped(merged_views(alive(steps))))
 
 
 def _output_name(name: str) -> str:
@@ -165,119 +137,3 @@ def _flow(call: Call, origin: dict[int, int]) -> tuple[list[int], list[Tensor]]:
             inside |= {id(t) for t in op.makes}
         fresh |= {id(t) for t in op.makes}
     return list(sources), [t for t in call.makes if id(t) in inside]
-
-
-def _alive(steps: list[Step]) -> list[Step]:
-    """Leave out what no output depends on, such as checks of ranges; inputs stay."""
-    wanted: set[int] = set()
-    stack = [number for number, step in enumerate(steps) if step.kind == "output"]
-    while stack:
-        number = stack.pop()
-        if number not in wanted:
-            wanted.add(number)
-            stack += steps[number].sources
-    kept = [n for n, step in enumerate(steps) if n in wanted or step.kind == "input"]
-    return _renumbered([(n, steps[n]) for n in kept], {n: n for n in kept})
-
-
-def _renumbered(kept: Iterable[tuple[int, Step]], stands_for: dict[int, int]) -> list[Step]:
-    """Number boxes anew; a source that is gone is replaced by the one that stands for it."""
-    kept = list(kept)
-    place = {number: new for new, (number, _) in enumerate(kept)}
-    for own, step in kept:
-        found = dict.fromkeys(stands_for[source] for source in step.sources)
-        step.sources = [place[n] for n in found if n in place and n != own]
-    return [step for _, step in kept]
-
-
-def _merged_views(steps: list[Step]) -> list[Step]:
-    """Make one step of changes of layout in a row, and none where nothing changed in the end."""
-    readers = [[n for n, s in enumerate(steps) if k in s.sources] for k in range(len(steps))]
-    stands_for = {n: n for n in range(len(steps))}
-    for number, step in enumerate(steps):
-        if step.kind != "view" or len(step.sources) != 1:
-            continue
-        source = stands_for[step.sources[0]]
-        if steps[source].kind == "view" and len(readers[step.sources[0]]) == 1:
-            stands_for[number] = source
-            steps[source].shapes = step.shapes
-    for step in steps:
-        if step.kind == "view":
-            before = steps[stands_for[step.sources[0]]].shapes[0] if step.sources else ()
-            grown = _numel(step.shapes[0]) > _numel(before)
-            step.title, step.detail = ("repeat" if grown else "rearrange"), ""
-    # Axes of size one come and go without a box.
-    for number, step in enumerate(steps):
-        if step.kind == "view" and step.sources and stands_for[number] == number:
-            source = stands_for[step.sources[0]]
-            if any(_bare(shape) == _bare(step.shapes[0]) for shape in steps[source].shapes):
-                stands_for |= {n: source for n, s in stands_for.items() if s == number}
-    alive = [(n, s) for n, s in enumerate(steps) if stands_for[n] == n]
-    return _renumbered(alive, stands_for)
-
-
-def _bare(shape: Sequence[int]) -> list[int]:
-    return [size for size in shape if size != 1]
-
-
-def _numel(shape: Sequence[int]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
-
-
-def _looped(steps: list[Step]) -> list[Step]:
-    """Fold rounds of a loop: the same titles and shapes, several times in a row."""
-    signs = [(s.kind, s.title, tuple(s.shapes)) for s in steps]
-    for start in range(len(steps)):
-        for period in range(1, (len(steps) - start) // 2 + 1):
-            count = 1
-            while signs[start : start + period] == signs[
-                start + count * period : start + (count + 1) * period
-            ]:
-                count += 1
-            if count > (1 if period >= 4 else 2) and all(s[0] in ("step", "view") for s in signs[start : start + period]):
-                return _fold(steps, start, period, count)
-    return steps
-
-
-def _fold(steps: list[Step], start: int, period: int, count: int) -> list[Step]:
-    stop = start + period * count
-    stands_for = {n: start + (n - start) % period if start <= n < stop else n
-                  for n in range(len(steps))}  # fmt: skip
-    kept = [(n, s) for n, s in enumerate(steps) if stands_for[n] == n]
-    for number, step in kept:
-        if start <= number < start + period:
-            step.repeats = count
-            step.detail = _in_turn([steps[number + period * n].detail for n in range(count)])
-    folded = _renumbered(kept, stands_for)
-    # What goes from one round to the next has no arrow of its own.
-    for number, step in enumerate(folded):
-        step.sources = [source for source in step.sources if source < number]
-    return folded
-
-
-def _in_turn(details: Sequence[str]) -> str:
-    """Write what is the same in all rounds once, and what differs one after the other."""
-    columns = zip(*(detail.split(", ") for detail in details), strict=False)
-    found = []
-    for column in columns:
-        told = list(dict.fromkeys(column))
-        same = commonprefix(told).rpartition(" ")[0]
-        rest = [text.removeprefix(same).strip() for text in told]
-        found.append(f"{same} {', then '.join(rest)}".strip() if len(told) > 1 else told[0])
-    return ", ".join(text for text in found if len(text) < 40)
-
-
-def summary(graph: Graph) -> str:
-    """Print a graph, for those who work on it."""
-    lines = []
-    for number, step in enumerate(graph.steps):
-        rounds = f" x{step.repeats}" if step.repeats > 1 else ""
-        lines.append(
-            f"{number:2} {step.kind:6} {step.title} [{step.detail}]{rounds} "
-            f"{step.shapes} <- {step.sources}"
-        )
-    return "\n".join(lines)
-

@@ -8,28 +8,18 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from stgan_zoo_layout import Box, Layout, Wire, lay_out
-from stgan_zoo_steps import Graph, Step
-from stgan_zoo_words import times
+from stgan_zoo_glyphs import Shape, glyph, glyph_size, text_width
+from stgan_zoo_graph import Graph, Step
+from stgan_zoo_layout import Layout, lay_out
+from stgan_zoo_vocabulary import times
+from stgan_zoo_wires import Box, Wire
 
-__all__ = ["draw", "text_width"]
-
-Shape = tuple[int, ...]
+__all__ = ["draw"]
 
 TITLE, SMALL, MONO = 12.5, 11.0, 11.0
 PAD = 9.0
 LINE = 14.5
 MARGIN = 8.0
-_NARROW, _WIDE = set("iljtfr.,:;'|()[]! "), set("mwMWQ×→@%&")
-
-
-def text_width(text: str, size: float, *, mono: bool = False) -> float:
-    """Width of a text, estimated from above."""
-    if mono:
-        return 0.62 * size * len(text)
-    ems = sum(0.36 if c in _NARROW else 0.9 if c in _WIDE else 0.72 if c.isupper() else 0.6
-              for c in text)  # fmt: skip
-    return ems * size
 
 
 @dataclass
@@ -136,52 +126,18 @@ def _size(face: _Face, scale: float) -> tuple[float, float]:
     if face.kind in ("input", "output"):
         wide = max(wide, sum(width for *_, width in _columns(face)))
         high += 28 if face.shape else 0
-    glyph_wide, glyph_high = _glyph_size(face.shape, scale)
+    glyph_wide, glyph_high = glyph_size(face.shape, scale)
     wide += glyph_wide + (10 if glyph_wide else 0)
     return max(wide + 2 * PAD, 84), max(high, glyph_high) + 13
-
-
-def _glyph_size(shape: Shape, scale: float) -> tuple[float, float]:
-    if len(shape) == 5:
-        shift = min(shape[2], 8) - 1
-        return _side(shape[4], scale) + 3 * shift, _side(shape[3], scale) + 2.4 * shift
-    if len(shape) == 4:
-        return _side(shape[3], scale), _side(shape[2], scale)
-    if len(shape) == 3:
-        return 4.5 * min(shape[2], 8), 4.5 * min(shape[1], 6)
-    return (4.5, 4.5 * min(shape[1], 8)) if len(shape) == 2 else (0, 0)
-
-
-def _side(size: int, scale: float) -> float:
-    return max(3.0, size * scale)
-
-
-def _glyph(shape: Shape, scale: float, right: float, middle: float, tone: str) -> str:
-    """A clip as a stack of frames, an image as one frame, codes as cells."""
-    wide, high = _glyph_size(shape, scale)
-    left, top = right - wide, middle - high / 2
-    rects = []
-    if len(shape) == 5:
-        count = min(shape[2], 8)
-        w, h = _side(shape[4], scale), _side(shape[3], scale)
-        rects = [(left + 3 * n, top + 2.4 * (count - 1 - n), w, h) for n in reversed(range(count))]
-    elif len(shape) == 4:
-        rects = [(left, top, wide, high)]
-    elif len(shape) in (2, 3):
-        columns = min(shape[2], 8) if len(shape) == 3 else 1
-        rows = min(shape[1], 6 if len(shape) == 3 else 8)
-        rects = [(left + 4.5 * c, top + 4.5 * r, 3.5, 3.5)
-                 for c in range(columns) for r in range(rows)]  # fmt: skip
-    body = "".join(f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}"/>'
-                   for x, y, w, h in rects)  # fmt: skip
-    return f'<g class="zoo-glyph zoo-{tone}">{body}</g>' if body else ""
 
 
 def _svg(layout: Layout, graph: Graph, faces: list[_Face], scale: float, label: str) -> str:
     wide, high = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
     parts = [
-        f'<svg class="zoo" role="img" aria-label="{escape(label)}" viewBox="0 0 {wide:.0f} '
-        f'{high:.0f}" width="{wide:.0f}" xmlns="http://www.w3.org/2000/svg">',
+        (
+            f'<svg class="zoo" role="img" aria-label="{escape(label)}" viewBox="0 0 {wide:.0f} '
+            f'{high:.0f}" width="{wide:.0f}" style="min-width:{0.82 * wide:.0f}px" xmlns="http://www.w3.org/2000/svg">'
+        ),
         f'<g transform="translate({MARGIN} {MARGIN})">',
     ]
     parts += _rounds(layout, graph)
@@ -206,11 +162,15 @@ def _rounds(layout: Layout, graph: Graph) -> list[str]:
         (p for p in places if not any(p - 6 < x < p + wide + 6 for x in crossed)), places[0]
     )
     return [
-        f'<rect class="zoo-rounds" x="-6" y="{top - 7:.1f}" width="{layout.width + 12:.1f}" '
-        f'height="{bottom - top + 14:.1f}" rx="9"/>',
+        (
+            f'<rect class="zoo-rounds" x="-6" y="{top - 7:.1f}" width="{layout.width + 12:.1f}" '
+            f'height="{bottom - top + 14:.1f}" rx="9"/>'
+        ),
         # The words interrupt the frame.
-        f'<rect class="zoo-gap" x="{left - 4:.1f}" y="{bottom:.1f}" width="{wide + 8:.1f}" '
-        f'height="14"/>',
+        (
+            f'<rect class="zoo-gap" x="{left - 4:.1f}" y="{bottom:.1f}" width="{wide + 8:.1f}" '
+            f'height="14"/>'
+        ),
         _text("zoo-detail", left, bottom + 11, words),
     ]
 
@@ -241,8 +201,10 @@ def _box(box: Box, face: _Face, scale: float) -> str:
     ends = face.kind in ("input", "output")
     tone = f" zoo-{face.tone}" if ends else ""
     parts = [
-        f'<rect class="zoo-box zoo-{face.kind}{tone}" x="{box.x:.1f}" y="{box.y:.1f}" '
-        f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{7 if ends else 5}"/>'
+        (
+            f'<rect class="zoo-box zoo-{face.kind}{tone}" x="{box.x:.1f}" y="{box.y:.1f}" '
+            f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{7 if ends else 5}"/>'
+        )
     ]
     high = LINE * len(face.lines) + (28 if ends and face.shape else 0)
     y = box.y + (box.height - high) / 2 + 11
@@ -256,7 +218,7 @@ def _box(box: Box, face: _Face, scale: float) -> str:
             parts.append(_text("zoo-size", x, y + 13.5, size))
             x += width
     parts.append(
-        _glyph(face.shape, scale, box.x + box.width - PAD, box.y + box.height / 2, face.tone)
+        glyph(face.shape, scale, box.x + box.width - PAD, box.y + box.height / 2, face.tone)
     )
     return "".join(parts)
 

@@ -1,8 +1,7 @@
 """What happens to the tensors of one real call: a tree of modules, functions and operations.
 
 Torch's functions are seen by a function mode, forward methods and the public functions of
-stgan.functional by Python's profiling hook. Every tensor is kept until the end, so that its address
-names it.
+stgan.functional by Python's profiling hook. Every tensor is kept, so that its identity names it.
 """
 
 import sys
@@ -63,12 +62,14 @@ class Trace:
         inputs: The tensors that were given, by name.
         outputs: The tensors that came out, by name; a single one has no name.
         names: Names of parameters and buffers by the identity of the tensor.
+        kept: What must live as long as the trace, since tensors are told apart by identity.
     """
 
     root: Call
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
     names: dict[int, str]
+    kept: list[Any] = field(repr=False)
 
 
 class _Recorder(TorchFunctionMode):
@@ -143,9 +144,7 @@ def trace(target: Callable[..., Any], owner: object, inputs: Mapping[str, Any]) 
         for path, tensor in _named(value, key).items()
     }
     root.makes = tensors_in(result)
-    held = Trace(root, found, _named(result, ""), names)
-    held.__dict__["_kept"] = (recorder.kept, result)
-    return held
+    return Trace(root, found, _named(result, ""), names, [recorder.kept, result])
 
 
 def _functions() -> dict[CodeType, str]:
