@@ -73,8 +73,9 @@ def example_of(kind: str, name: str) -> Example:
     return example
 
 
+@cache
 def drawn(kind: str, name: str) -> Facts:
-    """Build an entry, call it, and return what that shows."""
+    """Build an entry, call it, and return what that shows; only once in a process."""
     example = example_of(kind, name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)

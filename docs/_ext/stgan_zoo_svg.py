@@ -1,7 +1,4 @@
-"""Draw boxes and arrows as SVG, in the colors of the page and without a fixed font size in pixels.
-
-Widths of text are estimated from above, as the font is the reader's.
-"""
+"""Draw boxes and arrows as SVG, whose colors and fonts are those of the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -106,8 +103,8 @@ def _wrapped(text: str, most: int = 24) -> list[str]:
     return lines[:3]
 
 
-_STYLE = {"zoo-title": (TITLE, False), "zoo-name": (TITLE, False), "zoo-detail": (SMALL, False),
-          "zoo-size": (MONO, True)}  # fmt: skip
+# Size of the letters, and how much wider than usual ones they are.
+_STYLE = {"zoo-title": (TITLE, 1.0), "zoo-name": (TITLE, 1.14), "zoo-detail": (SMALL, 1.0)}
 
 
 def _columns(face: _Face) -> list[tuple[str, str, float]]:
@@ -119,9 +116,15 @@ def _columns(face: _Face) -> list[tuple[str, str, float]]:
     ]  # fmt: skip
 
 
+def _line_width(kind: str, text: str) -> float:
+    if kind == "zoo-size":
+        return text_width(text, MONO, mono=True)
+    size, factor = _STYLE[kind]
+    return text_width(text, size) * factor
+
+
 def _size(face: _Face, scale: float) -> tuple[float, float]:
-    wide = max(text_width(text, _STYLE[kind][0], mono=_STYLE[kind][1])
-               for kind, text in face.lines)  # fmt: skip
+    wide = max(_line_width(kind, text) for kind, text in face.lines)
     high = LINE * len(face.lines)
     if face.kind in ("input", "output"):
         wide = max(wide, sum(width for *_, width in _columns(face)))
@@ -135,15 +138,15 @@ def _svg(layout: Layout, graph: Graph, faces: list[_Face], scale: float, label: 
     wide, high = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
     parts = [
         (
-            f'<svg class="zoo" role="img" aria-label="{escape(label)}" viewBox="0 0 {wide:.0f} '
-            f'{high:.0f}" width="{wide:.0f}" style="min-width:{0.82 * wide:.0f}px" xmlns="http://www.w3.org/2000/svg">'
-        ),
-        f'<g transform="translate({MARGIN} {MARGIN})">',
+            f'<svg class="zoo" role="img" aria-label="{escape(label)}" '
+            f'viewBox="{-MARGIN:.0f} {-MARGIN:.0f} {wide:.0f} {high:.0f}" width="{wide:.0f}" '
+            f'style="min-width:{0.82 * wide:.0f}px" xmlns="http://www.w3.org/2000/svg">'
+        )
     ]
     parts += _rounds(layout, graph)
     parts += [_wire(wire) for wire in layout.wires]
     parts += [_box(box, face, scale) for box, face in zip(layout.boxes, faces, strict=True)]
-    return "".join([*parts, "</g></svg>"])
+    return "".join([*parts, "</svg>"])
 
 
 def _rounds(layout: Layout, graph: Graph) -> list[str]:
@@ -201,10 +204,11 @@ def _box(box: Box, face: _Face, scale: float) -> str:
     ends = face.kind in ("input", "output")
     tone = f" zoo-{face.tone}" if ends else ""
     parts = [
+        '<g class="zoo-node">',
         (
             f'<rect class="zoo-box zoo-{face.kind}{tone}" x="{box.x:.1f}" y="{box.y:.1f}" '
             f'width="{box.width:.1f}" height="{box.height:.1f}" rx="{7 if ends else 5}"/>'
-        )
+        ),
     ]
     high = LINE * len(face.lines) + (28 if ends and face.shape else 0)
     y = box.y + (box.height - high) / 2 + 11
@@ -220,7 +224,7 @@ def _box(box: Box, face: _Face, scale: float) -> str:
     parts.append(
         glyph(face.shape, scale, box.x + box.width - PAD, box.y + box.height / 2, face.tone)
     )
-    return "".join(parts)
+    return "".join([*parts, "</g>"])
 
 
 def _text(kind: str, x: float, y: float, text: str) -> str:
