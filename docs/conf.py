@@ -1,6 +1,9 @@
 """Configuration of the documentation; nothing here, and nothing in a build, uses the network."""
 
+import importlib
+import logging
 import sys
+import typing
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -13,6 +16,14 @@ from stgan._torchvision import ensure_torchvision  # noqa: E402
 ensure_torchvision()
 
 import stgan  # noqa: E402
+
+# Figures are imported where they are drawn; the names in signatures are wanted here.
+typing.TYPE_CHECKING = True
+importlib.import_module("stgan.visual")
+typing.TYPE_CHECKING = False
+
+# Which file format an animation is written in is nobody's business.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 project = "stgan"
 author = "The stgan developers"
