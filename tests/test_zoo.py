@@ -29,6 +29,7 @@ DRAWN = ["layers", "fusions", "projectors", "blocks", "encoders", "decoders", "d
          "heads"]  # fmt: skip
 TABLES = ["samplers", "losses", "penalties", "augmentations", "features"]
 ENTRIES = [f"{kind}/{name}" for kind in DRAWN for name in REGISTRIES[kind]]
+Point = tuple[float, float]
 SVG = "{http://www.w3.org/2000/svg}"
 # The widest of the fonts that a browser falls back to.
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
@@ -177,16 +178,31 @@ def test_words_stay_in_their_boxes_and_boxes_in_the_drawing(
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-def test_boxes_do_not_touch_and_arrows_pass_none(
+def test_boxes_do_not_touch_and_arrows_meet_neither_boxes_nor_others(
     entry: str, pictures: dict[str, ElementTree.Element]
 ) -> None:
     picture = pictures[entry]
     boxes = [box_of(node) for node in nodes_of(picture)]
     check_apart(boxes)
+    wires: list[tuple[str, list[Point]]] = []
     for path in picture.iter(f"{SVG}path"):
         if path.get("class") == "zoo-wire":
             pairs = re.findall(r"(-?[\d.]+) (-?[\d.]+)", path.get("d") or "")
-            check_passes([(float(x), float(y)) for x, y in pairs], boxes)
+            wires.append((path.get("data-from") or "", [(float(x), float(y)) for x, y in pairs]))
+            check_passes(wires[-1][1], boxes)
+    for (source, points), (other, others) in combinations(wires, 2):
+        if source != other:
+            assert not any(covers(a, b) for a in pairwise(points) for b in pairwise(others))
+
+
+def covers(a: tuple[Point, Point], b: tuple[Point, Point]) -> bool:
+    """Whether two stretches run along each other, so that they look like one."""
+    for along, across in ((0, 1), (1, 0)):
+        if len({round(point[across]) for point in (*a, *b)}) == 1:
+            low = max(min(a[0][along], a[1][along]), min(b[0][along], b[1][along]))
+            high = min(max(a[0][along], a[1][along]), max(b[0][along], b[1][along]))
+            return high - low > 1
+    return False
 
 
 def check_apart(boxes: list[tuple[float, float, float, float]]) -> None:
@@ -194,9 +210,7 @@ def check_apart(boxes: list[tuple[float, float, float, float]]) -> None:
         assert a[2] < b[0] or b[2] < a[0] or a[3] < b[1] or b[3] < a[1], (a, b)
 
 
-def check_passes(
-    points: list[tuple[float, float]], boxes: list[tuple[float, float, float, float]]
-) -> None:
+def check_passes(points: list[Point], boxes: list[tuple[float, float, float, float]]) -> None:
     for (x0, y0), (x1, y1) in pairwise(points):
         for left, top, right, bottom in boxes:
             apart = (

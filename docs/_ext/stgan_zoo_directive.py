@@ -20,9 +20,12 @@ aria-label="Filter the entries" hidden><script>
   field.hidden = false;
   field.addEventListener("input", () => {
     const words = field.value.toLowerCase().split(/\\s+/);
-    document.querySelectorAll("table.zoo-index tbody tr, section.zoo-entry").forEach((one) => {
-      const text = one.textContent.toLowerCase();
-      one.hidden = !words.every((word) => text.includes(word));
+    const fits = (text) => words.every((word) => text.toLowerCase().includes(word));
+    document.querySelectorAll("table.zoo-index tbody tr").forEach((row) => {
+      const link = row.querySelector('a[href^="#"]');
+      const card = link && document.getElementById(link.hash.slice(1));
+      row.hidden = !fits(row.textContent + (card ? card.textContent : ""));
+      if (card) card.hidden = row.hidden;
     });
   });
 })();

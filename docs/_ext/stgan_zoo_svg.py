@@ -188,7 +188,8 @@ def _wire(wire: Wire) -> str:
     x, y = points[-1]
     path += f"L{x:.1f} {y - 5:.1f}"
     tip = f"M{x:.1f} {y - 0.5:.1f}l-3.5 -7h7z"
-    return f'<path class="zoo-wire" d="{path}"/><path class="zoo-tip" d="{tip}"/>'
+    line = f'<path class="zoo-wire" data-from="{wire.source}" d="{path}"/>'
+    return f'{line}<path class="zoo-tip" d="{tip}"/>'
 
 
 def _far(a: tuple[float, float], b: tuple[float, float]) -> float:
