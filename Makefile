@@ -43,4 +43,4 @@ docs: $(VENV)/.ready  ## Build the documentation into docs/_build/html
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 clean:  ## Remove everything that the targets above made
-	rm -rf $(VENV) runs docs/_build docs/gallery docs/sg_execution_times.rst .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) runs docs/_build docs/gallery .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -96,6 +96,8 @@ sphinx_gallery_conf = {
     "capture_repr": (),
     "download_all_examples": False,
     "show_signature": False,
+    "write_computation_times": False,
+    "show_api_usage": False,
     "min_reported_time": 10**6,
     # Pages lead readers to the library; nobody wants a notebook from them.
     "notebook_extensions": set(),
