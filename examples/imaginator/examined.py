@@ -90,6 +90,7 @@ class Examined:
         generated: ``(N, samples, 3, T, H, W)``, each of other noise.
         judge: Classifier of motions, if one was trained.
         judge_clips: Real clips that it learned from.
+        seed: Of the noise and of the judge.
         scores: Of generated clips, of the first frame repeated, and of real clips.
     """
 
@@ -100,6 +101,7 @@ class Examined:
     generated: Tensor
     judge: nn.Module | None
     judge_clips: int
+    seed: int
     scores: Scores
 
 
@@ -197,7 +199,8 @@ def examine(
         if judge is not None:
             row["accuracy"] = condition_accuracy(judge, videos, label)
         scores[name] = row
-    return Examined(trained, real, batch["image"], label, generated, judge, judge_clips, scores)
+    image = batch["image"]
+    return Examined(trained, real, image, label, generated, judge, judge_clips, seed, scores)
 
 
 def results_of(examined: Examined) -> list[MetricResult]:
@@ -216,11 +219,11 @@ def results_of(examined: Examined) -> list[MetricResult]:
             stride=data.stride,
             clip_rule="first window of each validation clip",
             resize="none for the score; clips made to fit by " + data.resize,
-            range="[-1, 1]",
+            range="[0, 1]" if name in ("psnr", "ssim") else "[-1, 1]",
             extractor=judged if name == "accuracy" else "none",
             sha256=None,
             dtype="float32",
-            settings={"about": SCORES[name].about},
+            settings={"about": SCORES[name].about, "seed": examined.seed},
             versions={"stgan": stgan.__version__, "torch": torch.__version__},
         )
         for name, value in examined.scores["generated"].items()
