@@ -11,7 +11,7 @@ PY := $(BIN)/python
 export OMP_NUM_THREADS ?= 2
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: help demo test bench lint docs clean
+.PHONY: help demo test bench lint docs links clean
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -41,6 +41,9 @@ lint: $(VENV)/.ready  ## Check style and types
 
 docs: $(VENV)/.ready  ## Build the documentation into docs/_build/html
 	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+
+links: $(VENV)/.ready  ## Follow the links of the documentation, where there is a network
+	$(PY) -m sphinx -q -D plot_gallery=0 -b linkcheck docs docs/_build/links
 
 clean:  ## Remove everything that the targets above made
 	rm -rf $(VENV) runs docs/_build docs/gallery .mypy_cache .pytest_cache .ruff_cache .hypothesis

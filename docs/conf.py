@@ -38,6 +38,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
     "stgan_math",
+    "stgan_names",
     "stgan_references",
     "stgan_support",
     "stgan_tables",

@@ -139,6 +139,12 @@ def test_every_public_name_is_documented_once(inventory: Counter[str]) -> None:
     assert max(things.values()) == 1
 
 
+def test_every_public_name_is_in_the_summary(built: Path) -> None:
+    page = (built / "api" / "names.html").read_text(encoding="utf-8")
+    for name in CALLABLE:
+        assert f'title="{name}"' in page, f"{name} has no line"
+
+
 def test_every_registry_entry_is_in_the_tables(built: Path) -> None:
     page = (built / "registries.html").read_text(encoding="utf-8")
     for kind, registry in REGISTRIES.items():
