@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from stgan.example import Example
@@ -57,8 +58,8 @@ class LecamPenalty(_OutputPenalty):
     See :func:`stgan.functional.lecam_penalty`. In training mode each call first moves the two
     means, which are part of the state dict; the first call sets them to those of its batch.
 
-    For a discriminator with several named logits, use one penalty for each. Each process of a
-    distributed run has the means of its own share of the batch.
+    For a discriminator with several named logits, use one penalty for each. The processes of a
+    distributed run, which must all call it, have the means of the whole batch.
 
     Args:
         decay: Share of the running means that stays at each call, in [0, 1).
@@ -117,8 +118,13 @@ class LecamPenalty(_OutputPenalty):
     @torch.no_grad()
     def _update(self, real: Tensor, fake: Tensor) -> None:
         step = torch.where(self.num_updates == 0, 1.0, 1.0 - self.decay)
-        for mean, logits in ((self.real_mean, real), (self.fake_mean, fake)):
-            mean += step.to(mean.dtype) * (full_precision(logits).mean().to(mean.dtype) - mean)
+        seen = torch.stack([full_precision(logits).mean() for logits in (real, fake)])
+        if dist.is_available() and dist.is_initialized():
+            # The batch is that of all processes, each of which has an equal share.
+            dist.all_reduce(seen)
+            seen /= dist.get_world_size()
+        for mean, now in zip((self.real_mean, self.fake_mean), seen, strict=True):
+            mean += step.to(mean.dtype) * (now.to(mean.dtype) - mean)
         self.num_updates += 1
 
     def output_shape(self, real: Shape, fake: Shape | None = None) -> tuple[int, ...]:

@@ -57,6 +57,20 @@ def _assert_near(found: Path, expected: Path) -> None:
             torch.testing.assert_close(left[name], tensor, rtol=1e-2, atol=2e-3)
 
 
+def test_two_fresh_processes_with_one_seed_have_the_same_first_20_losses(tmp_path: Path) -> None:
+    runs = [
+        start(RECIPE, *TINY, "--out", tmp_path / name, "--train.steps", 20, "--train.seed", seed,
+              "--train.save-every", 20, "--data.workers", 1)
+        for name, seed in (("a", 5), ("b", 5), ("c", 6))
+    ]  # fmt: skip
+    for run in runs:
+        status, _, err = finish(run)
+        assert status == 0, err
+    first, again, other = (_losses(tmp_path / name) for name in "abc")
+    assert len(first) == 20
+    assert first == again != other
+
+
 def test_a_batch_that_has_no_such_parts_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

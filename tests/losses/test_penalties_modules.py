@@ -1,6 +1,8 @@
 """Penalties as modules: one interface, reductions, running means, weights of whole networks."""
 
 import io
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -177,6 +179,36 @@ def test_lecam_goes_on_from_its_state_and_stands_still_in_evaluation() -> None:
     assert list(before) == ["real_mean", "fake_mean", "num_updates"]
     resumed.eval()(real=steps[0, 0], fake=steps[0, 1])
     assert all(torch.equal(before[name], value) for name, value in resumed.state_dict().items())
+
+
+def test_lecam_has_the_means_of_the_whole_batch_in_two_processes() -> None:
+    program = """
+import os, tempfile, torch
+from torch import distributed, multiprocessing
+from stgan.losses import LecamPenalty
+
+def work(rank, file):
+    distributed.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+    logits = torch.randn(3, 2, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    mine = LecamPenalty().double()
+    penalties = [mine(real=real[rank::2], fake=fake[rank::2]) for real, fake in logits]
+    distributed.all_reduce(total := torch.stack(penalties))
+    distributed.destroy_process_group()
+    whole = LecamPenalty().double()
+    expected = torch.stack([whole(real=real, fake=fake) for real, fake in logits])
+    torch.testing.assert_close(mine.state_dict(), whole.state_dict())
+    torch.testing.assert_close(total / 2, expected)
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        multiprocessing.start_processes(
+            work, (os.path.join(folder, "meet"),), nprocs=2, start_method="fork"
+        )
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_lecam_may_be_called_twice_before_going_back() -> None:
