@@ -39,8 +39,9 @@ lint: $(VENV)/.ready  ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One thread, as in the tests: tutorials then train alike on every machine, and share it well.
 docs: $(VENV)/.ready  ## Build the documentation into docs/_build/html
-	$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	OMP_NUM_THREADS=1 $(PY) -m sphinx -W --keep-going -q -b html docs docs/_build/html
 
 links: $(VENV)/.ready  ## Follow the links of the documentation, where there is a network
 	$(PY) -m sphinx -q -D plot_gallery=0 -b linkcheck docs docs/_build/links

@@ -103,6 +103,8 @@ sphinx_gallery_conf = {
     # Pages lead readers to the library; nobody wants a notebook from them.
     "notebook_extensions": set(),
     "nested_sections": False,
+    "reset_modules": ("matplotlib", "stgan_gallery.forget_registered"),
+    "reset_modules_order": "both",
 }
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"

@@ -171,7 +171,7 @@ def look():
 
 history = []
 order = torch.Generator().manual_seed(2)
-for step in range(1, 401):
+for step in range(1, 321):
     picked = torch.randint(len(videos), (16,), generator=order)
     real, label = videos[picked], labels[picked]
     fake = generator(torch.randn(16, 32, generator=order), label)

@@ -123,8 +123,10 @@ def _read_log(path: Path) -> tuple[list[dict[str, Any]], str]:
     """Return the lines of a log, or a sentence that says why there are none."""
     if not path.is_file():
         return [], "metrics.jsonl is not in the run folder, so there are no curves."
+    # What ends in no newline is being written just now.
+    whole = path.read_text("utf-8").rpartition("\n")[0].splitlines()
     try:
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        lines = [json.loads(line) for line in whole if line.strip()]
     except ValueError:
         raise DataError(f"{path} is not of JSON lines; move it away, or pass --no-report") from None
     if len(lines) < 2:

@@ -38,7 +38,7 @@ class Seconds:
 
 @dataclass(frozen=True)
 class Profile:
-    """What one module costs on one input; plain data, see :meth:`Profile.as_dict`.
+    """What one module costs on one input; plain data, see ``as_dict``.
 
     Attributes:
         name: What the module is called.
