@@ -39,6 +39,7 @@ from examples.imaginator.engine import Engine
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import Objective
 from examples.imaginator.parts import find_parts, read_part
+from examples.imaginator.precision import precision_settings
 from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import make_draws, train_step
 from examples.imaginator.streams import build_discriminator
@@ -179,7 +180,7 @@ def open_run(settings: Settings) -> Run:
         devices=options.devices,
         num_nodes=options.nodes,
         strategy=DDPStrategy(**ddp_settings()) if several else "auto",
-        precision=options.precision,
+        **precision_settings(options.precision, options.accelerator),
         loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
     )
     fabric.launch()

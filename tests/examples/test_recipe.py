@@ -130,6 +130,25 @@ def test_bf16_trains_to_finite_float32_weights(tmp_path: Path) -> None:
         assert torch.isfinite(tensor).all()
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--loss.penalties", "r1", "1", "r2", "1", "lecam", "0.1"),
+        ("--loss.order", "simultaneous"),
+        ("--loss.order", "generator_first", "--loss.penalties", "wgan_gp", "1"),
+    ],
+)
+def test_bf16_trains_with_what_asks_for_gradients_itself(
+    options: tuple[str, ...], tmp_path: Path
+) -> None:
+    half = ["--train.steps", "2", "--train.precision", "bf16-mixed"]
+    lines = _train(tmp_path / "run", *options, *half)
+    full = _train(tmp_path / "full", *options, "--train.steps", "2")
+    for name in ("discriminator/total", "generator/total"):
+        assert lines[0][name] == pytest.approx(full[0][name], rel=0.05)
+    assert lines[0] != full[0]
+
+
 def test_a_compiled_generator_trains_alike(tmp_path: Path) -> None:
     plain = _train(tmp_path / "plain", "--train.steps", "2")
     compiled = _train(tmp_path / "run", "--train.steps", "2", "--train.compile", "aot_eager")
