@@ -79,17 +79,20 @@ def drawn(kind: str, name: str) -> Facts:
     example = example_of(kind, name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        part: nn.Module = build({"kind": kind, "name": name, **example.settings}).eval()
+        part = build({"kind": kind, "name": name, **example.settings})
+    is_module = isinstance(part, nn.Module)  # a sampler is none
+    if is_module:
+        part.eval()
     inputs = example.make_inputs()
     target = part if example.call == "forward" else getattr(part, example.call)
     seen = trace(target, part, inputs)
     return Facts(
         info=REGISTRIES[kind].info(name),
-        graph=steps_of(seen),
+        graph=steps_of(seen, name),
         example=example,
         sizes=example.sizes(),
-        weights=sum(parameter.numel() for parameter in part.parameters()),
-        multiply_adds=multiply_adds(part, inputs, call=example.call),
+        weights=sum(parameter.numel() for parameter in part.parameters()) if is_module else 0,
+        multiply_adds=multiply_adds(part, inputs, call=example.call) if is_module else 0,
         plain={k: v for k, v in inputs.items() if isinstance(v, int | tuple) and _numbers(v)},
         functions=functions_of(REGISTRIES[kind][name], name, seen),
         trace=seen,

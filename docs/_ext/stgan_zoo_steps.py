@@ -18,6 +18,8 @@ __all__ = ["LIMIT", "steps_of"]
 #: Steps that a drawing has room for.
 LIMIT = 13
 _MORE = 7
+# A drawing with more boxes than this says less than one box with the name.
+_TOO_MANY = 34
 _CREATE = {"zeros", "ones", "arange", "linspace", "full", "eye", "tensor", "empty", "new_zeros",
            "zeros_like", "ones_like", "full_like", "new_tensor", "new_ones", "new_full",
            "as_tensor", "hann_window", "kaiser_window", "meshgrid"}  # fmt: skip
@@ -25,11 +27,12 @@ _DRAW = {"rand", "randn", "randint", "randperm", "normal", "rand_like", "randn_l
          "new_empty", "normal_", "uniform_", "uniform"}  # fmt: skip
 
 
-def steps_of(trace: Trace, limit: int = LIMIT) -> Graph:
+def steps_of(trace: Trace, title: str, limit: int = LIMIT) -> Graph:
     """Return the boxes for a trace.
 
     Args:
         trace: What happened.
+        title: Of the one box that is drawn where there would be too many.
         limit: How many boxes there may be beside inputs and outputs, if parts can be kept closed.
     """
     cut = [trace.root] if trace.root.is_torch else list(trace.root.parts)
@@ -50,7 +53,21 @@ def steps_of(trace: Trace, limit: int = LIMIT) -> Graph:
                 cut, best, changed = wider, graph, True
         if not changed:
             break
-    return best
+    linked = all(step.sources for step in best.outputs())
+    return best if linked and _count(best) <= _TOO_MANY else _closed(trace, title)
+
+
+def _closed(trace: Trace, title: str) -> Graph:
+    """One box for all, where its inside is too much to be drawn or works on weights alone."""
+    steps = [Step("input", name, "", [_shape(t)]) for name, t in trace.inputs.items()]
+    shapes = [_shape(t) for t in trace.outputs.values()]
+    given = list(range(len(steps)))
+    steps.append(Step("step", title, "", list(dict.fromkeys(shapes)), given))
+    steps += [
+        Step("output", _output_name(name), "", [shape], [len(given)])
+        for name, shape in zip(trace.outputs, shapes, strict=True)
+    ]
+    return Graph(steps)
 
 
 def _opens(call: Call) -> bool:
@@ -82,7 +99,16 @@ def _graph(trace: Trace, cut: Sequence[Call]) -> Graph:
                 [] if source is None else [source],
             )
         )
-    return Graph(looped(merged_views(alive(steps))))
+    plain = merged_views(alive(steps))
+    rounds = looped(plain)
+    # What only a later round reads would hang in the air where rounds are drawn as one.
+    return Graph(plain if _unread(rounds) else rounds)
+
+
+def _unread(steps: Sequence[Step]) -> bool:
+    """Whether the work of a box goes nowhere."""
+    read = {source for step in steps for source in step.sources}
+    return any(n not in read and s.kind in ("step", "view") for n, s in enumerate(steps))
 
 
 def _output_name(name: str) -> str:
