@@ -18,6 +18,7 @@ from examples.imaginator.data import open_clips
 from examples.imaginator.examined import SCORES, Scores, examine
 from examples.imaginator.report import write_report
 from examples.imaginator.runs import load_generator
+from stgan.io import replacing
 
 __all__ = ["format_table", "main"]
 
@@ -76,7 +77,8 @@ def main(args: list[str] | None = None) -> None:
             "scores": examined.scores,
         }
         path, report = arguments.run / "evaluation.json", arguments.run / "report.html"
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        with replacing(path) as part:
+            part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         print(f"{record['clips']} validation clips, generator of step {trained.step}\n")
         print(format_table(examined.scores))
         print(f"\nwrote {path}")

@@ -16,6 +16,7 @@ from examples.imaginator.examined import SCORES, Examined, results_of
 from examples.imaginator.report_clips import figures_of_clips
 from examples.imaginator.report_curves import figures_of_run
 from stgan.errors import DataError
+from stgan.io import replacing
 
 __all__ = ["render_report", "settings_of", "write_report"]
 
@@ -89,9 +90,9 @@ def render_report(run: Path, examined: Examined) -> str:
 
 def write_report(path: Path, run: Path, examined: Examined) -> None:
     """Write :func:`render_report` to a file, whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(render_report(run, examined), encoding="utf-8")
-    part.replace(path)
+    page = render_report(run, examined)
+    with replacing(path) as part:
+        part.write_text(page, encoding="utf-8")
 
 
 def _facts(examined: Examined) -> dict[str, str]:

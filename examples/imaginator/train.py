@@ -45,6 +45,7 @@ from examples.imaginator.steps import make_draws, train_step
 from examples.imaginator.streams import build_discriminator
 from stgan.data import naming_dead_workers, numbered_generator
 from stgan.errors import CheckpointError, DataError
+from stgan.io import replacing
 from stgan.shapes import plan
 from stgan.training import (
     ExponentialMovingAverage,
@@ -282,9 +283,8 @@ def train(run: Run) -> Path:
     )
     if first:
         # Whole or not at all: without it the run could not be resumed.
-        part = settings.out / ".config.yaml.part"
-        part.write_text(write_settings(settings), encoding="utf-8")
-        part.replace(settings.out / "config.yaml")
+        with replacing(settings.out / "config.yaml") as part:
+            part.write_text(write_settings(settings), encoding="utf-8")
         MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
     samples = FixedSamples(settings, run.clips) if first and options.sample_every else None
 

@@ -20,6 +20,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: If the folder to write into does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "scores.json")
+        ...     with replacing(path) as part:
+        ...         _ = part.write_text("{}")
+        ...         there = path.exists()
+        ...     there, path.read_text()
+        (False, '{}')
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"folder {path.parent} does not exist; create it before writing")

@@ -13,50 +13,11 @@ from examples.imaginator.data import broken_news, open_clips, training_loader
 from examples.imaginator.examined import stack
 from stgan.data import MovingShapes
 from stgan.errors import DataError
-from stgan.io import read_video, write_strip, write_video
+from stgan.io import read_video, write_strip
 from stgan.training import latest_checkpoint, load_state
+from tests.examples.runs import QUIET, TINY, train_run
 
-TINY = [
-    "--preset", "tiny", "--model.num-frames", "4", "--model.image-size", "16", "16",
-    "--model.base-channels", "4", "--discriminator.channels", "4", "--model.z-dim", "4",
-    "--train.batch-size", "4", "--train.log-every", "1", "--train.save-every", "2",
-    "--train.accelerator", "cpu", "--data.num-shapes", "12", "--data.workers", "0",
-]  # fmt: skip
-# The training loop is quiet about these upstream habits, which say nothing about the recipe.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The '.*dataloader' does not have many workers", "ignore:`isinstance.treespec"
-)
-
-
-def _train(out: Path, *options: str) -> list[dict[str, float]]:
-    train.main([*TINY, "--out", str(out), *options])
-    lines = (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
-
-
-@pytest.fixture(scope="module")
-def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two classes of clips in three formats."""
-    root = tmp_path_factory.mktemp("videos")
-    shapes = MovingShapes(12, num_frames=6, image_size=16, motions=["left_right", "zoom"])
-    for index in range(12):
-        folder = root / ["slide", "swell"][index % 2]
-        folder.mkdir(exist_ok=True)
-        video = shapes[index]["video"]
-        name = folder / f"subject{index // 2}"
-        if index < 4:
-            write_strip(video, name.with_suffix(".png"))
-        else:
-            write_video(video, name.with_suffix(".mp4" if index < 8 else ".gif"))
-    return root
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "run"
-    _train(out, "--data.root", str(videos), "--data.validation", "*/subject0*", "*/subject5*",
-           "--train.steps", "3")  # fmt: skip
-    return out
+pytestmark = QUIET
 
 
 def test_training_writes_what_a_run_needs(run: Path) -> None:
@@ -77,7 +38,7 @@ def test_training_writes_what_a_run_needs(run: Path) -> None:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_preset_trains_and_its_average_follows(preset: str, tmp_path: Path) -> None:
-    _train(tmp_path / "run", "--preset", preset, "--train.steps", "2")
+    train_run(tmp_path / "run", "--preset", preset, "--train.steps", "2")
     checkpoint = latest_checkpoint(tmp_path / "run" / "checkpoints")
     assert (checkpoint / "generator_ema.safetensors").exists() == (preset != "released")
 
@@ -92,9 +53,9 @@ def _weights(out: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
-    whole = _train(tmp_path / "whole", "--train.steps", "5")
-    _train(tmp_path / "parts", "--train.steps", "2")
-    resumed = _train(tmp_path / "parts", "--resume", "--train.steps", "5")
+    whole = train_run(tmp_path / "whole", "--train.steps", "5")
+    train_run(tmp_path / "parts", "--train.steps", "2")
+    resumed = train_run(tmp_path / "parts", "--resume", "--train.steps", "5")
     for expected, found in zip(whole, resumed, strict=True):
         for name in expected.keys() - {"speed/clips_per_second"}:
             assert found[name] == expected[name], name
@@ -105,22 +66,22 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> N
 
 
 def test_the_seed_decides(tmp_path: Path) -> None:
-    first = _train(tmp_path / "a", "--train.steps", "1")
-    again = _train(tmp_path / "b", "--train.steps", "1", "--data.workers", "1")
-    other = _train(tmp_path / "c", "--train.steps", "1", "--train.seed", "7")
+    first = train_run(tmp_path / "a", "--train.steps", "1")
+    again = train_run(tmp_path / "b", "--train.steps", "1", "--data.workers", "1")
+    other = train_run(tmp_path / "c", "--train.steps", "1", "--train.seed", "7")
     key = "generator/total"
     assert first[0][key] == again[0][key] != other[0][key]
 
 
 def test_a_time_limit_ends_a_run_with_a_checkpoint(tmp_path: Path) -> None:
-    lines = _train(tmp_path / "run", "--train.steps", "1000", "--train.max-minutes", "0")
+    lines = train_run(tmp_path / "run", "--train.steps", "1000", "--train.max-minutes", "0")
     assert [line["step"] for line in lines] == [1]
     assert latest_checkpoint(tmp_path / "run" / "checkpoints").name == "step_00000001"
 
 
 def test_bf16_trains_to_finite_float32_weights(tmp_path: Path) -> None:
-    lines = _train(tmp_path / "run", "--train.steps", "2", "--train.precision", "bf16-mixed")
-    full = _train(tmp_path / "full", "--train.steps", "2")
+    lines = train_run(tmp_path / "run", "--train.steps", "2", "--train.precision", "bf16-mixed")
+    full = train_run(tmp_path / "full", "--train.steps", "2")
     # The same draws in fewer digits: near, and not the same.
     first, exact = lines[0]["generator/total"], full[0]["generator/total"]
     assert first == pytest.approx(exact, rel=0.02)
@@ -142,16 +103,16 @@ def test_bf16_trains_with_what_asks_for_gradients_itself(
     options: tuple[str, ...], tmp_path: Path
 ) -> None:
     half = ["--train.steps", "2", "--train.precision", "bf16-mixed"]
-    lines = _train(tmp_path / "run", *options, *half)
-    full = _train(tmp_path / "full", *options, "--train.steps", "2")
+    lines = train_run(tmp_path / "run", *options, *half)
+    full = train_run(tmp_path / "full", *options, "--train.steps", "2")
     for name in ("discriminator/total", "generator/total"):
         assert lines[0][name] == pytest.approx(full[0][name], rel=0.05)
     assert lines[0] != full[0]
 
 
 def test_a_compiled_generator_trains_alike(tmp_path: Path) -> None:
-    plain = _train(tmp_path / "plain", "--train.steps", "2")
-    compiled = _train(tmp_path / "run", "--train.steps", "2", "--train.compile", "aot_eager")
+    plain = train_run(tmp_path / "plain", "--train.steps", "2")
+    compiled = train_run(tmp_path / "run", "--train.steps", "2", "--train.compile", "aot_eager")
     for name in ("generator/total", "discriminator/total"):
         assert compiled[1][name] == pytest.approx(plain[1][name], rel=1e-3)
     assert _weights(tmp_path / "run").keys() == _weights(tmp_path / "plain").keys()
@@ -191,16 +152,6 @@ def test_a_clip_that_breaks_later_is_told_also_where_clips_are_augmented(tmp_pat
     [reason] = broken_news(clips)
     assert "clip1.png" in reason
     assert broken_news(clips) == []
-
-
-def test_a_loss_that_is_not_finite_stops_the_run_and_saves_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    steep = ["--train.steps", "20", "--train.learning-rate", "1e30", "--train.save-every", "100"]
-    refused = _refusal(lambda: _train(tmp_path / "run", *steep), capsys)
-    assert "generator/video" in refused
-    assert "not finite at step 1; nothing was saved after that: resume from" in refused
-    assert not (tmp_path / "run" / "checkpoints").exists()
 
 
 def test_evaluating_prints_a_table_beside_the_control(
@@ -275,144 +226,6 @@ def test_generating_writes_a_clip_for_each_label_and_noise(run: Path, tmp_path: 
     generate.main([str(run), str(picture), "--label", "swell", "--out", str(one)])
     # The same seed and label give the same clip, whatever else is asked for.
     assert torch.equal(read_video(one / "odd_swell_0"), read_video(out / "odd_swell_0"))
-
-
-def _refusal(call: object, capsys: pytest.CaptureFixture[str]) -> str:
-    with pytest.raises(SystemExit) as caught:
-        call()  # type: ignore[operator]
-    assert caught.value.code == 2
-    printed = capsys.readouterr().err
-    # A progress bar may have been there; the error is a line of its own, and the last.
-    assert "Traceback" not in printed
-    *_, error = printed.splitlines()
-    assert error.startswith("error: "), printed
-    return error
-
-
-def _folder(root: Path, **classes: list[str]) -> Path:
-    for name, files in classes.items():
-        (root / name).mkdir(parents=True)
-        for file in files:
-            path = root / name / file
-            if file.startswith("broken"):
-                path.write_bytes(b"no video at all")
-            elif file.startswith("short"):
-                write_strip(torch.zeros(3, 2, 16, 16), path)
-            else:
-                write_strip(torch.rand(3, 6, 16, 16), path)
-    return root
-
-
-@pytest.mark.parametrize(
-    ("classes", "options", "message"),
-    [
-        (None, [], "videos must be a folder with one folder per class; check the path"),
-        ({}, [], "class"),
-        ({"wave": ["a.png"], "jump": []}, [], "jump"),
-        ({"wave": ["a.png", "broken.mp4"]}, [], "broken.mp4"),
-        ({"wave": ["a.png", "short.png"]}, [], "short.png"),
-        ({"wave": ["a.png"]}, ["--data.validation", "*/b*"], "*/b*"),
-        ({"wave": ["a.png"]}, ["--preset", "huge"], "there is no preset 'huge'; choose one of"),
-        ({"wave": ["a.png"]}, ["--model.image-size", "17", "16"], "nearest size that can be reac"),
-        ({"wave": ["a.png"]}, ["--model.num-frames", "0"], "each at least 1, got (0, 16, 16)"),
-        ({"wave": ["a.png"]}, ["--loss.family", "hinje"], "did you mean 'hinge'?"),
-        (
-            {"wave": ["a.png"]},
-            ["--train.compile", "inducto"],
-            "train.compile must be a backend of torch.compile, got 'inducto'; choose one of",
-        ),
-        (
-            {"wave": ["a.png"]},
-            ["--loss.family", "l1"],
-            "no adversarial family named 'l1'; known: hi",
-        ),
-        ({"wave": ["a.png"]}, ["--config", "nowhere.yaml"], "nowhere.yaml does not exist"),
-        ({"wave": ["a.png"]}, ["--resume"], "holds no config.yaml to resume from"),
-    ],
-    ids=lambda value: None if value is None or isinstance(value, dict) else str(value)[:24],
-)
-def test_what_a_user_gets_wrong_is_one_sentence(
-    classes: dict[str, list[str]] | None,
-    options: list[str],
-    message: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    root = tmp_path / "videos"
-    if classes is not None:
-        root.mkdir()
-        _folder(root, **classes)
-    out = tmp_path / "run"
-    given = [*TINY, "--data.root", str(root), "--out", str(out), *options]
-    assert message in _refusal(lambda: train.main(given), capsys)
-    assert not (out / "checkpoints").exists()
-
-
-def test_broken_files_can_be_counted_and_skipped(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = _folder(tmp_path / "videos", wave=["a.png", "b.png", "broken.mp4", "short.png"])
-    _train(tmp_path / "run", "--data.root", str(root), "--data.skip-broken", "--train.steps", "1")
-    printed = capsys.readouterr().out
-    assert [line.split(":")[0].rpartition("/")[2] for line in printed.splitlines()[:2]] == [
-        "broken.mp4",
-        "short.png",
-    ]
-
-
-def test_a_file_that_goes_bad_in_a_worker_is_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = _folder(tmp_path / "videos", wave=["a.png"])
-    given = [*TINY, "--data.root", str(root), "--out", str(tmp_path / "run"), "--data.workers", "1"]
-    opened = train.open_run(train.parse_settings(given))
-    (root / "wave" / "a.png").write_bytes(b"gone bad")
-
-    def go() -> None:
-        with train.user_errors((DataError,)):
-            train.train(opened)
-
-    assert "a.png" in _refusal(go, capsys)
-
-
-def test_a_run_folder_is_not_overwritten_and_resumes_only_as_it_was(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    again = [*TINY, "--out", str(run)]
-    assert "add --resume to go on" in _refusal(lambda: train.main(again), capsys)
-    other = ["--out", str(run), "--resume", "--loss.reconstruction", "1"]
-    refused = _refusal(lambda: train.main(other), capsys)
-    assert "loss.reconstruction (100.0 there, 1.0 here)" in refused
-
-
-def test_wrong_labels_and_pictures_are_refused(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    picture = tmp_path / "picture.png"
-    write_strip(torch.zeros(3, 1, 16, 16), picture)
-    text = tmp_path / "text.png"
-    text.write_text("no picture")
-    for arguments, message in (
-        ([picture, "--label", "walk"], "label 'walk' is not one of slide, swell (or 0 to 1)"),
-        ([picture, "--label", "2"], "label '2' is not one of"),
-        ([tmp_path / "none.png"], "none.png"),
-        ([text], "text.png"),
-        ([picture, "--samples", "0"], "samples must be at least 1, got 0"),
-    ):
-        given = [str(run), *map(str, arguments)]
-        assert message in _refusal(lambda given=given: generate.main(given), capsys)
-    assert "does not exist; train one first" in _refusal(
-        lambda: evaluate.main([str(tmp_path / "nowhere")]), capsys
-    )
-
-
-def test_without_validation_clips_there_is_nothing_to_evaluate(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = _folder(tmp_path / "videos", wave=["a.png"])
-    _train(tmp_path / "run", "--data.root", str(root), "--train.steps", "1")
-    refused = _refusal(lambda: evaluate.main([str(tmp_path / "run")]), capsys)
-    assert "no clips were kept for validation; train with --data.validation" in refused
 
 
 def test_settings_survive_their_file(tmp_path: Path) -> None:

@@ -13,20 +13,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from examples.imaginator import evaluate, train
+from examples.imaginator import evaluate
 from examples.imaginator.config import PRESETS
 from examples.imaginator.examined import SCORES
 from examples.imaginator.report import settings_of
+from tests.examples.runs import QUIET, train_run
 
-TINY = [
-    "--preset", "tiny", "--model.num-frames", "4", "--model.image-size", "16", "16",
-    "--model.base-channels", "4", "--discriminator.channels", "4", "--model.z-dim", "4",
-    "--train.batch-size", "4", "--train.log-every", "1", "--train.steps", "3",
-    "--train.accelerator", "cpu", "--data.num-shapes", "12", "--data.workers", "0",
-]  # fmt: skip
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The '.*dataloader' does not have many workers", "ignore:`isinstance.treespec"
-)
+pytestmark = QUIET
 
 
 def _find_browser() -> str | None:
@@ -64,7 +57,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         # Four clips to score, as many as matter here.
         patch.setattr("examples.imaginator.data._VALIDATION_SHAPES", 6)
-        train.main([*TINY, "--out", str(out)])
+        train_run(out, "--train.steps", "3")
         evaluate.main([str(out), "--samples", "2"])
     return out
 

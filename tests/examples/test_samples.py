@@ -19,19 +19,12 @@ from examples.imaginator.data import open_clips
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.samples import FixedSamples
 from stgan.training import list_checkpoints
+from tests.examples.runs import QUIET, SMALLEST
 from tests.faults.shell import TORCHRUN, different, finish, start
 
-TINY = [
-    "--preset", "tiny", "--model.num-frames", "4", "--model.image-size", "16", "16",
-    "--model.base-channels", "4", "--discriminator.channels", "4", "--model.z-dim", "4",
-    "--train.batch-size", "4", "--train.log-every", "1", "--train.save-every", "1",
-    "--train.keep", "9", "--train.accelerator", "cpu", "--data.num-shapes", "12",
-    "--data.workers", "0", "--model.norm", "batch",
-]  # fmt: skip
+TINY = [*SMALLEST, "--train.save-every", "1", "--train.keep", "9", "--model.norm", "batch"]
 TAG = "samples/images_by_label"
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The '.*dataloader' does not have many workers", "ignore:`isinstance.treespec"
-)
+pytestmark = QUIET
 
 
 def _train(out: Path, *options: object) -> None:

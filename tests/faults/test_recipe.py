@@ -12,6 +12,7 @@ import torch
 from examples.imaginator import train
 from stgan.io import write_strip
 from stgan.training import check_checkpoint, latest_checkpoint, list_checkpoints, load_state
+from tests.examples.runs import SMALLEST
 from tests.faults.shell import TORCHRUN, different, finish, start, state, wait_until
 
 # The training loop is quiet about these upstream habits, which say nothing about the recipe.
@@ -22,12 +23,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 RECIPE = [*TORCHRUN[:2], "examples.imaginator.train"]
-TINY = [
-    "--preset", "tiny", "--model.num-frames", "4", "--model.image-size", "16", "16",
-    "--model.base-channels", "4", "--discriminator.channels", "4", "--model.z-dim", "4",
-    "--train.batch-size", "4", "--train.log-every", "1", "--train.save-every", "1",
-    "--train.accelerator", "cpu", "--data.num-shapes", "12", "--data.workers", "0",
-]  # fmt: skip
+TINY = [*SMALLEST, "--train.save-every", "1"]
 # What no part of a batch can change: no spectral norm, which iterates in every pass.
 PLAIN = [
     "--discriminator.video", "{name: video, spectral_norm: false}",
