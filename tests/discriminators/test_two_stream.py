@@ -3,7 +3,6 @@
 import copy
 import json
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
@@ -15,7 +14,6 @@ import stgan
 from stgan.discriminators import (
     AllFrames,
     AuxiliaryClassifierHead,
-    FirstAndRandomFrames,
     FirstFrameImageDiscriminator,
     FirstFrameVideoDiscriminator,
     ImageDiscriminator,
@@ -23,50 +21,21 @@ from stgan.discriminators import (
     PatchHead,
     RandomFrames,
     SparseSpan,
-    StratifiedFrames,
     StreamSpec,
-    SubClip,
     TwoStreamDiscriminator,
-    VideoDiscriminator,
 )
-from stgan.errors import ShapeError, UnknownNameError
+from stgan.errors import ShapeError
 from stgan.functional import fold_time, r1_penalty, take_frames
+from tests.discriminators.streams import (
+    LABEL,
+    SIZE,
+    TINY,
+    clips,
+    image_network,
+    three_streams,
+    video_network,
+)
 from tests.strategies import SEEDS
-
-SIZE = (4, 8, 8)
-TINY: dict[str, Any] = {"base_channels": 2, "max_channels": 4}
-
-
-def video_network(frames: int = 4, **options: Any) -> VideoDiscriminator:
-    return VideoDiscriminator((frames, 8, 8), **TINY, **options)
-
-
-def image_network(**options: Any) -> ImageDiscriminator:
-    return ImageDiscriminator(8, **TINY, **options)
-
-
-def three_streams() -> TwoStreamDiscriminator:
-    torch.manual_seed(0)
-    return TwoStreamDiscriminator(
-        video=video_network(num_classes=3),
-        image=image_network(),
-        sampler=RandomFrames(2),
-        streams={
-            "short": StreamSpec(
-                video_network(2), sampler=SubClip(2), weight=0.5, labeled=False
-            ),
-            "still": StreamSpec(
-                image_network(num_classes=3), takes="frames", sampler=StratifiedFrames(2), weight=2
-            ),
-        },
-    ).eval()  # fmt: skip
-
-
-def clips(seed: int = 0, n: int = 3) -> Tensor:
-    return torch.randn(n, 3, *SIZE, generator=torch.Generator().manual_seed(seed))
-
-
-LABEL = torch.tensor([0, 2, 1])
 
 
 @settings(max_examples=10)
@@ -352,57 +321,6 @@ def test_it_compiles_and_penalties_take_it_as_it_is() -> None:
     penalty = r1_penalty(critic, real=video, label=LABEL, indices=indices)
     assert penalty.shape == (3,)
     assert (penalty > 0).all()
-
-
-SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(1))
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: TwoStreamDiscriminator(), "there must be a stream at least; pass video, image"),
-        (lambda: TwoStreamDiscriminator(image=SPEC, sampler=RandomFrames()),
-         "sampler is that of an image network; there is none, so put it into the StreamSpec"),
-        (lambda: TwoStreamDiscriminator(video=nn.Identity(), streams={"video": SPEC}),
-         "a stream cannot be named 'video', which is taken"),
-        (lambda: TwoStreamDiscriminator(streams={"train": SPEC}), "cannot be named 'train'"),
-        (lambda: TwoStreamDiscriminator(streams={"sampler": SPEC}), "cannot be named 'sampler'"),
-        (lambda: TwoStreamDiscriminator(streams={"kind": SPEC}), "cannot be named 'kind'"),
-        (lambda: TwoStreamDiscriminator(streams={"a.b": SPEC}), r"cannot be named 'a\.b'"),
-        (lambda: StreamSpec(nn.Identity(), takes="frame"), "'clip' or 'frames', got 'frame'"),
-        (lambda: StreamSpec(nn.Identity(), weight=-1), "at least 0, got -1"),
-        (lambda: StreamSpec(nn.Identity(), weight=float("nan")), "a finite number .* got nan"),
-        (lambda: StreamSpec(nn.Identity(), takes="frames", timed=True), "drop timed=True"),
-        (lambda: StreamSpec(nn.Identity(), takes="frames", with_image=True),
-         "cannot tell which image belongs to which; let it take the clip"),
-        (lambda: three_streams()(clips(), LABEL, indices=torch.zeros(3, 1).long()),
-         "3 streams sample frames; pass indices as a mapping with image, short, still"),
-        (lambda: three_streams()(clips(), LABEL, indices={"image": torch.zeros(3, 1).long()}),
-         "indices must be those of image, short, still, got image"),
-        (lambda: TwoStreamDiscriminator(video=video_network())(
-            clips(), indices=torch.zeros(3, 1).long()),
-         "0 streams sample frames; pass indices as a mapping with no name"),
-        (lambda: three_streams().weighted({"video": torch.zeros(())}),
-         "losses must be those of video, image, short, still, got video"),
-        (lambda: three_streams().weighted(dict.fromkeys(
-            ["video", "image", "short", "still", "other"], torch.zeros(()))),
-         "losses must be those of video, image, short, still, got .*other"),
-        (lambda: TwoStreamDiscriminator(
-            streams={"map": StreamSpec(nn.Identity(), patch=True)}).output_shape((3, 3, *SIZE)),
-         "the map stream returns maps and promises no shape; give its network a method"),
-        (lambda: TwoStreamDiscriminator(video=video_network(), image=image_network(),
-                                        sampler=RandomFrames(5)).output_shape((3, 3, *SIZE)),
-         "needs clips of at least 5 frames, got 4"),
-    ],
-)  # fmt: skip
-def test_refusals_teach(call: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
-def test_a_stream_that_there_is_not_cannot_be_asked() -> None:
-    with pytest.raises(UnknownNameError, match="no stream named 'vidoe'; did you mean 'video'"):
-        three_streams()(clips(), LABEL, only=["vidoe"])
 
 
 @given(st.integers(1, 3), st.integers(1, 4))

@@ -12,15 +12,10 @@ import torch
 from examples.imaginator import train
 from stgan.io import write_strip
 from stgan.training import check_checkpoint, latest_checkpoint, list_checkpoints, load_state
-from tests.examples.runs import SMALLEST
+from tests.examples.runs import QUIET, SMALLEST
 from tests.faults.shell import TORCHRUN, different, finish, start, state, wait_until
 
-# The training loop is quiet about these upstream habits, which say nothing about the recipe.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:The '.*dataloader' does not have many workers",
-    "ignore:`isinstance.treespec",
-    "ignore:This DataLoader will create",
-)
+pytestmark = [QUIET, pytest.mark.filterwarnings("ignore:This DataLoader will create")]
 
 RECIPE = [*TORCHRUN[:2], "examples.imaginator.train"]
 TINY = [*SMALLEST, "--train.save-every", "1"]
