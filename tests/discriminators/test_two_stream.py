@@ -26,7 +26,7 @@ from stgan.discriminators import (
 )
 from stgan.errors import ShapeError
 from stgan.functional import fold_time, r1_penalty, take_frames
-from tests.discriminators.streams import (
+from tests.discriminators.small_networks import (
     LABEL,
     SIZE,
     TINY,

@@ -13,7 +13,7 @@ from stgan.discriminators import (
     TwoStreamDiscriminator,
 )
 from stgan.errors import UnknownNameError
-from tests.discriminators.streams import (
+from tests.discriminators.small_networks import (
     LABEL,
     SIZE,
     clips,
