@@ -7,17 +7,27 @@ a whole only.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from benchmarks._pair import Batch, Recipe, published_networks, published_step, share
 from benchmarks.twin import Twin
 from examples.imaginator.convert import convert_state_dict
 
-__all__ = ["Agreement", "check_equal", "check_generators", "check_iteration", "check_whole"]
+__all__ = [
+    "Agreement",
+    "check_equal",
+    "check_generators",
+    "check_iteration",
+    "check_whole",
+    "stepped_gradients",
+]
 
 TOLERANCE = 1e-4
 WHOLE_TOLERANCE = 2e-2
@@ -75,12 +85,31 @@ def check_whole(what: str, mine: Mapping[str, Tensor], twin: Mapping[str, Tensor
         )
 
 
-def gradients(network: nn.Module, published: str | None = None) -> dict[str, Tensor]:
+@contextmanager
+def stepped_gradients(*optimizers: Optimizer) -> Iterator[dict[Tensor, Tensor]]:
+    """Yield, by parameter, the gradients that optimizers step on, which a step lets go."""
+    found: dict[Tensor, Tensor] = {}
+
+    def keep(optimizer: Optimizer, *_: Any) -> None:
+        parameters = (p for group in optimizer.param_groups for p in group["params"])
+        found.update({p: p.grad.clone() for p in parameters if p.grad is not None})
+
+    hooks = [optimizer.register_step_pre_hook(keep) for optimizer in optimizers]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def gradients(
+    network: nn.Module, published: str | None = None, kept: Mapping[Tensor, Tensor] | None = None
+) -> dict[str, Tensor]:
     """Return the gradients of a network by the recipe's names, from published ones if need be."""
-    found = {
-        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        for name, parameter in network.named_parameters()
-    }
+    found = {}
+    for name, parameter in network.named_parameters():
+        slope = parameter.grad if kept is None else kept.get(parameter)
+        found[name] = torch.zeros_like(parameter) if slope is None else slope
     return found if published is None else convert_state_dict(found, published)
 
 
@@ -132,7 +161,9 @@ def _restart(twin: Twin, recipe: Recipe) -> None:
 
 def _compare_iteration(twin: Twin, recipe: Recipe, batch: Batch, *, exactly: bool) -> float:
     losses = published_step(twin, batch)
-    mine = recipe.step(batch)
+    run = recipe.run
+    with stepped_gradients(run.generator_optimizer, run.discriminator_optimizer) as kept:
+        mine = recipe.step(batch)
     errors = [
         check_equal(
             "loss",
@@ -141,7 +172,7 @@ def _compare_iteration(twin: Twin, recipe: Recipe, batch: Batch, *, exactly: boo
         )
     ]
     for name, network in published_networks(recipe.gan).items():
-        slopes = gradients(network), gradients(twin.get_submodule(name), name)
+        slopes = gradients(network, kept=kept), gradients(twin.get_submodule(name), name)
         if exactly:
             errors.append(check_equal(f"gradient ({name})", *slopes))
         else:

@@ -46,10 +46,11 @@ class Engine:
         self, name: str, network: nn.Module, optimizer: Optimizer, losses: Mapping[str, Tensor]
     ) -> None:
         """Let an optimizer step on the gradients that are there, if they may be stepped on."""
-        if self.guard is not None and not self.guard.allows(name, losses):
-            return
-        watched: AbstractContextManager[None] = nullcontext()
-        if self.health is not None:
-            watched = self.health.step_of(name, network, due=self.due)
-        with watched:
-            optimizer.step()
+        if self.guard is None or self.guard.allows(name, losses):
+            watched: AbstractContextManager[None] = nullcontext()
+            if self.health is not None:
+                watched = self.health.step_of(name, network, due=self.due)
+            with watched:
+                optimizer.step()
+        # Used up: kept, they would lie beside the activations of the other player's step.
+        optimizer.zero_grad(set_to_none=True)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from examples.imaginator.config import (
     PRESETS,
@@ -51,12 +52,13 @@ def game(loss: LossSettings | None = None, model: ModelSettings = MODEL, **strea
     return Game(gan, objective, batch, draws)
 
 
-def step(played: Game) -> dict[str, Tensor]:
+def step(played: Game, discriminator_optimizer: Optimizer | None = None) -> dict[str, Tensor]:
+    judges = played.gan.discriminator.parameters()
     return train_step(
         played.gan.generator,
         played.gan.discriminator,
         torch.optim.SGD(played.gan.generator.parameters(), 0.1),
-        torch.optim.SGD(played.gan.discriminator.parameters(), 0.1),
+        discriminator_optimizer or torch.optim.SGD(judges, 0.1),
         played.batch,
         played.draws,
         objective=played.objective,

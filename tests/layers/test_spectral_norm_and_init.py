@@ -61,10 +61,41 @@ def test_autocast_does_not_round_sigma() -> None:
     assert torch.equal(cast._u, plain._u)
 
 
-def test_the_gradient_passes_through_sigma() -> None:
-    weight = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
-    norm = SpectralNorm(weight).double().eval()
+@pytest.mark.parametrize("options", [{}, {"axis": 1}, {"axis": 1, "groups": 2}], ids=str)
+def test_the_gradient_and_its_gradient_pass_through_sigma(options: dict[str, int]) -> None:
+    weight = torch.randn(4, 3, 2, dtype=torch.float64, requires_grad=True)
+    norm = SpectralNorm(weight, **options).eval()
     assert torch.autograd.gradcheck(norm, (weight,))
+    assert torch.autograd.gradgradcheck(norm, (weight,))
+
+
+@given(SEEDS, st.integers(1, 5), st.integers(1, 5))
+def test_gradients_are_those_of_the_quotient_that_autograd_takes(
+    seed: int, rows: int, columns: int
+) -> None:
+    torch.manual_seed(seed)
+    weight = torch.randn(rows, columns, dtype=torch.float64, requires_grad=True)
+    norm = SpectralNorm(weight).eval()
+    quotient = weight / (norm._u @ weight @ norm._v)
+    weighted = torch.randn_like(weight)
+    found, expected = (
+        torch.autograd.grad((out.sin() * weighted).sum(), weight, create_graph=True)[0]
+        for out in (norm(weight), quotient)
+    )
+    torch.testing.assert_close(found, expected)
+    penalties = [gradient.square().sum() for gradient in (found, expected)]
+    torch.testing.assert_close(*(torch.autograd.grad(penalty, weight)[0] for penalty in penalties))
+
+
+def test_functional_transforms_see_through() -> None:
+    weights = torch.randn(3, 4, 2, dtype=torch.float64)
+    norm = SpectralNorm(weights[0]).eval()
+
+    def loss(weight: torch.Tensor) -> torch.Tensor:
+        return norm(weight).sin().sum()
+
+    by_hand = torch.stack([torch.func.grad(loss)(weight) for weight in weights])
+    torch.testing.assert_close(torch.func.vmap(torch.func.grad(loss))(weights), by_hand)
 
 
 @given(SEEDS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
