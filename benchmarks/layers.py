@@ -8,9 +8,10 @@ round, so that a drift of the machine's speed meets both; what counts are the ra
 """
 
 import math
-import platform
 import re
 import statistics
+import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ import tyro
 from torch import nn
 
 import stgan
+from benchmarks._measure import finish, how, table
 from stgan.example import Example
 from stgan.functional import _conv_forms
 from stgan.profiling import Profile, compare, profile
@@ -145,18 +147,15 @@ def exponents(name: str, size: Mapping[str, int], arguments: Arguments) -> dict[
     return found
 
 
-def table(size: Mapping[str, int], arguments: Arguments) -> str:
+def costs(size: Mapping[str, int], arguments: Arguments) -> str:
     """Costs of all layers at one size, with those of the twin relative to the layer."""
-    sizes = ", ".join(f"{axis} {count}" for axis, count in size.items())
-    lines = [
-        f"## {sizes}\n",
-        "| layer | forward | backward | kept | twin forward | twin backward | twin kept |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    header = ("layer", "forward", "backward", "kept", "twin forward", "twin backward", "twin kept")
+    rows = []
     for name in stgan.list("layers", arguments.only):
         cost, *twin = measure(name, size, arguments)
         backward = cost.backward_seconds
-        cells = [
+        row = [
+            f"`{name}`",
             f"{cost.forward_seconds.median * 1e3:.2f} ms",
             f"{backward.median * 1e3:.2f} ms" if backward else "-",
             f"{(cost.activation_bytes or 0) / 2**20:.2f} MiB",
@@ -164,43 +163,39 @@ def table(size: Mapping[str, int], arguments: Arguments) -> str:
         ratios = twin[0].ratios(cost) if twin else {}
         for key in ("forward_seconds", "backward_seconds", "activation_bytes"):
             ratio = ratios.get(key)
-            cells.append("-" if ratio is None else f"{ratio:.2f} x")
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-        print(lines[-1], flush=True)
-    return "\n".join(lines)
+            row.append("-" if ratio is None else f"{ratio:.2f} x")
+        rows.append(row)
+        print(*row, sep="  ", file=sys.stderr, flush=True)
+    sizes = ", ".join(f"{axis} {count}" for axis, count in size.items())
+    return f"## {sizes}\n\n{table(header, rows)}"
 
 
 def growth(size: Mapping[str, int], arguments: Arguments) -> str:
     """Exponents of all layers: 1 where twice as much takes twice as long."""
-    lines = [
-        "## Growth: exponent of the time, forward and backward\n",
-        f"| layer | {' | '.join(size)} |",
-        f"| --- |{' ---: |' * len(size)}",
-    ]
+    rows = []
     for name in stgan.list("layers", arguments.only):
         found = exponents(name, size, arguments)
-        cells = [f"{found[axis]:.2f}" if axis in found else "-" for axis in size]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-        print(lines[-1], flush=True)
-    return "\n".join(lines)
+        rows.append([f"`{name}`", *(f"{found[a]:.2f}" if a in found else "-" for a in size)])
+        print(*rows[-1], sep="  ", file=sys.stderr, flush=True)
+    title = "## Growth: exponent of the time, forward and backward"
+    return f"{title}\n\n{table(('layer', *size), rows)}"
 
 
 def main() -> None:
     """Measure, print, and write the tables where they were asked for."""
     arguments = tyro.cli(Arguments)
     torch.set_num_threads(arguments.threads)
-    parts = ["# Layers, and their plain twins relative to them: above 1 the twin costs more\n"]
-    parts += [table(size, arguments) for size in SIZES]
+    start = time.perf_counter()
+    parts = ["# Layers, and their plain twins relative to them: above 1 the twin costs more"]
+    parts += [costs(size, arguments) for size in SIZES]
     if arguments.growth:
         parts.append(growth(SIZES[1], arguments))
-    where = platform.machine()
-    if arguments.device != "cpu":
-        where = torch.cuda.get_device_name(arguments.device)
-    parts.append(f"{where}, {arguments.threads} threads; torch {torch.__version__}; float32")
-    text = "\n\n".join(parts) + "\n"
-    print(text)
-    if arguments.markdown is not None:
-        arguments.markdown.write_text(text, encoding="utf-8")
+    what = (
+        f"Medians of {arguments.rounds} rounds in float32, layer and twin in turn, "
+        f"{time.perf_counter() - start:.0f} s in all"
+    )
+    parts.append(how("layers.py", what, threads=arguments.threads, device=arguments.device))
+    finish("\n\n".join(parts), arguments.markdown)
 
 
 if __name__ == "__main__":

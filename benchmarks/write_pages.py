@@ -20,6 +20,7 @@ COMMANDS: dict[str, list[str]] = {
     "breakdown.md": ["breakdown.py"],
     "compile.md": ["iteration.py", "--compile-break-even", "--variants", "released", "imaginator"],
     "loader.md": ["loader.py"],
+    "layers.md": ["layers.py", "--growth"],
 }
 
 
