@@ -191,7 +191,7 @@ def main() -> None:
     if arguments.growth:
         parts.append(growth(SIZES[1], arguments))
     what = (
-        f"Medians of {arguments.rounds} rounds in float32, layer and twin in turn, "
+        f"Medians, rounds: {arguments.rounds}, in float32, layer and twin in turn, "
         f"{time.perf_counter() - start:.0f} s in all"
     )
     parts.append(how("layers.py", what, threads=arguments.threads, device=arguments.device))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -47,6 +48,28 @@ def test_nearest_repeats_frames_rows_and_columns(
     for axis, factor in enumerate(scale, start=2):
         expected = expected.repeat_interleave(factor, dim=axis)
     assert torch.equal(upsample_nearest(video, scale), expected)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 41, 64])
+def test_nearest_finds_the_frame_whatever_the_factor(factor: int) -> None:
+    found = upsample_nearest(_row(torch.arange(9.0)), (factor, 1, 1))
+    assert torch.equal(found.flatten(), torch.arange(9.0).repeat_interleave(factor))
+
+
+@given(videos(), st.sampled_from([(2, 1, 4), (3, 1, 2)]), SEEDS)
+def test_the_gradient_of_nearest_sums_over_the_copies(
+    video: Tensor, scale: tuple[int, int, int], seed: int
+) -> None:
+    torch.manual_seed(seed)
+    video = video.clone().requires_grad_()
+    out = upsample_nearest(video, scale)
+    slopes = torch.randn_like(out)
+    (found,) = torch.autograd.grad(out, video, slopes)
+    blocks = rearrange(
+        slopes, "n c (t a) (h b) (w d) -> n c t h w (a b d)",
+        **dict(zip("abd", scale, strict=True)),
+    )  # fmt: skip
+    torch.testing.assert_close(found, blocks.sum(-1))
 
 
 @given(videos(), SCALES)
