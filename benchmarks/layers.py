@@ -33,6 +33,10 @@ SIZES = (
     {"N": 4, "C": 64, "T": 8, "H": 16, "W": 16},
     {"N": 4, "C": 256, "T": 4, "H": 4, "W": 4},
 )
+_INTRODUCTION = (
+    "What one call costs, forward and backward, and what its plain twin costs relative to that:\n"
+    "above 1 the twin costs more, and `-` means that the layer is written the obvious way already."
+)
 _WIDTHS = ("in_channels", "out_channels", "channels", "hidden_channels")
 
 
@@ -149,21 +153,22 @@ def exponents(name: str, size: Mapping[str, int], arguments: Arguments) -> dict[
 
 def costs(size: Mapping[str, int], arguments: Arguments) -> str:
     """Costs of all layers at one size, with those of the twin relative to the layer."""
-    header = ("layer", "forward", "backward", "kept", "twin forward", "twin backward", "twin kept")
+    header = ("layer", "forward, ms", "backward, ms", "kept, MiB")
+    header += ("twin forward", "twin backward", "twin kept")
     rows = []
     for name in stgan.list("layers", arguments.only):
         cost, *twin = measure(name, size, arguments)
         backward = cost.backward_seconds
         row = [
             f"`{name}`",
-            f"{cost.forward_seconds.median * 1e3:.2f} ms",
-            f"{backward.median * 1e3:.2f} ms" if backward else "-",
-            f"{(cost.activation_bytes or 0) / 2**20:.2f} MiB",
+            f"{cost.forward_seconds.median * 1e3:.2f}",
+            f"{backward.median * 1e3:.2f}" if backward else "-",
+            f"{(cost.activation_bytes or 0) / 2**20:.2f}",
         ]
         ratios = twin[0].ratios(cost) if twin else {}
         for key in ("forward_seconds", "backward_seconds", "activation_bytes"):
             ratio = ratios.get(key)
-            row.append("-" if ratio is None else f"{ratio:.2f} x")
+            row.append("-" if ratio is None else f"{ratio:.2f}")
         rows.append(row)
         print(*row, sep="  ", file=sys.stderr, flush=True)
     sizes = ", ".join(f"{axis} {count}" for axis, count in size.items())
@@ -186,7 +191,7 @@ def main() -> None:
     arguments = tyro.cli(Arguments)
     torch.set_num_threads(arguments.threads)
     start = time.perf_counter()
-    parts = ["# Layers, and their plain twins relative to them: above 1 the twin costs more"]
+    parts = ["# Layer by layer", _INTRODUCTION]
     parts += [costs(size, arguments) for size in SIZES]
     if arguments.growth:
         parts.append(growth(SIZES[1], arguments))
