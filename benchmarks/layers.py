@@ -153,8 +153,8 @@ def exponents(name: str, size: Mapping[str, int], arguments: Arguments) -> dict[
 
 def costs(size: Mapping[str, int], arguments: Arguments) -> str:
     """Costs of all layers at one size, with those of the twin relative to the layer."""
-    header = ("layer", "forward, ms", "backward, ms", "kept, MiB")
-    header += ("twin forward", "twin backward", "twin kept")
+    twins = ("twin forward", "twin backward", "twin kept")
+    header = ("layer", "forward, ms", "backward, ms", "kept, MiB", *twins)
     rows = []
     for name in stgan.list("layers", arguments.only):
         cost, *twin = measure(name, size, arguments)
