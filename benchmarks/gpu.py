@@ -10,9 +10,10 @@ import functools
 import gc
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import tyro
@@ -42,6 +43,9 @@ class Way:
     # The generator by torch.compile, or the whole step as a recording.
     compiled: bool = False
     replayed: bool = False
+    # Fields of the settings of the model and of the loss.
+    model: Mapping[str, Any] = field(default_factory=dict)
+    loss: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Steps until one is recorded.
@@ -56,6 +60,13 @@ WAYS: dict[str, Way] = {
     "bf16, compiled": Way(precision="bf16-mixed", compiled=True),
     "imaginator, bf16": Way("imaginator", "bf16-mixed"),
     "imaginator, bf16, replayed": Way("imaginator", "bf16-mixed", replayed=True),
+    "mid_channels=out, one pass, bf16, replayed": Way(
+        "imaginator",
+        "bf16-mixed",
+        replayed=True,
+        model={"mid_channels": "out"},
+        loss={"order": "simultaneous"},
+    ),
 }
 
 
@@ -89,11 +100,11 @@ class Arguments(Options):
 
 
 @contextmanager
-def tensor_cores(matmul: bool, cudnn: bool) -> Iterator[None]:
-    """Allow TF32 in matrix products and in convolutions, or not; cuDNN tries its algorithms."""
+def tensor_cores(matmul: bool, cudnn: bool, *, trying: bool = True) -> Iterator[None]:
+    """Allow TF32 in matrix products and in convolutions, or not; cuDNN may try its algorithms."""
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     benchmark = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = True
+    torch.backends.cudnn.benchmark = trying
     torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
     try:
         yield
@@ -133,8 +144,19 @@ def open_recipe(
         precision=way.precision,
         accelerator=accelerator,
         size=size,
+        loss=way.loss,
         cuda_graph=way.replayed,
+        **way.model,
     )
+
+
+def check_equal_steps(twin: Twin, arguments: Arguments) -> None:
+    """End the program where an iteration in float32 and float64 is not the twin's."""
+    # Few clips: in float64 they take twice the memory.
+    few = draw_batch(min(8, arguments.batch_size), arguments.sizes.z_dim, device=arguments.device)
+    with tensor_cores(matmul=False, cudnn=False, trying=False):
+        check_iteration(twin, open_recipe(Way(), arguments), few)
+    _empty(arguments.device)
 
 
 def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
@@ -144,17 +166,13 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
     torch.manual_seed(0)
     twin = arguments.sizes.twin().to(device)
     twin.start()
+    check_equal_steps(twin, arguments)
     published = functools.partial(_published, twin, batch)
     flops, memory = _count(published), peak_memory(published, device)
     lines: list[list[object]] = []
     for name in arguments.ways:
         way = WAYS[name]
         recipe = open_recipe(way, arguments)
-        if way == Way():
-            with tensor_cores(matmul=False, cudnn=False):
-                # Few clips: in float64 they take twice the memory.
-                few = draw_batch(min(8, n), arguments.sizes.z_dim, device=device)
-                check_iteration(twin, recipe, few)
         stepped = functools.partial(_stepped, recipe, batch, way)
         own_flops = _count(stepped)  # the first steps of a recording run as they are
         if way.compiled:
@@ -170,7 +188,7 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
         own = None if way.replayed else max(0, peak_memory(stepped, device) - others)
         faster = ratio(seconds["twin"], seconds["stgan"])
         lines.append(_row(name, seconds["stgan"], n, faster, own_flops / peak, own))
-        print(*lines[-1], sep="  ", file=sys.stderr, flush=True)
+        _tell(lines[-1])
         del recipe, stepped
         _empty(device)
     return lines
@@ -223,11 +241,16 @@ def scaling(arguments: Arguments) -> tuple[list[list[object]], list[list[object]
 def _speed(arguments: Arguments, n: int, size: tuple[int, int, int]) -> list[object]:
     """Clips a second and peak memory of the preset imaginator in bf16, or that it does not fit."""
     try:
-        return _measured_speed(arguments, n, size)
+        found = _measured_speed(arguments, n, size)
     except torch.OutOfMemoryError:
-        return ["does not fit", "-"]
-    finally:
-        _empty(arguments.device)
+        found = ["does not fit", "-"]
+    _empty(arguments.device)
+    _tell([f"{n} x", *size, *found])
+    return found
+
+
+def _tell(line: list[object]) -> None:
+    print(*line, sep="  ", file=sys.stderr, flush=True)
 
 
 def _measured_speed(arguments: Arguments, n: int, size: tuple[int, int, int]) -> list[object]:

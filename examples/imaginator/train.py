@@ -187,6 +187,9 @@ def open_run(settings: Settings) -> Run:
     fabric.launch()
     seed_everything(options.seed)
     allow_tf32(options.tf32)
+    # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
+    # not the same every time.
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
     # A checkpoint holds the encoder's weights; the file that they began as may be gone.
     begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
     gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)

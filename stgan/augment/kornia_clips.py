@@ -1,6 +1,6 @@
 """Any augmentation of kornia, for clips."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -88,6 +88,14 @@ class KorniaAugment(Augmentation):
         self.sequence: nn.Module = VideoSequential(
             *modules, data_format="BCTHW", same_on_frame=True
         )
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **options: Any) -> nn.Module:
+        moved = super()._apply(fn, *args, **options)
+        # kornia draws where it lies and in its type, and so other numbers from the same seed.
+        for module in self.sequence.modules():
+            if hasattr(module, "set_rng_device_and_dtype"):
+                module.set_rng_device_and_dtype(torch.device("cpu"), torch.float32)
+        return moved
 
     def transform(self, video: Tensor, draws: Tensor) -> Tensor:
         """Apply kornia to one clip after the other."""

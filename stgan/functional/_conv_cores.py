@@ -16,8 +16,9 @@ from einops import rearrange
 from torch import Tensor
 
 from stgan.functional._conv_layout import channels_last
+from stgan.functional.fusion import FusedFeatures
 
-__all__ = ["convolve", "convolve_transposed", "has_tensor_cores"]
+__all__ = ["convolve", "convolve_transposed", "has_tensor_cores", "materialize"]
 
 # Channels that the cores multiply at once; with fewer, most of what they do is for nothing.
 _BLOCK = 8
@@ -69,6 +70,25 @@ def convolve_transposed(
     return F.conv_transpose3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )
+
+
+def materialize(features: FusedFeatures, weight: Tensor, *, axis: int) -> tuple[Tensor, Tensor]:
+    """Repeat and concatenate, with zeros up to a whole block of channels; and the kernel for it.
+
+    Else the library would copy the features, in the forward pass and twice in the backward one, to
+    put the same zeros behind them.
+
+    Args:
+        features: Of C channels.
+        weight: Of a convolution.
+        axis: Where the C channels of the input stand in the weight.
+    """
+    missing = -weight.shape[axis] % _BLOCK
+    if missing:
+        video, statics = features
+        features = FusedFeatures(video, (*statics, video.new_zeros(len(video), missing)))
+        weight = F.pad(weight, [0, 0] * (weight.ndim - 1 - axis) + [0, missing])
+    return features.materialize(), weight
 
 
 def _convolve_packed(
@@ -124,7 +144,7 @@ def _convolve_phases(
     weight = F.pad(weight, [side for axis in reversed(axes) for side in axis.pad])
     weight = rearrange(weight, "i o (t a) (h b) (w d) -> (a b d o) i t h w", **blocks)
     if bias is not None:
-        bias = bias.repeat(math.prod(blocks.values()))
+        bias = bias.expand(math.prod(blocks.values()), -1).flatten()
     padding = [axis.high for axis in axes]
     out = F.conv3d(channels_last(video), weight.flip(2, 3, 4), bias, padding=padding)
     placed = rearrange(out, "n (a b d o) t h w -> n (t a) (h b) (w d) o", **blocks)

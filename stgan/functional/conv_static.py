@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stgan.functional._conv_cores import has_tensor_cores
+from stgan.functional import _conv_cores
 from stgan.functional._conv_share import check_features, split_weight, taps_met
 from stgan.functional.conv import conv_3d, conv_transpose_3d
 from stgan.functional.fusion import FusedFeatures
@@ -59,11 +59,11 @@ def temporal_conv_fused(
         torch.Size([2, 6, 5, 8, 8])
     """
     check_features(features, weight.shape[1])
-    if has_tensor_cores(features.video):
+    if _conv_cores.has_tensor_cores(features.video):
+        whole, weight = _conv_cores.materialize(features, weight, axis=1)
         return conv_3d(
-            features.materialize(), weight, bias,
-            stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal,
-        )  # fmt: skip
+            whole, weight, bias, stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal
+        )
     own, *others = split_weight(features, weight, axis=1)
     video = conv_3d(
         features.video, own, bias, stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal
@@ -113,11 +113,11 @@ def temporal_conv_transpose_fused(
         torch.Size([2, 6, 10, 8, 8])
     """
     check_features(features, weight.shape[0])
-    if has_tensor_cores(features.video):
+    if _conv_cores.has_tensor_cores(features.video):
+        whole, weight = _conv_cores.materialize(features, weight, axis=0)
         return conv_transpose_3d(
-            features.materialize(), weight, bias,
-            stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal,
-        )  # fmt: skip
+            whole, weight, bias, stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal
+        )
     own, *others = split_weight(features, weight, axis=0)
     video = conv_transpose_3d(
         features.video, own, bias, stride=(stride, 1, 1), padding=(padding, 0, 0), causal=causal

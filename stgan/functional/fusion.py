@@ -77,7 +77,7 @@ def concat_streams(video: Tensor, others: Sequence[Tensor]) -> Tensor:
             space.
 
     Returns:
-        ``(N, C + sum of C_i, T, H, W)``.
+        ``(N, C + sum of C_i, T, H, W)``, in the type of the video.
 
     Raises:
         ShapeError: If a map has another batch size, height or width than the video.
@@ -93,8 +93,13 @@ def concat_streams(video: Tensor, others: Sequence[Tensor]) -> Tensor:
     """
     check_layout(video, "N C T H W", name="video")
     size = video.shape[2:]
-    spread = (_beside(video, other, "N C H W", "N C").expand(-1, -1, *size) for other in others)
-    return torch.cat([video, *spread], dim=1)
+    # In one type: a label of float32 would make all of a video in half precision twice as large.
+    views = (_beside(video, other, "N C H W", "N C").to(video.dtype) for other in others)
+    spread = [view.expand(-1, -1, *size) for view in views]
+    if not video.is_contiguous(memory_format=torch.channels_last_3d):
+        return torch.cat([video, *spread], dim=1)
+    # Views that stand still have no layout, and torch would not keep that of the video.
+    return torch.cat([part.movedim(1, -1) for part in (video, *spread)], dim=-1).movedim(-1, 1)
 
 
 def add_streams(video: Tensor, others: Sequence[Tensor]) -> Tensor:

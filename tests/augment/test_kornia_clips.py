@@ -67,6 +67,14 @@ def test_the_types_of_the_clips_are_kept() -> None:
         assert augment(torch.rand(2, 3, 2, 4, 4).to(dtype)).dtype is dtype
 
 
+def test_a_draw_means_the_same_wherever_and_in_whatever_type_the_module_lies() -> None:
+    augment = KorniaAugment(TRANSFORMS)
+    video, draws = torch.rand(4, 3, 2, 5, 6) * 2 - 1, augment.draw(4)
+    here = augment(video, draws)
+    there = augment.to(torch.float64)(video.double(), draws)
+    torch.testing.assert_close(there.float(), here, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["RandomAfine", "Sequential", "__all__"])
 def test_names_that_kornia_has_not_are_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match=rf"no augmentation named '{name}'"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -16,6 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from stgan.errors import ShapeError
 from stgan.functional import (
     FusedFeatures,
+    _conv_cores,
     conv_1p2d,
     conv_3d,
     conv_transpose_1p2d,
@@ -120,6 +122,40 @@ def test_both_steps_with_something_in_between(features: FusedFeatures) -> None:
             weights[0],
             _random(4),
         )
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@given(features=fused_features(min_frames=4))
+def test_on_tensor_cores_whole_blocks_of_channels_are_the_same_convolution(
+    transposed: bool, features: FusedFeatures
+) -> None:
+    function = temporal_conv_transpose_fused if transposed else temporal_conv_fused
+    dense = conv_transpose_3d if transposed else conv_3d
+    channels = (features.shape[1], 4) if transposed else (4, features.shape[1])
+    seen: list[tuple[int, ...]] = []
+
+    def spy(name: str) -> Callable[..., Tensor]:
+        real = getattr(F, name)
+
+        def call(video: Tensor, *rest: Any, **options: Any) -> Tensor:
+            seen.append(tuple(video.shape))
+            return real(video, *rest, **options)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_conv_cores, "has_tensor_cores", lambda video: bool(features.statics))
+        for name in ("conv3d", "conv_transpose3d"):
+            patch.setattr(_conv_cores.F, name, spy(name))
+        _equal_with_gradients(
+            lambda x, w, b: function(x, w, b, padding=1),
+            lambda x, w, b: dense(x, w, b, padding=(1, 0, 0)),
+            features,
+            _random(*channels, 3, 1, 1),
+            _random(4),
+        )
+    if features.statics:
+        assert seen[0][1] == -(-features.shape[1] // 8) * 8
 
 
 @pytest.mark.parametrize("frames", [4, 9, 64])

@@ -76,6 +76,16 @@ def test_fusion_keeps_the_video_bit_for_bit_and_the_rest_constant(
     assert torch.equal(fused[:, c1 + c2 :], rows[..., None, None, None].expand(n, k, t, h, w))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_fusion_keeps_the_type_and_the_layout_of_the_video(dtype: torch.dtype) -> None:
+    appearance, rows = torch.randn(2, 2, 4, 5), torch.eye(3)[:2]
+    for layout in (torch.contiguous_format, torch.channels_last_3d):
+        video = torch.randn(2, 4, 3, 4, 5).to(dtype, memory_format=layout)
+        fused = concat_streams(video, [appearance, rows])
+        assert fused.dtype is dtype
+        assert fused.is_contiguous(memory_format=layout)
+
+
 def test_expanding_over_time_is_a_view() -> None:
     image = torch.randn(1, 2, 3, 3)
     assert expand_over_time(image, 50).data_ptr() == image.data_ptr()

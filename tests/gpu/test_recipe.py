@@ -71,12 +71,13 @@ def test_a_step_on_a_gpu_is_the_step_on_the_cpu(order: Any) -> None:
         torch.testing.assert_close(there.gan.state_dict()[name].cpu(), value, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype")
 def test_the_host_never_waits_for_the_device_within_a_step() -> None:
     played = _moved(game())
     _play(played)  # what is done once, such as choosing algorithms, may wait
     torch.cuda.synchronize()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         _play(played)
     finally:
         torch.cuda.set_sync_debug_mode("default")
@@ -124,6 +125,8 @@ def test_a_recording_keeps_the_gradients_of_its_call() -> None:
         assert captured.recorded == (number > 0)
 
 
+# Fabric wraps networks in a stream of its own.
+@pytest.mark.filterwarnings("ignore:The AccumulateGrad node's stream does not match")
 def test_one_process_of_several_gives_what_one_alone_gives() -> None:
     alone, shared = (_moved(game(), torch.float64) for _ in range(2))
     fabric = Fabric(
