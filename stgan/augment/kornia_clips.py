@@ -93,8 +93,9 @@ class KorniaAugment(Augmentation):
         moved = super()._apply(fn, *args, **options)
         # kornia draws where it lies and in its type, and so other numbers from the same seed.
         for module in self.sequence.modules():
-            if hasattr(module, "set_rng_device_and_dtype"):
-                module.set_rng_device_and_dtype(torch.device("cpu"), torch.float32)
+            settle: Any = getattr(module, "set_rng_device_and_dtype", None)
+            if settle is not None:
+                settle(torch.device("cpu"), torch.float32)
         return moved
 
     def transform(self, video: Tensor, draws: Tensor) -> Tensor:
