@@ -90,7 +90,7 @@ class KorniaAugment(Augmentation):
         )
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **options: Any) -> nn.Module:
-        moved = super()._apply(fn, *args, **options)
+        moved: nn.Module = super()._apply(fn, *args, **options)  # type: ignore[no-untyped-call]
         # kornia draws where it lies and in its type, and so other numbers from the same seed.
         for module in self.sequence.modules():
             settle: Any = getattr(module, "set_rng_device_and_dtype", None)
