@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 
 import torch
 import tyro
+from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks._measure import Options, finish, how, rounds_told, table
+from benchmarks._measure import Options, finish, how, rounds_told, table, wait_for
 from benchmarks._pair import Sizes, draw_batch, published_step
 from benchmarks.iteration import VARIANTS
 
@@ -37,6 +38,7 @@ _GROUPS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _OPTIMIZERS = "Adam"
 _REST = "everything else"
+GROUPS = (*_GROUPS, _OPTIMIZERS, _REST)
 
 
 @dataclass(frozen=True)
@@ -69,19 +71,41 @@ def group_of(event: FunctionEvent) -> str:
 
 
 def breakdown(
-    steps: Mapping[str, Callable[[], object]], options: Options
+    steps: Mapping[str, Callable[[], object]],
+    options: Options,
+    *,
+    device: torch.device | str = "cpu",
 ) -> dict[str, dict[str, float]]:
-    """Return the milliseconds of one iteration by group, of iterations that take turns."""
+    """Return the milliseconds of one iteration by group, of iterations that take turns.
+
+    On a GPU, those of the kernels that were launched, not of launching them.
+    """
+    on_gpu = torch.device(device).type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     columns: dict[str, dict[str, float]] = {name: defaultdict(float) for name in steps}
     for index in range(options.warmup + options.rounds):
         for name, step in steps.items():
-            with profile(activities=[ProfilerActivity.CPU]) as profiler:
+            with profile(activities=activities) as profiler:
                 step()
+                wait_for(device)
             if index < options.warmup:
                 continue
             for event in profiler.events() or ():
-                columns[name][group_of(event)] += event.self_cpu_time_total / 1e3 / options.rounds
+                if event.device_type != DeviceType.CPU:
+                    continue  # a kernel, whose time its operation is given
+                spent = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+                columns[name][group_of(event)] += spent / 1e3 / options.rounds
     return columns
+
+
+def told(columns: Mapping[str, Mapping[str, float]], *, digits: int = 0) -> str:
+    """Lay out the milliseconds of every group, and their sums."""
+    lines = [
+        [group, *(f"{column.get(group, 0):.{digits}f}" for column in columns.values())]
+        for group in GROUPS
+    ]
+    sums = (sum(column.values()) for column in columns.values())
+    return table(["ms", *columns], [*lines, ["in all", *(f"{s:.{digits}f}" for s in sums)]])
 
 
 def page(arguments: Arguments) -> str:
@@ -96,18 +120,13 @@ def page(arguments: Arguments) -> str:
         recipe = VARIANTS[name].open(arguments.sizes)
         steps[name] = functools.partial(recipe.step, batch)
     columns = breakdown(steps, arguments)
-    lines = [
-        [group, *(f"{column[group]:.0f}" for column in columns.values())]
-        for group in (*_GROUPS, _OPTIMIZERS, _REST)
-    ]
-    lines.append(["in all", *(f"{sum(column.values()):.0f}" for column in columns.values())])
     made = how(
         "breakdown.py",
         f"In turn in one process, means of {rounds_told(arguments)}",
         threads=arguments.threads,
     )
     introduction = _INTRODUCTION.format(batch_size=arguments.batch_size)
-    return f"{introduction}\n{table(['ms', *columns], lines)}\n\n{made}"
+    return f"{introduction}\n{told(columns)}\n\n{made}"
 
 
 def main(args: list[str] | None = None) -> None:

@@ -19,6 +19,7 @@ import torch
 import tyro
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import breakdown
 from benchmarks._agree import check_iteration
 from benchmarks._measure import Options, finish, how, ratio, rounds_told, table, take_turns
 from benchmarks._pair import Batch, Precision, Recipe, Sizes, draw_batch, published_step
@@ -80,6 +81,8 @@ class Arguments(Options):
     """Which ways to compute the recipe's iteration."""
     batch_size: int = 64
     """Clips in an iteration that is compared with the twin."""
+    profiled: tuple[str, ...] = ("TF32", "bf16")
+    """Of which ways, beside the twin, to tell where the time goes; those that are not replayed."""
     scaling: tuple[int, ...] = (8, 16, 32, 64, 128, 256)
     """Batches, for how clips a second grow; the last that fits is the largest."""
     shapes: tuple[tuple[int, int, int], ...] = (
@@ -194,6 +197,21 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
     return lines
 
 
+def where_the_time_goes(arguments: Arguments) -> str:
+    """Profile the twin and some ways, one iteration of each in turn."""
+    device = arguments.device
+    batch = draw_batch(arguments.batch_size, arguments.sizes.z_dim, device=device)
+    twin = arguments.sizes.twin().to(device)
+    twin.start()
+    steps: dict[str, Callable[[], object]] = {"twin": functools.partial(_published, twin, batch)}
+    for name in arguments.profiled:
+        recipe = open_recipe(WAYS[name], arguments)
+        steps[name] = functools.partial(_stepped, recipe, batch, WAYS[name])
+    columns = breakdown.breakdown(steps, arguments, device=device)
+    _empty(device)
+    return breakdown.told(columns, digits=1)
+
+
 def _held(twin: Twin) -> Iterator[torch.Tensor]:
     yield from twin.parameters()
     yield from twin.buffers()
@@ -274,6 +292,7 @@ def page(arguments: Arguments) -> str:
     """Measure everything and lay out the page."""
     peak = peak_rate(arguments)
     lines = against_the_twin(arguments, peak)
+    profiled = where_the_time_goes(arguments)
     by_batch, by_shape = scaling(arguments)
     header = ["variant", "ms", "clips a second", "times faster", "of the limit", "peak GiB"]
     made = how(
@@ -287,6 +306,9 @@ def page(arguments: Arguments) -> str:
             _INTRODUCTION.format(peak=peak / 1e12),
             f"## Against the twin, batch of {arguments.batch_size}\n",
             table(header, lines),
+            "\n## Where the time goes\n",
+            "Milliseconds that the device computes in one iteration, as torch.profiler sees it.\n",
+            profiled,
             "\n## Over the batch: preset imaginator, bf16, clips of 32 x 64 x 64\n",
             table(["batch", "clips a second", "peak GiB"], by_batch),
             f"\n## Over the size of the clip, batch of {arguments.shape_batch_size}\n",

@@ -185,7 +185,9 @@ def train_step(
                 # One pass serves both losses: up to the clips for the generator, up to the weights
                 # for the discriminators.
                 seen = part.fake_shown.video
-                still = part.fake_shown._replace(video=seen.detach().requires_grad_())
+                # A view, since torch's counters and profilers cannot follow a gradient to a leaf.
+                leaf = seen.detach().requires_grad_()
+                still = part.fake_shown._replace(video=leaf.view_as(leaf))
                 said_real, said_fake = ask(part.real_shown, label), ask(still, label)
                 heard = _cut_off(said_fake)
                 losses = objective.generator(

@@ -176,6 +176,7 @@ def open_run(settings: Settings) -> Run:
     check_shares(settings, options.devices * options.nodes)
     clips = open_clips(settings)
     several = options.devices * options.nodes > 1
+    allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
     fabric = Fabric(
         accelerator=options.accelerator,
         devices=options.devices,
@@ -186,7 +187,6 @@ def open_run(settings: Settings) -> Run:
     )
     fabric.launch()
     seed_everything(options.seed)
-    allow_tf32(options.tf32)
     # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
     # not the same every time.
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()

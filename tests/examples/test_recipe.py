@@ -198,6 +198,16 @@ def test_a_batch_is_shared_evenly_by_processes_or_refused() -> None:
         training_loader(settings, clips.training, step=0, rank=0, world_size=3)
 
 
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_algorithms_are_tried_unless_torch_is_to_be_deterministic(
+    deterministic: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", deterministic)
+    monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
+    train.open_run(train.parse_settings(["--preset", "tiny", "--out", str(tmp_path)]))
+    assert torch.backends.cudnn.benchmark is not deterministic
+
+
 def test_a_part_of_a_data_set_shows_all_classes() -> None:
     shapes = MovingShapes(1000, num_frames=2, image_size=16)
     part = stack(shapes, limit=250)

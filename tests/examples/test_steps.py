@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._agree import stepped_gradients
 from examples.imaginator.config import LossSettings
@@ -90,6 +91,12 @@ def test_one_pass_for_both_is_the_generator_first(
         played[0].gan.named_parameters(), played[1].gan.parameters(), strict=True
     ):
         torch.testing.assert_close(found, expected, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_a_counter_of_torch_can_follow_one_pass_for_both() -> None:
+    with FlopCounterMode(display=False) as counter:
+        step(game(LossSettings(order="simultaneous")))
+    assert counter.get_total_flops() > 0
 
 
 def test_a_family_that_compares_is_told_what_the_streams_say_of_real_clips() -> None:

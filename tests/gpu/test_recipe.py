@@ -134,6 +134,7 @@ def test_one_process_of_several_gives_what_one_alone_gives() -> None:
     )
     fabric.launch()
     try:
+        torch.set_default_dtype(torch.float64)  # which Fabric gives to what a network returns
         wrapped = {
             name: fabric.setup(
                 network, torch.optim.SGD(network.parameters(), 0.1)
@@ -144,6 +145,7 @@ def test_one_process_of_several_gives_what_one_alone_gives() -> None:
         }  # fmt: skip
         losses = _play(shared, **wrapped)
     finally:
+        torch.set_default_dtype(torch.float32)
         if torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
     expected = _play(alone)
