@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import torch
 import tyro
-from torch.autograd import DeviceType
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
@@ -91,7 +90,7 @@ def breakdown(
             if index < options.warmup:
                 continue
             for event in profiler.events() or ():
-                if event.device_type != DeviceType.CPU:
+                if event.device_type.name != "CPU":
                     continue  # a kernel, whose time its operation is given
                 spent = event.self_device_time_total if on_gpu else event.self_cpu_time_total
                 columns[name][group_of(event)] += spent / 1e3 / options.rounds
