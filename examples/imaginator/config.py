@@ -219,6 +219,8 @@ class TrainSettings:
     """Processes on each machine, one for each device."""
     nodes: int = 1
     """Machines; start the program on each with torchrun or srun."""
+    shard: bool = False
+    """Each process keeps a part of weights, gradients and moments (FSDP2) and none whole."""
 
 
 @dataclass(frozen=True)

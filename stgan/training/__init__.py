@@ -29,6 +29,7 @@ from stgan.training.precision import allow_tf32
 from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
 from stgan.training.retention import Retention
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
+from stgan.training.sharding import load_optimizer_state, shard_stages, whole_state
 from stgan.training.stopping import StopSignals
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "list_checkpoints",
     "load_checkpoint",
     "load_networks",
+    "load_optimizer_state",
     "load_state",
     "logit_health",
     "resume_checkpoint",
@@ -61,8 +63,10 @@ __all__ = [
     "save_checkpoint",
     "seed_everything",
     "set_rng_state",
+    "shard_stages",
     "spectral_sigmas",
     "split_batch",
     "synchronize_batch_norm",
     "weight_norm",
+    "whole_state",
 ]

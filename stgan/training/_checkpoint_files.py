@@ -53,10 +53,13 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_network(path: Path, name: str, network: nn.Module, *, finite: bool = True) -> None:
+def write_network(
+    path: Path, name: str, network: nn.Module | Mapping[str, Any], *, finite: bool = True
+) -> None:
     """Write the state of a network; each entry becomes a tensor of its own."""
     tensors: dict[str, Tensor] = {}
-    for key, value in network.state_dict().items():
+    state = network.state_dict() if isinstance(network, nn.Module) else network
+    for key, value in state.items():
         if not isinstance(value, Tensor):
             raise CheckpointError(
                 f"network {name} keeps a {type(value).__name__} in its state dict under {key}; "

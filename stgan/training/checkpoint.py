@@ -52,7 +52,7 @@ def save_checkpoint(
     folder: str | Path,
     *,
     step: int,
-    networks: Mapping[str, nn.Module],
+    networks: Mapping[str, nn.Module | Mapping[str, Any]],
     state: Mapping[str, Any],
     config: str,
     keep: int | Retention = 3,
@@ -68,7 +68,8 @@ def save_checkpoint(
     Args:
         folder: Where the checkpoints of a run lie; made if missing.
         step: The number in the name, from 0.
-        networks: Name to network. Names become file names. Tensors that several entries share are
+        networks: Name to network, or to the state dict of one that is sharded, gathered on the
+            process that writes. Names become file names. Tensors that several entries share are
             written once for each, so that loading does not depend on how a network ties them.
         state: Everything else that a resumed run needs, made of tensors, numbers, strings, lists
             and dictionaries: state dicts of optimizers, :func:`stgan.training.rng_state`, counters.

@@ -7,6 +7,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from stgan.training.sharding import own_part
+
 __all__ = ["FiniteGuard"]
 
 
@@ -124,9 +126,9 @@ class FiniteGuard:
         if network not in self.networks:
             raise KeyError(f"there is no network {network!r}, only {', '.join(self.networks)}")
         given = {
-            f"{network}.{name}": parameter.grad
+            f"{network}.{name}": own
             for name, parameter in self.networks[network].named_parameters()
-            if parameter.grad is not None and parameter.grad.numel()
+            if parameter.grad is not None and (own := own_part(parameter.grad)).numel()
         }
         values = [loss.detach() for loss in losses.values()]
         # The largest entries, one of which is not finite if any is; squares would overflow first.

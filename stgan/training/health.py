@@ -16,6 +16,7 @@ from stgan.training.health_measures import (
     spectral_sigmas,
     weight_norm,
 )
+from stgan.training.sharding import whole
 
 __all__ = ["HealthMonitor"]
 
@@ -148,7 +149,7 @@ class HealthMonitor:
         now = [p.detach() for p in network.parameters()]
         change = list(torch._foreach_norm(torch._foreach_sub(now, before))) if now else []
         if change:
-            moved = torch.linalg.vector_norm(torch.stack(change).float())
+            moved = whole(torch.linalg.vector_norm(torch.stack(change).float()))
             self._add(f"update/{name}", moved / weight_norm(network).clamp_min(1e-30))
         sigmas = spectral_sigmas(network)
         if len(sigmas):

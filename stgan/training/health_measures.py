@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan.errors import ShapeError
+from stgan.training.sharding import whole
 
 __all__ = ["gradient_norm", "logit_health", "sample_diversity", "spectral_sigmas", "weight_norm"]
 
@@ -60,7 +61,7 @@ def logit_health(*, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
 def _norm(tensors: list[Tensor]) -> Tensor:
     if not tensors:
         return torch.zeros(())
-    return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)).float())
+    return whole(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)).float()))
 
 
 @torch.no_grad()
@@ -131,7 +132,8 @@ def _sigmas(network: nn.Module) -> Iterator[Tensor]:
                 norm, "_reshape_weight_to_matrix", None
             )
             if matrix_of is not None and vectors[0] is not None and vectors[1] is not None:
-                yield torch.dot(vectors[0], matrix_of(module.original) @ vectors[1]).float()
+                matrix = matrix_of(whole(module.original))
+                yield torch.dot(vectors[0], matrix @ vectors[1]).float()
 
 
 @torch.no_grad()

@@ -1,0 +1,298 @@
+"""What a training run works on, opened and checked before its first step."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+from torch import nn
+
+from examples.imaginator.captured import check_recordable
+from examples.imaginator.config import Settings, write_settings
+from examples.imaginator.data import Clips, check_shares, open_clips
+from examples.imaginator.draws import Draws
+from examples.imaginator.model import ImaGINator
+from examples.imaginator.objective import Objective
+from examples.imaginator.parts import find_parts, read_part
+from examples.imaginator.precision import precision_settings
+from examples.imaginator.samples import FixedSamples
+from examples.imaginator.steps import make_draws
+from examples.imaginator.streams import build_discriminator
+from stgan.data import numbered_generator
+from stgan.errors import CheckpointError, ConfigError
+from stgan.shapes import plan
+from stgan.training import (
+    ExponentialMovingAverage,
+    FiniteGuard,
+    HealthMonitor,
+    MetricsLog,
+    Resumed,
+    Retention,
+    allow_tf32,
+    check_run_folder,
+    checkpoint_activations,
+    ddp_settings,
+    load_optimizer_state,
+    resume_checkpoint,
+    rng_state,
+    save_checkpoint,
+    seed_everything,
+    set_rng_state,
+    shard_stages,
+    synchronize_batch_norm,
+    whole_state,
+)
+
+__all__ = ["Run", "open_run"]
+
+
+@dataclass
+class Run:
+    """Everything that a run changes, and what it works on."""
+
+    settings: Settings
+    clips: Clips
+    fabric: Fabric
+    gan: ImaGINator
+    objective: Objective
+    average: ExponentialMovingAverage | None
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    health: HealthMonitor
+    guard: FiniteGuard
+    step: int = 0
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Name every network for the checkpoint."""
+        return _networks(self.gan, self.objective, self.average)
+
+    def save(self, metrics: dict[str, float]) -> None:
+        """Write a checkpoint of this step; the first process writes, and all take part."""
+        options = self.settings.train
+        networks = {name: whole_state(n.state_dict()) for name, n in self.networks().items()}
+        generator, discriminator = (
+            whole_state(optimizer.state_dict())
+            for optimizer in (self.generator_optimizer, self.discriminator_optimizer)
+        )
+        if not self.fabric.is_global_zero:
+            return
+        save_checkpoint(
+            self.settings.out / "checkpoints",
+            step=self.step,
+            networks=networks,
+            state={
+                "step": self.step,
+                "classes": list(self.clips.classes),
+                "generator_optimizer": generator,
+                "discriminator_optimizer": discriminator,
+                "schedules": self.objective.schedule_state(),
+                "health": self.health.state_dict(),
+                "guard": self.guard.state_dict(),
+                "rng": rng_state(),
+            },
+            config=write_settings(self.settings),
+            keep=Retention(last=options.keep, every=options.keep_every, best=options.keep_best),
+            metrics=metrics,
+        )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a checkpoint, whose networks have been loaded already."""
+        for optimizer, name in (
+            (self.generator_optimizer, "generator_optimizer"),
+            (self.discriminator_optimizer, "discriminator_optimizer"),
+        ):
+            load_optimizer_state(optimizer, state[name])
+            for group in optimizer.param_groups:  # a resumed run may go on more slowly
+                group |= _pace(self.settings)
+        self.objective.load_schedule_state(state["schedules"])
+        self.health.load_state_dict(state["health"])
+        self.guard.load_state_dict(state["guard"])
+        set_rng_state(state["rng"])
+        self.step = state["step"]
+
+    def log(self, values: dict[str, float]) -> None:
+        """Write a line of metrics.jsonl, and to TensorBoard."""
+        self.fabric.log_dict(values, step=self.step)
+        if self.fabric.is_global_zero:
+            MetricsLog(self.settings.out / "metrics.jsonl").append(self.step, values)
+
+    def show(self, samples: FixedSamples) -> None:
+        """Show what the generator that would be evaluated makes of fixed samples."""
+        generator = self.gan.generator if self.average is None else self.average.module
+        writer = cast(TensorBoardLogger, self.fabric.logger).experiment
+        writer.add_image("samples/images_by_label", samples.picture(generator), self.step)
+        writer.flush()  # to be seen now, not after the next minutes
+
+    def draw(self) -> Draws:
+        """Draw what is random in the next step, numbered by seed and step, for this process."""
+        settings, fabric = self.settings, self.fabric
+        draws = make_draws(
+            self.gan.discriminator,
+            self.objective,
+            (settings.train.batch_size, settings.model.num_frames),
+            self.gan.z_dim,
+            same_frames=settings.discriminator.same_frames,
+            generator=numbered_generator(settings.train.seed, self.step, 0),
+            device=fabric.device,
+        )
+        return draws.of(slice(fabric.global_rank, None, fabric.world_size))
+
+
+def _resume(settings: Settings, classes: Sequence[str], networks: dict[str, nn.Module]) -> Resumed:
+    """Load networks from the newest sound checkpoint of the run folder."""
+    out = settings.out
+    resumed = resume_checkpoint(out / "checkpoints", networks)
+    trained = resumed.state["classes"]
+    if tuple(trained) != tuple(classes):
+        raise CheckpointError(
+            f"run folder {out} was trained on the classes {', '.join(trained)}, but the clips have "
+            f"{', '.join(classes)}"
+        )
+    return resumed
+
+
+def open_run(settings: Settings) -> Run:
+    """Open clips, networks and optimizers, and the checkpoint that is resumed.
+
+    Whatever a user can get wrong is found here, before the first step.
+    """
+    out, options = settings.out, settings.train
+    _check_parts(settings)
+    check_shares(settings, options.devices * options.nodes)
+    if options.shard:
+        check_shardable(settings)
+    clips = open_clips(settings)
+    several = options.devices * options.nodes > 1
+    allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
+    fabric = Fabric(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        num_nodes=options.nodes,
+        strategy=_strategy(options.devices * options.nodes, shard=options.shard),
+        **precision_settings(options.precision, options.accelerator),
+        loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
+    )
+    fabric.launch()
+    seed_everything(options.seed)
+    # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
+    # not the same every time.
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+    # A checkpoint holds the encoder's weights; the file that they began as may be gone.
+    begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
+    gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)
+    objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
+    if options.cuda_graph:
+        check_recordable(options, objective, fabric.device.type)
+    if several:
+        synchronize_batch_norm(gan)
+    if options.checkpoint_activations:
+        checkpoint_activations(*gan.generator.decoder.stages)
+    average = None
+    if options.ema_decay:
+        average = ExponentialMovingAverage(gan.generator, options.ema_decay)
+    objective = objective.to(fabric.device)
+    networks = _networks(gan, objective, average)
+    resumed = _resume(settings, clips.classes, networks) if settings.resume else None
+    if options.shard:  # after networks are loaded whole, before optimizers hold their parameters
+        # Logits are views, which nothing writes into.
+        warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
+        for network in networks.values():
+            shard_stages(network, cast(ModelParallelStrategy, fabric.strategy).device_mesh)
+    run = Run(
+        settings=settings,
+        clips=clips,
+        fabric=fabric,
+        gan=gan,
+        objective=objective,
+        average=average,
+        generator_optimizer=_adam(gan.generator, settings),
+        discriminator_optimizer=_adam(gan.discriminator, settings),
+        health=HealthMonitor(),
+        guard=FiniteGuard(_networks(gan, objective), skip=options.skip_steps),
+    )
+    if resumed is not None:
+        for reason in resumed.skipped.values() if fabric.is_global_zero else ():
+            print(f"passed over: {reason}")
+        run.restore(resumed.state)
+    elif (out / "checkpoints").is_dir():
+        raise CheckpointError(
+            f"run folder {out} holds checkpoints already; add --resume to go on, or name another "
+            f"--out"
+        )
+    if fabric.is_global_zero:  # last, so that what was wrong before leaves no folder behind
+        check_run_folder(out)
+    return run
+
+
+def _check_parts(settings: Settings) -> None:
+    """Tell a wrong name or setting before clips are read; networks without memory show it."""
+    find_parts(settings.model)
+    backend = settings.train.compile
+    # Which backends there are takes seconds to load, so only those who want one wait.
+    if backend is not None and backend not in torch.compiler.list_backends(()):
+        raise ValueError(
+            f"train.compile must be a backend of torch.compile, got {backend!r}; choose one of "
+            f"{', '.join(torch.compiler.list_backends())}"
+        )
+    if settings.data.augment is not None:
+        read_part(settings.data.augment, "augmentations", "data.augment")
+    with torch.device("meta"):
+        critic = build_discriminator(
+            settings.discriminator,
+            settings.model,
+            stages=plan((settings.model.num_frames, *settings.model.image_size)).stages,
+            num_classes=2,
+        )
+        Objective(settings.loss, settings.discriminator, critic, ())
+
+
+def _networks(
+    gan: ImaGINator, objective: Objective, average: ExponentialMovingAverage | None = None
+) -> dict[str, nn.Module]:
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+    # What LeCam and ADA remember, if there is anything.
+    remembered = {"objective": objective} if objective.state_dict() else {}
+    return networks | remembered | ({} if average is None else {"generator_ema": average.module})
+
+
+def _strategy(processes: int, *, shard: bool) -> Any:
+    if shard:
+        # The run itself shards its networks: before, their weights must have been loaded.
+        return ModelParallelStrategy(
+            lambda network, mesh: network, data_parallel_size=processes, tensor_parallel_size=1
+        )
+    return DDPStrategy(**ddp_settings()) if processes > 1 else "auto"
+
+
+def check_shardable(settings: Settings) -> None:
+    """Refuse what networks cannot do of which every process keeps a part.
+
+    Raises:
+        ConfigError: If the settings ask for it.
+    """
+    options = settings.train
+    obstacles = {
+        "there is one process only": options.devices * options.nodes == 1,
+        "loss.penalties may go back through a gradient": bool(settings.loss.penalties),
+        "train.compile makes programs of whole networks": options.compile is not None,
+    }
+    for obstacle, there in obstacles.items():
+        if there:
+            raise ConfigError(
+                f"train.shard shares networks among processes, but {obstacle}; leave out "
+                f"--train.shard"
+            )
+
+
+def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.parameters(), fused=True, **_pace(settings))
+
+
+def _pace(settings: Settings) -> dict[str, Any]:
+    options = settings.train
+    return {"lr": options.learning_rate, "betas": options.betas, "capturable": options.cuda_graph}
