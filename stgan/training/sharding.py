@@ -42,6 +42,15 @@ def shard_stages(network: nn.Module, mesh: DeviceMesh) -> nn.Module:
     Raises:
         RuntimeError: If torch is older than 2.6.
 
+    Example:
+        >>> import torch.distributed as dist
+        >>> from torch.distributed.device_mesh import init_device_mesh
+        >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        >>> network = shard_stages(nn.Linear(2, 1), init_device_mesh("cpu", (1,)))
+        >>> type(network.weight).__name__
+        'DTensor'
+        >>> dist.destroy_process_group()
+
     References:
         Zhao et al., PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel, VLDB 2023;
         the PyTorch documentation, ``torch.distributed.fsdp.fully_shard``.

@@ -39,17 +39,24 @@ def _published(folder: Path) -> ImaGINator:
     return gan
 
 
-def test_the_generator_and_its_encoder(reference: Path) -> None:
-    gan, expected = _published(reference).eval(), parity.outputs(reference)
+# How float32 rounds depends on the CPU. The published clips are stored in float32.
+@pytest.mark.parametrize(
+    ("dtype", "of_clips", "of_features"),
+    [(torch.float64, 1e-7, 1e-10), (torch.float32, 1e-5, 1e-5)],
+)
+def test_the_generator_and_its_encoder(
+    dtype: torch.dtype, of_clips: float, of_features: float, reference: Path
+) -> None:
+    gan, expected = _published(reference).eval().to(dtype), parity.outputs(reference)
     given = parity.inputs()
-    image, z = given["image"].float(), given["z"].float()
+    image, z = given["image"].to(dtype), given["z"].to(dtype)
     with torch.no_grad():
         video = gan.generator(image, z, given["label"])
         features = gan.generator.encoder(image)
-    assert (video - expected["G_eval"]).abs().max() < 1e-5
-    assert (features.vector - expected["enc_f0"].flatten(1)).abs().max() < 1e-6
+    assert (video - expected["G_eval"]).abs().max() < of_clips
+    assert (features.vector - expected["enc_f0"].flatten(1)).abs().max() < of_features
     means = torch.stack([f.abs().mean() for f in (features.vector, *features.maps)])
-    assert (means - expected["enc_feats_absmean"]).abs().max() < 1e-6
+    assert (means - expected["enc_feats_absmean"]).abs().max() < of_features
 
 
 def test_the_discriminators_with_one_power_iteration(reference: Path) -> None:
