@@ -7,13 +7,10 @@ the published loop does. The limit is the rate of a large bf16 matrix product in
 """
 
 import functools
-import gc
 import statistics
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 import tyro
@@ -22,7 +19,17 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import breakdown
 from benchmarks._agree import check_iteration
 from benchmarks._measure import Options, finish, how, ratio, rounds_told, table, take_turns
-from benchmarks._pair import Batch, Precision, Recipe, Sizes, draw_batch, published_step
+from benchmarks._pair import Sizes, draw_batch
+from benchmarks._ways import (
+    BEFORE_REPLAY,
+    WAYS,
+    Way,
+    clear,
+    peak_memory,
+    take_published_step,
+    take_step,
+    tensor_cores,
+)
 from benchmarks.twin import Twin
 
 _INTRODUCTION = """# On a GPU
@@ -32,43 +39,6 @@ The published widths. The device multiplies large bf16 matrices at {peak:.0f} TF
 `torch.utils.flop_counter`, divided by its time and by that rate. Peak
 memory is what torch's allocator held at most, less what the twin keeps between iterations.
 """
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to compute the recipe's iteration."""
-
-    preset: str = "released"
-    precision: Precision = "32-true"
-    tf32: bool = False
-    # The generator by torch.compile, or the whole step as a recording.
-    compiled: bool = False
-    replayed: bool = False
-    # Fields of the settings of the model and of the loss.
-    model: Mapping[str, Any] = field(default_factory=dict)
-    loss: Mapping[str, Any] = field(default_factory=dict)
-
-
-# Steps until one is recorded.
-_BEFORE_REPLAY = 4
-
-WAYS: dict[str, Way] = {
-    "float32": Way(),
-    "TF32": Way(tf32=True),
-    "TF32, replayed": Way(tf32=True, replayed=True),
-    "bf16": Way(precision="bf16-mixed"),
-    "bf16, replayed": Way(precision="bf16-mixed", replayed=True),
-    "bf16, compiled": Way(precision="bf16-mixed", compiled=True),
-    "imaginator, bf16": Way("imaginator", "bf16-mixed"),
-    "imaginator, bf16, replayed": Way("imaginator", "bf16-mixed", replayed=True),
-    "mid_channels=out, one pass, bf16, replayed": Way(
-        "imaginator",
-        "bf16-mixed",
-        replayed=True,
-        model={"mid_channels": "out"},
-        loss={"order": "simultaneous"},
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -102,20 +72,6 @@ class Arguments(Options):
     """Of the networks."""
 
 
-@contextmanager
-def tensor_cores(matmul: bool, cudnn: bool, *, trying: bool = True) -> Iterator[None]:
-    """Allow TF32 in matrix products and in convolutions, or not; cuDNN may try its algorithms."""
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    benchmark = torch.backends.cudnn.benchmark
-    torch.backends.cudnn.benchmark = trying
-    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = matmul, cudnn
-    try:
-        yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
-        torch.backends.cudnn.benchmark = benchmark
-
-
 def peak_rate(arguments: Arguments) -> float:
     """Return the FLOP/s of a large matrix product in bf16."""
     n = arguments.matrix
@@ -125,41 +81,13 @@ def peak_rate(arguments: Arguments) -> float:
     return 2 * n**3 / min(seconds)
 
 
-def peak_memory(run: Callable[[], object], device: str) -> int:
-    """Return the most bytes that the allocator held during a run; 0 without an allocator."""
-    if device == "cpu":
-        run()
-        return 0
-    torch.cuda.reset_peak_memory_stats(device)
-    run()
-    torch.cuda.synchronize(device)
-    return torch.cuda.max_memory_allocated(device)
-
-
-def open_recipe(
-    way: Way, arguments: Arguments, *, size: tuple[int, int, int] = (32, 64, 64)
-) -> Recipe:
-    """Build networks and optimizers for one way, not compiled yet."""
-    accelerator = torch.device(arguments.device).type
-    return Recipe(
-        way.preset,
-        arguments.sizes,
-        precision=way.precision,
-        accelerator=accelerator,
-        size=size,
-        loss=way.loss,
-        cuda_graph=way.replayed,
-        **way.model,
-    )
-
-
 def check_equal_steps(twin: Twin, arguments: Arguments) -> None:
     """End the program where an iteration in float32 and float64 is not the twin's."""
     # Few clips: in float64 they take twice the memory.
     few = draw_batch(min(8, arguments.batch_size), arguments.sizes.z_dim, device=arguments.device)
     with tensor_cores(matmul=False, cudnn=False, trying=False):
-        check_iteration(twin, open_recipe(Way(), arguments), few)
-    _empty(arguments.device)
+        check_iteration(twin, Way().open(arguments.sizes, arguments.device), few)
+    clear(arguments.device)
 
 
 def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
@@ -170,17 +98,17 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
     twin = arguments.sizes.twin().to(device)
     twin.start()
     check_equal_steps(twin, arguments)
-    published = functools.partial(_published, twin, batch)
+    published = functools.partial(take_published_step, twin, batch)
     flops, memory = _count(published), peak_memory(published, device)
     lines: list[list[object]] = []
     for name in arguments.ways:
         way = WAYS[name]
-        recipe = open_recipe(way, arguments)
-        stepped = functools.partial(_stepped, recipe, batch, way)
+        recipe = way.open(arguments.sizes, device)
+        stepped = functools.partial(take_step, recipe, batch, way)
         own_flops = _count(stepped)  # the first steps of a recording run as they are
         if way.compiled:
             recipe.compile()
-        for _ in range(_BEFORE_REPLAY if way.replayed else 0):
+        for _ in range(BEFORE_REPLAY if way.replayed else 0):
             stepped()
         seconds = take_turns({"twin": published, "stgan": stepped}, arguments, device=device)
         if not lines:
@@ -193,7 +121,7 @@ def against_the_twin(arguments: Arguments, peak: float) -> list[list[object]]:
         lines.append(_row(name, seconds["stgan"], n, faster, own_flops / peak, own))
         _tell(lines[-1])
         del recipe, stepped
-        _empty(device)
+        clear(device)
     return lines
 
 
@@ -203,12 +131,14 @@ def where_the_time_goes(arguments: Arguments) -> str:
     batch = draw_batch(arguments.batch_size, arguments.sizes.z_dim, device=device)
     twin = arguments.sizes.twin().to(device)
     twin.start()
-    steps: dict[str, Callable[[], object]] = {"twin": functools.partial(_published, twin, batch)}
+    steps: dict[str, Callable[[], object]] = {
+        "twin": functools.partial(take_published_step, twin, batch)
+    }
     for name in arguments.profiled:
-        recipe = open_recipe(WAYS[name], arguments)
-        steps[name] = functools.partial(_stepped, recipe, batch, WAYS[name])
+        recipe = WAYS[name].open(arguments.sizes, device)
+        steps[name] = functools.partial(take_step, recipe, batch, WAYS[name])
     columns = breakdown.breakdown(steps, arguments, device=device)
-    _empty(device)
+    clear(device)
     return breakdown.told(columns, digits=1)
 
 
@@ -219,16 +149,6 @@ def _held(twin: Twin) -> Iterator[torch.Tensor]:
     for optimizer in twin.optimizers.values():
         for state in optimizer.state.values():
             yield from (value for value in state.values() if isinstance(value, torch.Tensor))
-
-
-def _published(twin: Twin, batch: Batch) -> None:
-    with tensor_cores(matmul=False, cudnn=True):  # torch's defaults
-        published_step(twin, batch)
-
-
-def _stepped(recipe: Recipe, batch: Batch, way: Way) -> None:
-    with tensor_cores(way.tf32, way.tf32):
-        recipe.step(batch)
 
 
 def _count(run: Callable[[], object]) -> int:
@@ -246,23 +166,13 @@ def _row(
     return [name, *numbers, "-" if memory is None else f"{memory / 2**30:.2f}"]
 
 
-def scaling(arguments: Arguments) -> tuple[list[list[object]], list[list[object]]]:
-    """Return clips a second over batches at one size, and over sizes at one batch."""
-    by_batch = [[n, *_speed(arguments, n, (32, 64, 64))] for n in arguments.scaling]
-    by_shape = [
-        [" x ".join(map(str, shape)), *_speed(arguments, arguments.shape_batch_size, shape)]
-        for shape in arguments.shapes
-    ]
-    return by_batch, by_shape
-
-
 def _speed(arguments: Arguments, n: int, size: tuple[int, int, int]) -> list[object]:
     """Clips a second and peak memory of the preset imaginator in bf16, or that it does not fit."""
     try:
         found = _measured_speed(arguments, n, size)
     except torch.OutOfMemoryError:
         found = ["does not fit", "-"]
-    _empty(arguments.device)
+    clear(arguments.device)
     _tell([f"{n} x", *size, *found])
     return found
 
@@ -273,49 +183,31 @@ def _tell(line: list[object]) -> None:
 
 def _measured_speed(arguments: Arguments, n: int, size: tuple[int, int, int]) -> list[object]:
     device, way = arguments.device, Way("imaginator", "bf16-mixed")
-    recipe = open_recipe(way, arguments, size=size)
+    recipe = way.open(arguments.sizes, device, size=size)
     batch = draw_batch(n, arguments.sizes.z_dim, size=size, device=device)
-    step = functools.partial(_stepped, recipe, batch, way)
+    step = functools.partial(take_step, recipe, batch, way)
     seconds = take_turns({"step": step}, arguments, device=device)["step"]
     memory = peak_memory(step, device)
     return [f"{n / statistics.median(seconds):.1f}", f"{memory / 2**30:.2f}"]
 
 
-def _empty(device: str) -> None:
-    gc.collect()
-    if torch.device(device).type == "cuda":
-        torch.cuda.empty_cache()
-    torch.compiler.reset()
-
-
-def page(arguments: Arguments) -> str:
-    """Measure everything and lay out the page."""
+def sections(arguments: Arguments) -> Iterator[str]:
+    """Measure one thing after the other, and lay out each."""
     peak = peak_rate(arguments)
-    lines = against_the_twin(arguments, peak)
-    profiled = where_the_time_goes(arguments)
-    by_batch, by_shape = scaling(arguments)
+    yield _INTRODUCTION.format(peak=peak / 1e12)
     header = ["variant", "ms", "clips a second", "times faster", "of the limit", "peak GiB"]
-    made = how(
-        "gpu.py",
-        f"In turn in one process, {rounds_told(arguments)}",
-        threads=arguments.threads,
-        device=arguments.device,
-    )
-    return "\n".join(
-        [
-            _INTRODUCTION.format(peak=peak / 1e12),
-            f"## Against the twin, batch of {arguments.batch_size}\n",
-            table(header, lines),
-            "\n## Where the time goes\n",
-            "Milliseconds that the device computes in one iteration, as torch.profiler sees it.\n",
-            profiled,
-            "\n## Over the batch: preset imaginator, bf16, clips of 32 x 64 x 64\n",
-            table(["batch", "clips a second", "peak GiB"], by_batch),
-            f"\n## Over the size of the clip, batch of {arguments.shape_batch_size}\n",
-            table(["T x H x W", "clips a second", "peak GiB"], by_shape),
-            f"\n{made}",
-        ]
-    )
+    yield f"## Against the twin, batch of {arguments.batch_size}\n"
+    yield f"{table(header, against_the_twin(arguments, peak))}\n"
+    yield "## Where the time goes\n"
+    yield "Milliseconds that the device computes in one iteration, as torch.profiler sees it.\n"
+    yield f"{where_the_time_goes(arguments)}\n"
+    by_batch = [[n, *_speed(arguments, n, (32, 64, 64))] for n in arguments.scaling]
+    yield "## Over the batch: preset imaginator, bf16, clips of 32 x 64 x 64\n"
+    yield f"{table(['batch', 'clips a second', 'peak GiB'], by_batch)}\n"
+    n = arguments.shape_batch_size
+    by_shape = [[" x ".join(map(str, s)), *_speed(arguments, n, s)] for s in arguments.shapes]
+    yield f"## Over the size of the clip, batch of {n}\n"
+    yield f"{table(['T x H x W', 'clips a second', 'peak GiB'], by_shape)}\n"
 
 
 def main(args: list[str] | None = None) -> None:
@@ -327,7 +219,18 @@ def main(args: list[str] | None = None) -> None:
             "is one, or pass --device cpu to try the script out"
         )
     torch.set_num_threads(arguments.threads)
-    finish(page(arguments), arguments.markdown)
+    made = how(
+        "gpu.py",
+        f"In turn in one process, {rounds_told(arguments)}",
+        threads=arguments.threads,
+        device=arguments.device,
+    )
+    text = ""
+    for section in sections(arguments):
+        text += f"{section}\n"
+        if arguments.markdown is not None:  # GPUs are lent for a time: keep what there is
+            arguments.markdown.write_text(f"{text}{made}\n", encoding="utf-8")
+    finish(f"{text}{made}", arguments.markdown)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import breakdown, gpu
+from benchmarks import _ways, breakdown, gpu
 from tests.benchmarks.tiny import ONCE, TINY, rows_of
 
 
@@ -33,8 +33,8 @@ def test_what_does_not_fit_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(gpu, "draw_batch", exhausted)
-    arguments = gpu.Arguments(device="cpu", sizes=TINY, scaling=(1,), shapes=())
-    assert gpu.scaling(arguments) == ([[1, "does not fit", "-"]], [])
+    arguments = gpu.Arguments(device="cpu", sizes=TINY)
+    assert gpu._speed(arguments, 1, (32, 64, 64)) == ["does not fit", "-"]
 
 
 def test_allowing_tensor_cores_ends_with_the_block() -> None:
@@ -43,6 +43,21 @@ def test_allowing_tensor_cores_ends_with_the_block() -> None:
 
     before = now()
     for matmul, cudnn in ((True, True), (False, False), (False, True)):
-        with gpu.tensor_cores(matmul, cudnn):
+        with _ways.tensor_cores(matmul, cudnn):
             assert now() == (matmul, cudnn)
         assert now() == before
+
+
+def test_what_was_measured_is_kept_where_a_later_part_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise RuntimeError("taken away")
+
+    page = tmp_path / "gpu.md"
+    monkeypatch.setattr(gpu, "where_the_time_goes", broken)
+    few = ["--ways", "float32", "--batch-size", "2", "--matrix", "8"]
+    with pytest.raises(RuntimeError, match="taken away"):
+        gpu.main(["--device", "cpu", *ONCE, *few, "--markdown", str(page)])
+    assert [row[0] for row in rows_of(page.read_text())] == ["variant", "twin", "float32"]
+    assert "- Command: `python benchmarks/gpu.py" in page.read_text()

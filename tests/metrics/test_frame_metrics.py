@@ -92,7 +92,6 @@ def test_the_length_of_features_must_be_known(tmp_path: Path) -> None:
 
 
 def test_fid_proper_needs_torch_fidelity(tmp_path: Path) -> None:
-    pytest.importorskip("torchmetrics")
     from torchmetrics.image import fid
 
     if fid._TORCH_FIDELITY_AVAILABLE:
