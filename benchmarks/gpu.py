@@ -228,7 +228,7 @@ def main(args: list[str] | None = None) -> None:
     text = ""
     for section in sections(arguments):
         text += f"{section}\n"
-        if arguments.markdown is not None:  # GPUs are lent for a time: keep what there is
+        if arguments.markdown is not None:  # cut short, it keeps what there is
             arguments.markdown.write_text(f"{text}{made}\n", encoding="utf-8")
     finish(f"{text}{made}", arguments.markdown)
 
