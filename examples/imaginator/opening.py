@@ -201,8 +201,10 @@ def open_run(settings: Settings) -> Run:
     if options.shard:  # after networks are loaded whole, before optimizers hold their parameters
         # Logits are views, which nothing writes into.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
+        mesh = cast(ModelParallelStrategy, fabric.strategy).device_mesh
         for network in networks.values():
-            shard_stages(network, cast(ModelParallelStrategy, fabric.strategy).device_mesh)
+            if network is not objective:  # which has no weights
+                shard_stages(network, mesh)
     run = Run(
         settings=settings,
         clips=clips,
