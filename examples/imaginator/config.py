@@ -97,6 +97,9 @@ class DiscriminatorSettings:
     """Draw them for each clip by itself; off: one draw for the batch, as published."""
     same_frames: bool = True
     """Show the same moments of real and generated clips; off: two draws, as published."""
+    one_call: bool = True
+    # The published code calls twice, and so iterates its spectral norms twice.
+    """Judge real and generated clips in one call, unless a part looks at its whole batch."""
     channels: int | None = None
     """Width of the finest stages, as model.base_channels; none: the same."""
     augment: str | None = None
@@ -253,7 +256,9 @@ PRESETS: dict[str, Settings] = {
     "released": Settings(
         preset="released",
         model=ModelSettings(mid_channels="released", bias_before_norm=True, init="released"),
-        discriminator=DiscriminatorSettings(frames_per_clip=False, same_frames=False),
+        discriminator=DiscriminatorSettings(
+            frames_per_clip=False, same_frames=False, one_call=False
+        ),
         loss=LossSettings(order="generator_first"),
         train=TrainSettings(ema_decay=0.0),
     ),

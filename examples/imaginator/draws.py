@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, TypeAlias
 
+import torch
 from torch import Tensor
 
-__all__ = ["Draws", "Frames", "Shown"]
+__all__ = ["Draws", "Frames", "Shown", "side_by_side"]
 
 #: Indices ``(N, k)`` of frames, for the stream that samples, or by name for several.
 Frames: TypeAlias = Tensor | Mapping[str, Tensor]
@@ -55,3 +56,14 @@ class Shown(NamedTuple):
     video: Tensor
     image: Tensor
     frames: Frames
+
+
+def side_by_side(one: Shown, other: Shown) -> Shown:
+    """Put two batches into one, the first in front."""
+
+    def join(a: Any, b: Any) -> Any:
+        if isinstance(a, Mapping):
+            return {name: join(item, b[name]) for name, item in a.items()}
+        return torch.cat([a, b])
+
+    return Shown(*map(join, one, other))

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from examples.imaginator.config import DiscriminatorSettings, LossSettings
@@ -23,6 +24,7 @@ from examples.imaginator.terms import build_augmentation, build_terms
 from stgan.augment import AdaptiveAugmentation, Augmentation
 from stgan.discriminators import StreamOutput, TwoStreamDiscriminator
 from stgan.errors import ConfigError
+from stgan.layers import MinibatchStddev
 from stgan.losses import (
     CriticPenalty,
     FeatureMatchingPenalty,
@@ -47,6 +49,8 @@ Opinions: TypeAlias = Mapping[str, StreamOutput]
 _MATCHING = (FeatureMatchingPenalty, MeanFeatureMatchingPenalty)
 _OF_GENERATOR = (ReconstructionLoss, ModeSeekingPenalty, *_MATCHING)
 _OF_DISCRIMINATOR = (CriticPenalty, LecamPenalty, OrthogonalPenalty)
+# What these say of a clip depends on those beside it.
+_OF_WHOLE_BATCHES = (_BatchNorm, MinibatchStddev)
 
 
 class Objective(nn.Module):
@@ -66,6 +70,7 @@ class Objective(nn.Module):
         augment: What changes all that the discriminators see; ``None`` for nothing.
         lazy: When penalties are due.
         detailed: Whether streams must tell more than logits.
+        one_call: Whether streams may be shown real and generated clips side by side.
         needs_other: Whether the generator must run twice, on two noises.
 
     Raises:
@@ -108,6 +113,9 @@ class Objective(nn.Module):
         predicting = any(name in text for text in heads for name in ("auxiliary", "infogan"))
         self.matching = any(isinstance(term, _MATCHING) for term in self.terms.values())
         self.detailed = predicting or self.matching
+        self.one_call = discriminator.one_call and not any(
+            isinstance(module, _OF_WHOLE_BATCHES) for module in critic.modules()
+        )
         self.needs_other = any(isinstance(x, ModeSeekingPenalty) for x in self.terms.values())
         for stream, network in critic.named_children():
             told = inspect.signature(network.forward).parameters

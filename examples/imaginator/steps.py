@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from examples.imaginator.draws import Draws, Shown
+from examples.imaginator.draws import Draws, Shown, side_by_side
 from examples.imaginator.engine import Engine
 from examples.imaginator.objective import Objective, Opinions
+from examples.imaginator.opinions import cut_off, halves, slope_at
 from stgan.discriminators import StreamOutput, TwoStreamDiscriminator
 from stgan.training import frozen, split_batch
 
@@ -128,6 +129,11 @@ def train_step(
             for name, opinion in said.items()
         }
 
+    def ask_both(real: Shown, fake: Shown, label: Tensor) -> tuple[Opinions, Opinions]:
+        if not objective.one_call:
+            return ask(real, label), ask(fake, label)
+        return halves(ask(side_by_side(real, fake), torch.cat([label, label])))
+
     def generator_step() -> dict[str, Tensor]:
         generator_optimizer.zero_grad(set_to_none=True)
         found = []
@@ -155,7 +161,7 @@ def train_step(
             label = part.batch["label"]
             still = part.fake_shown._replace(video=part.fake_shown.video.detach())
             with engine.gathering(discriminator, number):
-                said_real, said_fake = ask(part.real_shown, label), ask(still, label)
+                said_real, said_fake = ask_both(part.real_shown, still, label)
                 losses = objective.discriminator(
                     discriminator,
                     part.batch,
@@ -188,13 +194,14 @@ def train_step(
                 # A view, since torch's counters and profilers cannot follow a gradient to a leaf.
                 leaf = seen.detach().requires_grad_()
                 still = part.fake_shown._replace(video=leaf.view_as(leaf))
+                # Not both in one call: the way back to the clips would lead through the real ones.
                 said_real, said_fake = ask(part.real_shown, label), ask(still, label)
-                heard = _cut_off(said_fake)
+                heard = cut_off(said_fake)
                 losses = objective.generator(
-                    part.fake, heard, part.batch, draws, said_real=_cut_off(said_real), other=other
+                    part.fake, heard, part.batch, draws, said_real=cut_off(said_real), other=other
                 )
                 total = losses["generator/total"]
-                slope = _slope(total, heard, said_fake, still.video)
+                slope = slope_at(total, heard, said_fake, still.video)
                 engine.backward((total + (slope * seen).sum()) / len(parts))
                 generated.append(losses)
                 losses = objective.discriminator(
@@ -249,37 +256,3 @@ def _means(found: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {
         name: torch.stack([losses[name].detach() for losses in found]).mean(0) for name in found[0]
     }
-
-
-def _tensors(said: Opinions) -> list[Tensor]:
-    return [
-        tensor
-        for opinion in said.values()
-        for tensor in (opinion.logits, *opinion.predictions.values(), *opinion.features)
-    ]
-
-
-def _cut_off(said: Opinions) -> Opinions:
-    """Copy what was said, as leaves of a graph of their own."""
-
-    def leaf(tensor: Tensor) -> Tensor:
-        return tensor.detach().requires_grad_()
-
-    return {
-        name: StreamOutput(
-            leaf(opinion.logits),
-            {key: leaf(value) for key, value in opinion.predictions.items()},
-            tuple(leaf(feature) for feature in opinion.features),
-        )
-        for name, opinion in said.items()
-    }
-
-
-def _slope(loss: Tensor, heard: Opinions, said: Opinions, clips: Tensor) -> Tensor:
-    """Return the gradient of a loss on clips, through what the discriminators said of them."""
-    slopes = torch.autograd.grad(loss, _tensors(heard), retain_graph=True, allow_unused=True)
-    used = [(out, slope) for out, slope in zip(_tensors(said), slopes, strict=True)
-            if slope is not None]  # fmt: skip
-    outs, slopes = zip(*used, strict=True)
-    (slope,) = torch.autograd.grad(outs, clips, slopes, retain_graph=True)
-    return slope

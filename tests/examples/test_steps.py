@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._agree import stepped_gradients
 from examples.imaginator.config import LossSettings
 from examples.imaginator.draws import Shown
 from examples.imaginator.model import ImaGINator
+from examples.imaginator.objective import Objective
 from examples.imaginator.steps import make_draws
 from stgan.discriminators import StreamOutput
 from stgan.functional import r1_penalty, r2_penalty
+from stgan.layers import MinibatchStddev
 from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
-from tests.examples.games import Game, game, step
+from tests.examples.games import CHANNELS, Game, game, step
 from tests.strategies import SEEDS
 
 ADVERSARIAL = NonSaturatingLoss()
@@ -91,6 +93,48 @@ def test_one_pass_for_both_is_the_generator_first(
         played[0].gan.named_parameters(), played[1].gan.parameters(), strict=True
     ):
         torch.testing.assert_close(found, expected, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize(
+    ("loss", "streams"),
+    [
+        *SIMULTANEOUS,
+        (LossSettings(penalties={"lecam": 0.1}), {"video": "pair"}),
+        (LossSettings(), {"image_sampler": "all_frames", "image": "image_residual"}),
+    ],
+)
+def test_one_call_for_real_and_generated_clips_is_two(
+    loss: LossSettings, streams: dict[str, Any]
+) -> None:
+    played = [game(loss, **streams, one_call=one) for one in (False, True)]
+    apart, together = (step(each) for each in played)
+    for name, value in apart.items():
+        torch.testing.assert_close(together[name], value)
+    for (name, expected), found in zip(
+        played[0].gan.named_parameters(), played[1].gan.parameters(), strict=True
+    ):
+        torch.testing.assert_close(found, expected, msg=lambda text, name=name: f"{name}: {text}")
+
+
+def test_one_call_iterates_spectral_norms_once() -> None:
+    calls: list[int] = []
+    for one_call in (False, True):
+        played = game(LossSettings(order="generator_first"), one_call=one_call)
+        played.gan.discriminator.register_forward_pre_hook(
+            lambda _, given: calls.append(len(given[0]))
+        )
+        step(played)
+    # The generator's step, then that of the discriminators.
+    assert calls == [2, 2, 2, 2, 4]
+
+
+@pytest.mark.parametrize("coupled", [nn.BatchNorm2d(3), MinibatchStddev(3)])
+def test_what_looks_at_whole_batches_is_called_twice(coupled: nn.Module) -> None:
+    critic = game().gan.discriminator
+    settings = replace(CHANNELS, one_call=True)
+    assert Objective(LossSettings(), settings, critic, ("video", "image")).one_call
+    critic.add_module("coupled", coupled)
+    assert not Objective(LossSettings(), settings, critic, ("video", "image")).one_call
 
 
 def test_a_counter_of_torch_can_follow_one_pass_for_both() -> None:
