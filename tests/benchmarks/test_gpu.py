@@ -13,7 +13,7 @@ from tests.benchmarks.tiny import ONCE, TINY, rows_of
 def test_gpu_on_a_cpu(tmp_path: Path) -> None:
     page = tmp_path / "gpu.md"
     few = ["--ways", "float32", "bf16", "--batch-size", "2", "--scaling", "1", "2", "--matrix", "8"]
-    shapes = ["--shapes", "8", "32", "32", "--shape-batch-size", "2"]
+    shapes = ["--shapes", "8", "32", "32", "--shape-batch-size", "2", "--profiled", "float32"]
     gpu.main(["--device", "cpu", *ONCE, *few, *shapes, "--markdown", str(page)])
     rows = rows_of(page.read_text())
     assert [row[0] for row in rows if row[0] not in breakdown.GROUPS] == [
