@@ -223,7 +223,7 @@ class TrainSettings:
     nodes: int = 1
     """Machines; start the program on each with torchrun or srun."""
     shard: bool = False
-    """Each process keeps a part of weights, gradients and moments (FSDP2) and none whole."""
+    """Each process keeps a part of weights, gradients and moments (FSDP2); draws no pictures."""
 
 
 @dataclass(frozen=True)

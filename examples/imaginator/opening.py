@@ -165,7 +165,7 @@ def open_run(settings: Settings) -> Run:
     _check_parts(settings)
     check_shares(settings, options.devices * options.nodes)
     if options.shard:
-        check_shardable(settings)
+        _check_shardable(settings)
     clips = open_clips(settings)
     several = options.devices * options.nodes > 1
     allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
@@ -271,7 +271,7 @@ def _strategy(processes: int, *, shard: bool) -> Any:
     return DDPStrategy(**ddp_settings()) if processes > 1 else "auto"
 
 
-def check_shardable(settings: Settings) -> None:
+def _check_shardable(settings: Settings) -> None:
     """Refuse what networks cannot do of which every process keeps a part.
 
     Raises:

@@ -4,8 +4,6 @@ Prints a line for every order of the steps, and ends with an error where somethi
 """
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -91,41 +89,36 @@ def near(a: Any, b: Any, path: str) -> None:
         assert a == b, path
 
 
-@contextmanager
-def processes() -> Iterator[int]:
-    dist.init_process_group("gloo")
-    yield dist.get_rank()
-    dist.destroy_process_group()
-
-
 def main() -> None:
     torch.set_default_dtype(torch.float64)
-    with processes() as rank:
-        for order in ("discriminator_first", "generator_first", "simultaneous"):
-            played = game(LossSettings(order=order))
-            played.gan.discriminator.train()  # spectral norm iterates
-            whole = copy.deepcopy(played)
-            shared = Side(played, rank=rank)
-            assert all(_share(p) < 1 for p in played.gan.generator.parameters() if len(p) > 1)
-            for number in range(1, STEPS + 1):
-                shared.step(number)
-            found = shared.state()
-            expected = Side(whole, rank=None)
-            for number in range(1, STEPS + 1):
-                expected.step(number)
-            near(found, expected.state(), order)
-            near(_of_steps(shared.health.read()), _of_steps(expected.health.read()), order)
-            # An optimizer goes on from the whole state.
-            for name, network in shared.networks.items():
-                again = _adam(network)
-                load_optimizer_state(again, found["optimizers"][name])
-                near(whole_state(again.state_dict()), found["optimizers"][name], name)
-                for mine, other in zip(
-                    shared.optimizers[name].state.values(), again.state.values(), strict=True
-                ):
-                    assert torch.equal(mine["exp_avg"].to_local(), other["exp_avg"].to_local())
-            if rank == 0:
-                print(f"{order}: equal", flush=True)
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    for order in ("discriminator_first", "generator_first", "simultaneous"):
+        played = game(LossSettings(order=order))
+        played.gan.discriminator.train()  # spectral norm iterates
+        whole = copy.deepcopy(played)
+        shared = Side(played, rank=rank)
+        assert all(_share(p) < 1 for p in played.gan.generator.parameters() if len(p) > 1)
+        for number in range(1, STEPS + 1):
+            shared.step(number)
+        found = shared.state()
+        expected = Side(whole, rank=None)
+        for number in range(1, STEPS + 1):
+            expected.step(number)
+        near(found, expected.state(), order)
+        near(_of_steps(shared.health.read()), _of_steps(expected.health.read()), order)
+        # An optimizer goes on from the whole state.
+        for name, network in shared.networks.items():
+            again = _adam(network)
+            load_optimizer_state(again, found["optimizers"][name])
+            near(whole_state(again.state_dict()), found["optimizers"][name], name)
+            for mine, other in zip(
+                shared.optimizers[name].state.values(), again.state.values(), strict=True
+            ):
+                assert torch.equal(mine["exp_avg"].to_local(), other["exp_avg"].to_local())
+        if rank == 0:
+            print(f"{order}: equal", flush=True)
+    dist.destroy_process_group()
 
 
 def _of_steps(health: dict[str, float]) -> dict[str, Tensor]:

@@ -2,13 +2,11 @@
 
 import builtins
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 
@@ -18,15 +16,6 @@ from tests.examples.runs import QUIET, TINY, refusal
 from tests.faults.shell import TORCHRUN, different, finish, start, state
 
 pytestmark = [QUIET, pytest.mark.filterwarnings("ignore:FSDP2-wrapped module .* returned a view")]
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[None]:
-    """A group of one process."""
-    store = dist.FileStore(str(tmp_path / "store"), 1)
-    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 def test_two_processes_that_share_networks_train_as_one_that_has_them_whole() -> None:

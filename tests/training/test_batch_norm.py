@@ -1,13 +1,10 @@
 """Alone, synchronized batch norm is torch's; what processes share is tested in tests/faults."""
 
 import copy
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import torch.distributed as dist
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,15 +13,6 @@ from stgan.errors import ShapeError
 from stgan.training import SynchronizedBatchNorm, ddp_settings, synchronize_batch_norm
 
 _NORMS = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
-
-
-@pytest.fixture
-def group(tmp_path: Path) -> Iterator[None]:
-    """A group of one process: all goes through the sums, and torch's norm must come out."""
-    store = dist.FileStore(str(tmp_path / "store"), 1)
-    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
-    yield
-    dist.destroy_process_group()
 
 
 @st.composite
