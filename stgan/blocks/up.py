@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
+from stgan.layers._absorbed_bias import absorbs, bias_left_out
+from stgan.layers._conv import TwoStepConv
 from stgan.layers.act import leaky_relu
 from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import BLOCKS
@@ -39,7 +41,9 @@ class UpStage(nn.Module):
         mid_act: The activation between the two steps.
         conv: The convolution: a class with the signature of
             :class:`stgan.layers.ConvTranspose1Plus2d`.
-        bias_before_norm: Whether convolutions keep a bias that a norm takes out again.
+        bias_before_norm: Whether convolutions keep a bias that a norm takes out again. In training,
+            a batch norm's is not added, and its gradient is zero to the last bit; the running mean
+            moves as if it were.
 
     Shape:
         - Input: ``(N, in_channels, T, H, W)``
@@ -90,8 +94,15 @@ class UpStage(nn.Module):
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Upsample ``(N, in_channels, T, H, W)``."""
-        out: Tensor = self.act(self.norm(self.conv(video)))
+        out: Tensor = self.act(self._normalized(video))
         return out
+
+    def _normalized(self, video: Tensor | FusedFeatures) -> Tensor:
+        bias = self.conv.last_step.bias if isinstance(self.conv, TwoStepConv) else None
+        if not isinstance(bias, Tensor) or not absorbs(self.norm, bias):
+            return self.norm(self.conv(video))
+        with bias_left_out(self.norm, self.conv(video, add_bias=False), bias) as hidden:
+            return self.norm(hidden)
 
     def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
         """Name the last step of the convolution, which the norm at the end follows."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from stgan._checks import check_layout, check_positive, check_stride, triple
 from stgan.functional._conv_geometry import Kind, check_causal, output_sizes
 from stgan.functional.fusion import FusedFeatures
+from stgan.layers._absorbed_bias import absorbs, bias_left_out
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import init_normal_
 from stgan.layers.recompute import can_recompute, recomputed
@@ -141,13 +142,17 @@ class TwoStepConv(VideoConv):
     def _step(self, name: str, *, bias: bool) -> nn.Module:
         """Make the step of a name."""
 
-    def forward(self, video: Tensor | FusedFeatures) -> Tensor:
-        """Convolve ``(N, in_channels, T, H, W)``."""
+    def forward(self, video: Tensor | FusedFeatures, *, add_bias: bool = True) -> Tensor:
+        """Convolve ``(N, in_channels, T, H, W)``; ``add_bias`` is about the bias of the output."""
         # Taken once each: spectral norm counts every use of a weight in training.
         first, second = (self.get_submodule(name) for name in self._steps)
+        absorbed = absorbs(self.norm, first.bias)  # type: ignore[arg-type]
         with ExitStack() as stack:
 
             def between(hidden: Tensor) -> Tensor:
+                if absorbed:
+                    left_out = bias_left_out(self.norm, hidden, first.bias)  # type: ignore[arg-type]
+                    hidden = stack.enter_context(left_out)
                 if self._recompute and can_recompute(self.norm, self.act):
                     return stack.enter_context(recomputed(self.norm, self.act, hidden))
                 out: Tensor = self.act(self.norm(hidden))
@@ -157,8 +162,8 @@ class TwoStepConv(VideoConv):
                 video,
                 first.weight,
                 second.weight,
-                first.bias,
-                second.bias,
+                None if absorbed else first.bias,
+                second.bias if add_bias else None,
                 stride=self.stride,
                 padding=self.padding,
                 between=between,
