@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.utils import parametrize
 from torch.optim import Optimizer
 
 from examples.imaginator.draws import Draws, Shown, side_by_side
@@ -195,7 +196,9 @@ def train_step(
                 leaf = seen.detach().requires_grad_()
                 still = part.fake_shown._replace(video=leaf.view_as(leaf))
                 # Not both in one call: the way back to the clips would lead through the real ones.
-                said_real, said_fake = ask(part.real_shown, label), ask(still, label)
+                # But of the same weights, which are normalized once.
+                with parametrize.cached():
+                    said_real, said_fake = ask(part.real_shown, label), ask(still, label)
                 heard = cut_off(said_fake)
                 losses = objective.generator(
                     part.fake, heard, part.batch, draws, said_real=cut_off(said_real), other=other

@@ -18,7 +18,7 @@ from examples.imaginator.objective import Objective
 from examples.imaginator.steps import make_draws
 from stgan.discriminators import StreamOutput
 from stgan.functional import r1_penalty, r2_penalty
-from stgan.layers import MinibatchStddev
+from stgan.layers import MinibatchStddev, SpectralNorm
 from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
 from tests.examples.games import CHANNELS, Game, game, step
 from tests.strategies import SEEDS
@@ -126,6 +126,28 @@ def test_one_call_iterates_spectral_norms_once() -> None:
         step(played)
     # The generator's step, then that of the discriminators.
     assert calls == [2, 2, 2, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("order", "one_call", "uses"),
+    [
+        ("simultaneous", True, 1),
+        ("simultaneous", False, 1),
+        ("generator_first", True, 2),
+        ("generator_first", False, 3),
+    ],
+)
+def test_how_often_an_iteration_normalizes_each_weight(
+    order: Any, one_call: bool, uses: int
+) -> None:
+    played = game(LossSettings(order=order), one_call=one_call)
+    found: list[nn.Module] = []
+    norms = [m for m in played.gan.discriminator.modules() if isinstance(m, SpectralNorm)]
+    for norm in norms:
+        norm.register_forward_hook(lambda module, *_: found.append(module))
+    step(played)
+    assert norms
+    assert [found.count(norm) for norm in norms] == [uses] * len(norms)
 
 
 @pytest.mark.parametrize("coupled", [nn.BatchNorm2d(3), MinibatchStddev(3)])
