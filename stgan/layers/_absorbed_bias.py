@@ -25,10 +25,15 @@ class _LeaveOut(torch.autograd.Function):
     ``DistributedDataParallel`` waits.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, video: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(bias)
+    def forward(video: Tensor, bias: Tensor) -> Tensor:
         return video.view_as(video)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 import copy
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -19,9 +20,9 @@ seeds = st.integers(0, 2**32 - 1)
 momenta = st.sampled_from([0.1, 0.7, 1.0, None])
 
 
-def _stage(momentum: float | None = 0.1, **settings: object) -> UpStage:
-    norm = partial(nn.BatchNorm3d, momentum=momentum)
-    made = UpStage(3, 4, **GEOMETRY, norm=norm, mid_norm=norm, bias_before_norm=True, **settings)
+def _stage(**settings: Any) -> UpStage:
+    norm = partial(nn.BatchNorm3d, **settings)
+    made = UpStage(3, 4, **GEOMETRY, norm=norm, mid_norm=norm, bias_before_norm=True)
     for step in (made.conv.temporal, made.conv.spatial):
         nn.init.normal_(step.bias, std=3)
     return made.double()
@@ -40,7 +41,7 @@ def _plainly(stage: UpStage, video: Tensor) -> Tensor:
 @given(seed=seeds, momentum=momenta, calls=st.integers(1, 3))
 def test_values_gradients_and_statistics_are_those_with_the_bias(seed, momentum, calls):
     torch.manual_seed(seed)
-    stage = _stage(momentum)
+    stage = _stage(momentum=momentum)
     plain = copy.deepcopy(stage)
     clips = torch.randn(calls, 2, 3, 2, 3, 3, dtype=torch.float64)
     weighting = torch.randn(2, 4, 4, 6, 6, dtype=torch.float64)
@@ -79,6 +80,22 @@ def test_first_and_second_derivatives_are_those_of_differences():
 
     assert torch.autograd.gradcheck(normalize, inputs)
     assert torch.autograd.gradgradcheck(normalize, inputs)
+
+
+def test_function_transforms_give_the_same_gradients():
+    torch.manual_seed(0)
+    # Transforms refuse buffers that move.
+    stage = _stage(track_running_stats=False)
+    video = torch.randn(2, 3, 2, 3, 3, dtype=torch.float64)
+    stage(video).square().sum().backward()
+
+    def loss(parameters: dict[str, Tensor]) -> Tensor:
+        return torch.func.functional_call(stage, parameters, (video,)).square().sum()
+
+    own = {name: p.detach() for name, p in stage.named_parameters()}
+    found = torch.func.grad(loss)(own)
+    for name, parameter in stage.named_parameters():
+        torch.testing.assert_close(found[name], parameter.grad, msg=name)
 
 
 def test_in_evaluation_mode_it_counts():
