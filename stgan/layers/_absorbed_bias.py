@@ -40,6 +40,10 @@ class _LeaveOut(torch.autograd.Function):
         (bias,) = ctx.saved_tensors
         return gradient, torch.zeros_like(bias)
 
+    @staticmethod
+    def jvp(ctx: Any, video_tangent: Tensor, bias_tangent: Tensor) -> Tensor:
+        return video_tangent.view_as(video_tangent)
+
 
 def absorbs(norm: nn.Module, bias: Tensor | None) -> bool:
     """Whether a norm makes the same of its input with and without a bias."""

@@ -14,10 +14,10 @@ from stgan.blocks import UpStage
 from stgan.functional import conv_transpose_1p2d
 from stgan.layers import recompute_activations
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
+from tests.strategies import SEEDS
 
 GEOMETRY = {"kernel_size": 4, "stride": 2, "padding": 1}
-seeds = st.integers(0, 2**32 - 1)
-momenta = st.sampled_from([0.1, 0.7, 1.0, None])
+MOMENTA = st.sampled_from([0.1, 0.7, 1.0, None])
 
 
 def _stage(**settings: Any) -> UpStage:
@@ -38,8 +38,10 @@ def _plainly(stage: UpStage, video: Tensor) -> Tensor:
     return stage.act(stage.norm(out))
 
 
-@given(seed=seeds, momentum=momenta, calls=st.integers(1, 3))
-def test_values_gradients_and_statistics_are_those_with_the_bias(seed, momentum, calls):
+@given(seed=SEEDS, momentum=MOMENTA, calls=st.integers(1, 3))
+def test_values_gradients_and_statistics_are_those_with_the_bias(
+    seed: int, momentum: float | None, calls: int
+) -> None:
     torch.manual_seed(seed)
     stage = _stage(momentum=momentum)
     plain = copy.deepcopy(stage)
@@ -56,8 +58,8 @@ def test_values_gradients_and_statistics_are_those_with_the_bias(seed, momentum,
     torch.testing.assert_close(stage.state_dict(), plain.state_dict(), rtol=1e-9, atol=1e-9)
 
 
-@given(seed=seeds)
-def test_its_gradient_is_zero_and_not_missing(seed):
+@given(seed=SEEDS)
+def test_its_gradient_is_zero_and_not_missing(seed: int) -> None:
     torch.manual_seed(seed)
     stage = _stage()
     stage(torch.randn(2, 3, 2, 3, 3, dtype=torch.float64)).square().sum().backward()
@@ -66,7 +68,9 @@ def test_its_gradient_is_zero_and_not_missing(seed):
         assert step.weight.grad.abs().max() > 0
 
 
-def test_first_and_second_derivatives_are_those_of_differences():
+# Within torch, by which it finds forward derivatives of a batch norm.
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
+def test_first_and_second_derivatives_are_those_of_differences() -> None:
     torch.manual_seed(0)
     norm = nn.BatchNorm3d(2, track_running_stats=False).double()
     inputs = [
@@ -78,11 +82,11 @@ def test_first_and_second_derivatives_are_those_of_differences():
         with bias_left_out(norm, video, bias) as seen:
             return norm(seen)
 
-    assert torch.autograd.gradcheck(normalize, inputs)
+    assert torch.autograd.gradcheck(normalize, inputs, check_forward_ad=True)
     assert torch.autograd.gradgradcheck(normalize, inputs)
 
 
-def test_function_transforms_give_the_same_gradients():
+def test_function_transforms_give_the_same_gradients() -> None:
     torch.manual_seed(0)
     # Transforms refuse buffers that move.
     stage = _stage(track_running_stats=False)
@@ -98,7 +102,14 @@ def test_function_transforms_give_the_same_gradients():
         torch.testing.assert_close(found[name], parameter.grad, msg=name)
 
 
-def test_in_evaluation_mode_it_counts():
+def test_a_convolution_leaves_out_the_bias_of_its_output_where_it_is_told_to() -> None:
+    conv = _stage().conv
+    video = torch.randn(2, 3, 2, 3, 3, dtype=torch.float64)
+    added = conv(video, add_bias=False) + conv.spatial.bias[:, None, None, None]
+    torch.testing.assert_close(added, conv(video))
+
+
+def test_in_evaluation_mode_it_counts() -> None:
     torch.manual_seed(0)
     stage = _stage().eval()
     video = torch.randn(2, 3, 2, 3, 3, dtype=torch.float64)
@@ -107,7 +118,7 @@ def test_in_evaluation_mode_it_counts():
     assert stage.conv.spatial.bias.grad.abs().max() > 0
 
 
-def test_activations_computed_again_are_the_same_bit_for_bit():
+def test_activations_computed_again_are_the_same_bit_for_bit() -> None:
     torch.manual_seed(0)
     stage, video = _stage(), torch.randn(2, 3, 2, 3, 3, dtype=torch.float64)
     again = copy.deepcopy(stage)
@@ -120,7 +131,7 @@ def test_activations_computed_again_are_the_same_bit_for_bit():
         assert torch.equal(mine, its)
 
 
-def test_in_autocast_the_gradient_has_the_type_of_the_bias():
+def test_in_autocast_the_gradient_has_the_type_of_the_bias() -> None:
     stage = _stage().float()
     with torch.autocast("cpu", torch.bfloat16):
         loss = stage(torch.randn(2, 3, 2, 3, 3)).float().square().sum()
@@ -145,6 +156,6 @@ class _Renormalized(nn.BatchNorm3d):
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else str(value),
 )
-def test_only_statistics_of_the_batch_absorb_a_bias(norm, taken_out):
+def test_only_statistics_of_the_batch_absorb_a_bias(norm: nn.Module, taken_out: bool) -> None:
     assert absorbs(norm, torch.zeros(4)) is taken_out
     assert not absorbs(norm, None)
