@@ -25,6 +25,7 @@ from torch import Tensor
 
 from stgan.functional import _conv_cores
 from stgan.functional._conv_layout import channels_last
+from stgan.functional._matrix_product import linear
 
 __all__ = ["convolve", "convolve_transposed"]
 
@@ -174,7 +175,7 @@ def _product(
     for axis, (k, s) in enumerate(zip(weight.shape[2:], stride, strict=True), start=1):
         windows = windows.unfold(axis, k, s)
     # (N, T', H', W', C, k_t, k_h, k_w)
-    return F.linear(windows.flatten(4), weight.flatten(1), bias).movedim(-1, 1)
+    return linear(windows.flatten(4), weight.flatten(1), bias).movedim(-1, 1)
 
 
 def _product_transposed(
@@ -188,7 +189,7 @@ def _product_transposed(
     """Multiply each position with the kernel as a matrix, and add up where the results overlap."""
     kernel = tuple(weight.shape[2:])
     rows = image.movedim(1, -1).flatten(0, 2)
-    columns = torch.unflatten(rows @ weight.flatten(1), 0, (image.shape[0], -1))
+    columns = torch.unflatten(linear(rows, weight.flatten(1).mT), 0, (image.shape[0], -1))
     sizes = tuple(
         (size - 1) * s - 2 * p + k
         for size, k, s, p in zip(image.shape[2:], kernel, stride, padding, strict=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stgan._checks import check_layout
 from stgan.functional._conv_geometry import Kind
+from stgan.functional._matrix_product import linear
 from stgan.functional.fusion import FusedFeatures
 
 __all__ = ["check_features", "split_weight", "static_share", "taps_met"]
@@ -102,7 +103,7 @@ def static_share(
         known = 2
     else:
         taps = kernel.flatten(1) if kind == "transposed" else kernel.transpose(0, 1).flatten(1)
-        share = torch.unflatten(static @ taps, 1, (*outputs, *weight.shape[3:]))
+        share = torch.unflatten(linear(static, taps.mT), 1, (*outputs, *weight.shape[3:]))
         known = 0
     kernel_size = weight.shape[2:]
     for axis in range(3 - known):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from stgan.functional import _conv_cores
 from stgan.functional._conv_share import check_features, split_weight, taps_met
+from stgan.functional._matrix_product import linear
 from stgan.functional.conv import conv_3d, conv_transpose_3d
 from stgan.functional.fusion import FusedFeatures
 
@@ -147,7 +148,7 @@ def _add_static(
     products: Tensor | float = 0.0
     for static, weight in zip(statics, weights, strict=True):
         rows = static[:, None, None] if static.ndim == 2 else static.movedim(1, -1)
-        product = rows.flatten(0, 2) @ weight.flatten(1)
+        product = linear(rows.flatten(0, 2), weight.flatten(1).mT)
         products = products + product.view(*rows.shape[:3], *weight.shape[1:3])
     assert isinstance(products, Tensor)
     by_tap = products.movedim(3, 1).unbind(-1)

@@ -91,7 +91,7 @@ class _Operators(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
-        if name in ("convolution", "mm", "addmm", "bmm"):
+        if name in ("convolution", "mm", "addmm", "bmm", "_linear_pointwise"):
             self.names.append(f"{name} {args[0].ndim}" if name == "convolution" else "product")
         return func(*args, **(kwargs or {}))
 
