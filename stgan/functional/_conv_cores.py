@@ -18,7 +18,13 @@ from torch import Tensor
 from stgan.functional._conv_layout import channels_last
 from stgan.functional.fusion import FusedFeatures
 
-__all__ = ["convolve", "convolve_transposed", "has_tensor_cores", "materialize"]
+__all__ = [
+    "convolve",
+    "convolve_packed",
+    "convolve_transposed",
+    "has_tensor_cores",
+    "materialize",
+]
 
 # Channels that the cores multiply at once; with fewer, most of what they do is for nothing.
 _BLOCK = 8
@@ -47,7 +53,7 @@ def convolve(
         return F.linear(video.flatten(1), weight.flatten(1), bias)[..., None, None, None]
     even = all(k % s == 0 for k, s in zip(weight.shape[2:], stride, strict=True))
     if groups == 1 and even and max(stride) > 1 and video.shape[1] < _BLOCK:
-        return _convolve_packed(video, weight, bias, stride=stride, padding=padding)
+        return convolve_packed(video, weight, bias, stride=stride, padding=padding)
     return F.conv3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )
@@ -91,7 +97,7 @@ def materialize(features: FusedFeatures, weight: Tensor, *, axis: int) -> tuple[
     return features.materialize(), weight
 
 
-def _convolve_packed(
+def convolve_packed(
     video: Tensor,
     weight: Tensor,
     bias: Tensor | None,

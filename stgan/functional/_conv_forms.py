@@ -9,8 +9,12 @@ those of ``_conv_cores``. On a CPU:
 - Else, where a kernel looks at space only, time is folded into the batch; where it looks at time
   only, all places become one axis, unless that costs more than it saves. Both are views, and the
   kernels for images are the faster ones.
-- Else, a convolution over all axes. All of them run on memory laid out channels-last, which passes
-  from layer to layer without being reordered.
+- Else, a convolution over all axes. The gradient of a picture's few channels, as the first layer of
+  a critic has to tell it to a generator, is slow there; with as many positions as a stride passes
+  over taken for channels it is not.
+
+All of them run on memory laid out channels-last, which passes from layer to layer without being
+reordered.
 
 Anywhere else, and in programs that are compiled or exported, torch's own convolution as it is.
 """
@@ -28,6 +32,9 @@ from stgan.functional._conv_layout import channels_last
 from stgan.functional._matrix_product import linear
 
 __all__ = ["convolve", "convolve_transposed"]
+
+# Up to which the gradient of a strided convolution's input takes longer than packing it.
+_FEW_CHANNELS = 4
 
 
 def convolve(
@@ -58,6 +65,8 @@ def convolve(
     over_time = weight.shape[3:] == (1, 1) and stride[1:] == (1, 1) and padding[1:] == (0, 0)
     if over_time and _planes_pay(video, weight):
         return _over_time(F.conv2d, video, weight, bias, stride, padding, groups)
+    if groups == 1 and _packing_pays(video, weight, stride):
+        return _conv_cores.convolve_packed(video, weight, bias, stride=stride, padding=padding)
     return F.conv3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )
@@ -120,6 +129,17 @@ def _planes_pay(video: Tensor, weight: Tensor) -> bool:
     # weight, where such wide images take twice the time. For a single clip torch would not call
     # the library at all.
     return video.shape[0] == 1 or not (torch.is_grad_enabled() and weight.requires_grad)
+
+
+def _packing_pays(video: Tensor, weight: Tensor, stride: Sequence[int]) -> bool:
+    # Where the gradient of the video is asked for, from windows that overlap. A single clip would
+    # be copied, since torch does not see how it is laid out.
+    learned = torch.is_grad_enabled() and video.requires_grad
+    float32 = video.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
+    if not learned or not float32 or video.shape[0] == 1 or video.shape[1] > _FEW_CHANNELS:
+        return False
+    sides = list(zip(weight.shape[2:], stride, strict=True))
+    return min(stride) > 1 and all(k % s == 0 and k > s for k, s in sides)
 
 
 def _over_time(

@@ -2,11 +2,11 @@
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan._checks import check_positive
+from stgan.layers._spectral_division import as_matrix, divide_by_sigma
 
 __all__ = ["SpectralNorm", "spectral_norm"]
 
@@ -75,17 +75,12 @@ class SpectralNorm(nn.Module):
                 f"groups matter only for axis 1, where a weight holds the channels of one group; "
                 f"leave groups at 1, got {groups}"
             )
-        matrix = self._matrix(weight.detach())
+        matrix = as_matrix(weight.detach(), axis, groups)
         self.register_buffer("_u", F.normalize(torch.randn_like(matrix[:, 0]), dim=0, eps=eps))
         self.register_buffer("_v", F.normalize(torch.randn_like(matrix[0]), dim=0, eps=eps))
         # Evaluation before any training step must find a sensible sigma: from random vectors
         # alone it may even be negative.
         self._iterate(matrix, 15)
-
-    def _matrix(self, weight: Tensor) -> Tensor:
-        if self.axis == 0:
-            return weight.flatten(1)
-        return rearrange(weight, "(g i) o ... -> (g o) (i ...)", g=self.groups)
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor, times: int) -> None:
@@ -99,14 +94,11 @@ class SpectralNorm(nn.Module):
         # without data knows no autocast.
         device = weight.device.type
         with torch.autocast("cpu" if device == "meta" else device, enabled=False):
-            matrix = self._matrix(weight)
             if self.training:
-                self._iterate(matrix, self.num_iterations)
+                self._iterate(as_matrix(weight, self.axis, self.groups), self.num_iterations)
             # Copies, since a second use before the backward pass changes the buffers in place.
             u, v = self._u.clone(), self._v.clone()
-            # Not divided: the gradient of a quotient makes five tensors as large as the weight,
-            # that of a product two.
-            return weight * torch.dot(u, matrix @ v).reciprocal()
+            return divide_by_sigma(weight, u, v, axis=self.axis, groups=self.groups)
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """Assigning a weight stores it as it is."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stgan.functional import conv_3d, conv_transpose_3d
+from stgan.functional import _conv_forms, conv_3d, conv_transpose_3d
 from stgan.functional._conv_forms import convolve, convolve_transposed
 from tests.strategies import SEEDS, Geometry, conv_geometries
 
@@ -120,6 +120,37 @@ def test_a_kernel_larger_than_what_it_meets_is_a_matrix(function: Callable[..., 
     assert ran(ROOMY, 4, 1, 1, **time, learns=False) == ["convolution 4"]
     assert ran(ROOMY[:1], 4, 1, 1, **time) == ["convolution 4"]
     assert ran(ROOMY, 3, 3, 3, padding=1) == ["convolution 5"]
+
+
+def test_a_picture_is_packed_where_its_gradient_is_asked_for() -> None:
+    weight = torch.randn(8, 3, 4, 4, 4)
+
+    def packed(video: Tensor, weight: Tensor = weight, **options: Any) -> bool:
+        with pytest.MonkeyPatch.context() as patch:
+            taken: list[Tensor] = []
+            real = _conv_forms._conv_cores.convolve_packed
+
+            def packing(video: Tensor, *rest: Any, **sizes: Any) -> Tensor:
+                taken.append(real(video, *rest, **sizes))
+                return taken[-1]
+
+            patch.setattr(_conv_forms._conv_cores, "convolve_packed", packing)
+            convolve(video, weight, None, **({"stride": (2, 2, 2), "padding": (1, 1, 1)} | options))
+        return bool(taken)
+
+    learned = torch.randn(2, 3, 8, 8, 8, requires_grad=True)
+    assert packed(learned)
+    assert not packed(learned.detach())
+    with torch.no_grad():
+        assert not packed(learned)
+    assert not packed(learned[:1])
+    assert not packed(learned.double(), weight.double())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not packed(learned)
+    assert not packed(learned, stride=(2, 1, 2))
+    assert not packed(learned, weight[..., :3], stride=(2, 2, 2))
+    assert not packed(learned, weight[..., :2, :2, :2])
+    assert not packed(torch.randn(2, 5, 8, 8, 8, requires_grad=True), torch.randn(8, 5, 4, 4, 4))
 
 
 @pytest.mark.parametrize("function", [conv_3d, conv_transpose_3d])
