@@ -20,6 +20,7 @@ __all__ = ["linear"]
 _WORTHWHILE = 2**22
 
 _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+_WILL_RUN: Any = getattr(torch._C, "_will_engine_execute_node", None)
 
 
 def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -71,8 +72,8 @@ class _Linear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
         rows, weight = ctx.saved_tensors
-        of_rows = linear(gradient, weight.mT) if ctx.needs_input_grad[0] else None
-        if not ctx.needs_input_grad[1]:
+        of_rows = linear(gradient, weight.mT) if _asked_for(ctx, 0) else None
+        if not _asked_for(ctx, 1):
             return of_rows, None
         if weight.stride(-1) == 1:
             return of_rows, linear(gradient.mT, rows.mT)
@@ -93,6 +94,20 @@ class _Linear(torch.autograd.Function):
             for each, dim in zip((rows, weight), in_dims, strict=True)
         )
         return rows @ weight.mT, 0
+
+
+def _asked_for(ctx: Any, index: int) -> bool:
+    """Whether this backward pass wants the gradient of an input, as torch's operators know it.
+
+    The slope of a critic along its clips, for one, asks for none of a weight.
+    """
+    node = ctx.next_functions[index][0]
+    if not ctx.needs_input_grad[index] or node is None or _WILL_RUN is None:
+        return bool(ctx.needs_input_grad[index])
+    try:
+        return bool(_WILL_RUN(node))
+    except RuntimeError:  # a leaf that torch.autograd.grad is asked about
+        return True
 
 
 def _operations(rows: Sequence[int], weight: Sequence[int], *_: Any, **__: Any) -> int:

@@ -50,11 +50,11 @@ def _beside(
     u: Tensor, v: Tensor, taps: Sequence[int], axis: int, groups: int
 ) -> tuple[Tensor, Tensor]:
     """Lay both vectors along the axes of a weight, ``(groups, channels, channels, *taps)``."""
-    rows, columns = u.unflatten(0, (groups, -1)), v.unflatten(0, (-1, *taps))
+    rows, columns = torch.unflatten(u, 0, (groups, -1)), torch.unflatten(v, 0, (-1, *taps))
     ones = [1] * len(taps)
     if axis == 0:
-        return rows.unflatten(1, (-1, 1, *ones)), columns[None, None]
-    return rows.unflatten(1, (1, -1, *ones)), columns[None, :, None]
+        return torch.unflatten(rows, 1, (-1, 1, *ones)), columns[None, None]
+    return torch.unflatten(rows, 1, (1, -1, *ones)), columns[None, :, None]
 
 
 class _Divide(torch.autograd.Function):
@@ -85,7 +85,7 @@ class _Divide(torch.autograd.Function):
             inverse, add = _inverse(weight, u, v, ctx.axis, ctx.groups), Tensor.addcmul
         share = torch.dot(gradient.flatten(), weight.flatten()) * inverse.square()
         rows, columns = _beside(u, v, weight.shape[2:], ctx.axis, ctx.groups)
-        out = (gradient * inverse).unflatten(0, (ctx.groups, -1))
+        out = torch.unflatten(gradient * inverse, 0, (ctx.groups, -1))
         return add(out, rows * -share, columns).flatten(0, 1), None, None, None, None
 
     @staticmethod

@@ -75,12 +75,15 @@ class SpectralNorm(nn.Module):
                 f"groups matter only for axis 1, where a weight holds the channels of one group; "
                 f"leave groups at 1, got {groups}"
             )
-        matrix = as_matrix(weight.detach(), axis, groups)
+        matrix = self._matrix(weight.detach())
         self.register_buffer("_u", F.normalize(torch.randn_like(matrix[:, 0]), dim=0, eps=eps))
         self.register_buffer("_v", F.normalize(torch.randn_like(matrix[0]), dim=0, eps=eps))
         # Evaluation before any training step must find a sensible sigma: from random vectors
         # alone it may even be negative.
         self._iterate(matrix, 15)
+
+    def _matrix(self, weight: Tensor) -> Tensor:
+        return as_matrix(weight, self.axis, self.groups)
 
     @torch.no_grad()
     def _iterate(self, matrix: Tensor, times: int) -> None:
@@ -95,7 +98,7 @@ class SpectralNorm(nn.Module):
         device = weight.device.type
         with torch.autocast("cpu" if device == "meta" else device, enabled=False):
             if self.training:
-                self._iterate(as_matrix(weight, self.axis, self.groups), self.num_iterations)
+                self._iterate(self._matrix(weight), self.num_iterations)
             # Copies, since a second use before the backward pass changes the buffers in place.
             u, v = self._u.clone(), self._v.clone()
             return divide_by_sigma(weight, u, v, axis=self.axis, groups=self.groups)

@@ -88,6 +88,24 @@ def test_first_and_second_derivatives_are_those_of_differences(seed: int, transp
         assert torch.autograd.gradgradcheck(linear, leaves, **numbers)
 
 
+@pytest.mark.parametrize("of_leaves", [True, False])
+def test_what_nobody_asks_for_is_not_computed(of_leaves: bool) -> None:
+    leaves = _draw(0, 3, 4), _draw(1, 5, 4)
+    inputs = leaves if of_leaves else tuple(1 * leaf for leaf in leaves)
+    expected = torch.autograd.grad(F.linear(*leaves).square().sum(), leaves)
+    loss = linear(*inputs).square().sum()
+    for asked in ([0], [1], [0, 1]):
+        with counted() as made:
+            found = torch.autograd.grad(loss, [inputs[i] for i in asked], retain_graph=True)
+        assert len(made) == len(asked)
+        for index, gradient in zip(asked, found, strict=True):
+            torch.testing.assert_close(gradient, expected[index])
+    with counted() as made:
+        loss.backward()
+    assert len(made) == 2
+    torch.testing.assert_close(tuple(leaf.grad for leaf in leaves), expected)
+
+
 def test_function_transforms_give_the_same() -> None:
     rows, weight = _draw(0, 6, 3, 4).detach(), _draw(1, 5, 4).detach()
     torch.testing.assert_close(
