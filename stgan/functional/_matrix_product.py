@@ -3,6 +3,8 @@
 For float32, torch asks another one (MKL), which on the CPUs that were measured runs at half the
 rate of oneDNN's convolutions or less. That of oneDNN is as fast as they are, but torch calls it
 only in programs that it has compiled: it has no derivatives of its own.
+
+Under autocast products are left to torch, but for those of a few rows with a large matrix.
 """
 
 import math
@@ -19,6 +21,9 @@ __all__ = ["linear"]
 # Multiply-adds from which on the product is worth more than a detour of some ten microseconds.
 _WORTHWHILE = 2**22
 
+# Up to which rounding the weight to 16 bits takes longer than the product in 32.
+_FEW_ROWS = 16
+
 _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 _WILL_RUN: Any = getattr(torch._C, "_will_engine_execute_node", None)
 
@@ -32,6 +37,10 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
             its gradient is laid out alike.
         bias: ``(C_out,)``.
     """
+    if _rounding_costs_more(rows, weight):
+        with torch.autocast("cpu", enabled=False):
+            full = linear(rows.float(), weight, bias)
+        return full.to(torch.get_autocast_dtype("cpu"))
     if not _onednn_pays(rows, weight):
         return F.linear(rows, weight, bias)
     out: Tensor = _Linear.apply(rows.flatten(0, -2), weight)  # type: ignore[no-untyped-call]
@@ -40,20 +49,37 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return out if bias is None else out + bias
 
 
+def _rounding_costs_more(rows: Tensor, weight: Tensor) -> bool:
+    """Whether autocast would spend more time on rounding a weight than it saves in products."""
+    return (
+        rows.device.type == "cpu"
+        and torch.is_autocast_enabled("cpu")
+        and _is_large(rows, weight)
+        and rows.shape[:-1].numel() <= _FEW_ROWS
+        and weight.dtype is torch.float32
+    )
+
+
 def _onednn_pays(rows: Tensor, weight: Tensor) -> bool:
+    return (
+        rows.device.type == "cpu"
+        and bool(torch.backends.mkldnn.enabled)
+        and not torch.is_autocast_enabled("cpu")
+        and _is_large(rows, weight)
+        and rows.dtype is weight.dtype is torch.float32
+    )
+
+
+def _is_large(rows: Tensor, weight: Tensor) -> bool:
     tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     if _ONEDNN is None or tracing or torch.compiler.is_compiling():
         return False
     # Of tensors as they are: others, such as those without data, may not know what it is.
-    plain = all(type(each) in (Tensor, nn.Parameter) for each in (rows, weight))
-    float32 = rows.dtype is weight.dtype is torch.float32
-    if not plain or not float32 or rows.device.type != "cpu" or rows.ndim < 2:
-        return False
-    if torch.is_autocast_enabled("cpu") or not torch.backends.mkldnn.enabled:
+    if any(type(each) not in (Tensor, nn.Parameter) for each in (rows, weight)):
         return False
     # For a single row no number of the weight is used twice, and memory is the limit.
-    count = math.prod(rows.shape[:-1])
-    return count > 1 and count * weight.numel() >= _WORTHWHILE
+    count = rows.shape[:-1].numel()
+    return rows.ndim > 1 and count > 1 and count * weight.numel() >= _WORTHWHILE
 
 
 class _Linear(torch.autograd.Function):

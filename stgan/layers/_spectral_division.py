@@ -80,13 +80,18 @@ class _Divide(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Any) -> tuple[Tensor, None, None, None, None]:
         weight, u, v, inverse = ctx.saved_tensors
-        add = Tensor.addcmul_
-        if torch.is_grad_enabled():  # for a second derivative, to which sigma belongs
-            inverse, add = _inverse(weight, u, v, ctx.axis, ctx.groups), Tensor.addcmul
+        second = torch.is_grad_enabled()  # derivatives, to which sigma belongs
+        if second:
+            inverse = _inverse(weight, u, v, ctx.axis, ctx.groups)
         share = torch.dot(gradient.flatten(), weight.flatten()) * inverse.square()
         rows, columns = _beside(u, v, weight.shape[2:], ctx.axis, ctx.groups)
-        out = torch.unflatten(gradient * inverse, 0, (ctx.groups, -1))
-        return add(out, rows * -share, columns).flatten(0, 1), None, None, None, None
+        out = gradient * inverse
+        grouped = torch.unflatten(out, 0, (ctx.groups, -1))
+        if second:
+            out = torch.addcmul(grouped, rows * -share, columns).flatten(0, 1)
+        else:
+            grouped.addcmul_(rows * -share, columns)
+        return out, None, None, None, None
 
     @staticmethod
     def jvp(ctx: Any, tangent: Tensor, *_: Any) -> tuple[Tensor, None]:

@@ -75,6 +75,24 @@ def test_values_and_gradients_are_those_of_torch(
         assert gradients[1].stride() == leaves[1].stride()
 
 
+@given(seed=SEEDS, n=st.integers(2, 16), dtype=st.sampled_from([torch.bfloat16, torch.float32]))
+def test_under_autocast_few_rows_are_rounded_once(seed: int, n: int, dtype: torch.dtype) -> None:
+    leaves = [_draw(seed, n, 5), _draw(seed, 7, 5), _draw(seed, 7)]
+    rows = leaves[0].to(dtype)
+    with torch.autocast("cpu", torch.bfloat16), counted() as made:
+        out = linear(rows, *leaves[1:])
+        assert len(made) == 1
+    full = F.linear(rows.float(), *leaves[1:])
+    torch.testing.assert_close(out, full.bfloat16(), rtol=2**-7, atol=1e-5)
+    probe = torch.linspace(-1, 1, full.numel()).view(full.shape).bfloat16()
+    torch.testing.assert_close(
+        torch.autograd.grad(out, leaves, probe),
+        torch.autograd.grad(full, leaves, probe.float()),
+        rtol=2**-7,
+        atol=1e-2,
+    )
+
+
 # Within torch, where it finds forward derivatives.
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @given(seed=SEEDS, transposed=TRANSPOSED)
@@ -153,7 +171,7 @@ def test_autocast_and_compiled_programs_and_small_products_stay_with_torch() -> 
     rows, weight, bias = torch.ones(2, 3), nn.Parameter(torch.ones(4, 3)), torch.ones(4)
     with counted() as made, pytest.MonkeyPatch.context() as patch:
         with torch.autocast("cpu", torch.bfloat16):
-            assert linear(rows, weight, bias).dtype is torch.bfloat16
+            assert linear(rows.expand(17, 2, 3), weight, bias).dtype is torch.bfloat16
         torch.jit.trace(linear, (rows, weight.detach()), check_trace=False)(rows, weight)
         torch.compile(linear, backend="eager", fullgraph=True)(rows, weight)
         patch.setattr(torch.backends.mkldnn, "enabled", False)
