@@ -17,11 +17,13 @@ COMMANDS: dict[str, list[str]] = {
     "bench.md": ["bench.py"],
     "generator.md": ["generator.py"],
     "iteration.md": ["iteration.py"],
-    "breakdown.md": ["breakdown.py"],
+    "breakdown.md": [
+        "breakdown.py", "--variants", "released", "released, bf16", "mid_channels=out, one pass",
+    ],
     "compile.md": ["iteration.py", "--compile-break-even", "--variants", "released", "imaginator"],
     "loader.md": ["loader.py"],
     "layers.md": ["layers.py", "--growth"],
-}
+}  # fmt: skip
 
 
 def main() -> None:
