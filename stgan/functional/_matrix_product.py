@@ -54,7 +54,7 @@ def _rounding_costs_more(rows: Tensor, weight: Tensor) -> bool:
     return (
         rows.device.type == "cpu"
         and torch.is_autocast_enabled("cpu")
-        and _is_large(rows, weight)
+        and _choosable(rows, weight)
         and rows.shape[:-1].numel() <= _FEW_ROWS
         and weight.dtype is torch.float32
     )
@@ -65,12 +65,12 @@ def _onednn_pays(rows: Tensor, weight: Tensor) -> bool:
         rows.device.type == "cpu"
         and bool(torch.backends.mkldnn.enabled)
         and not torch.is_autocast_enabled("cpu")
-        and _is_large(rows, weight)
+        and _choosable(rows, weight)
         and rows.dtype is weight.dtype is torch.float32
     )
 
 
-def _is_large(rows: Tensor, weight: Tensor) -> bool:
+def _choosable(rows: Tensor, weight: Tensor) -> bool:
     tracing = torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     if _ONEDNN is None or tracing or torch.compiler.is_compiling():
         return False
