@@ -16,15 +16,10 @@ from einops import rearrange
 from torch import Tensor
 
 from stgan.functional._conv_layout import channels_last
+from stgan.functional._conv_packed import convolve_packed
 from stgan.functional.fusion import FusedFeatures
 
-__all__ = [
-    "convolve",
-    "convolve_packed",
-    "convolve_transposed",
-    "has_tensor_cores",
-    "materialize",
-]
+__all__ = ["convolve", "convolve_transposed", "has_tensor_cores", "materialize"]
 
 # Channels that the cores multiply at once; with fewer, most of what they do is for nothing.
 _BLOCK = 8
@@ -95,27 +90,6 @@ def materialize(features: FusedFeatures, weight: Tensor, *, axis: int) -> tuple[
         features = FusedFeatures(video, (*statics, video.new_zeros(len(video), missing)))
         weight = F.pad(weight, [0, 0] * (weight.ndim - 1 - axis) + [0, missing])
     return features.materialize(), weight
-
-
-def convolve_packed(
-    video: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    *,
-    stride: Sequence[int],
-    padding: Sequence[int],
-) -> Tensor:
-    """Convolve without a stride, over blocks of as many positions as the stride has."""
-    pads: list[int] = []
-    for size, k, s, p in zip(video.shape[2:], weight.shape[2:], stride, padding, strict=True):
-        count = (size + 2 * p - k) // s + 1
-        # Exactly what the windows cover; torch's pad begins with the last axis, and trims below 0.
-        pads = [p, (count - 1) * s + k - size - p, *pads]
-    blocks = dict(zip("abd", stride, strict=True))
-    cut = "(t a) (h b) (w d) -> {} (c a b d) t h w"
-    video = rearrange(F.pad(video, pads), f"n c {cut.format('n')}", **blocks)
-    weight = rearrange(weight, f"o c {cut.format('o')}", **blocks)
-    return F.conv3d(channels_last(video), weight, bias)
 
 
 class _Phases:

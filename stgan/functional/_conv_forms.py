@@ -29,6 +29,7 @@ from torch import Tensor
 
 from stgan.functional import _conv_cores
 from stgan.functional._conv_layout import channels_last
+from stgan.functional._conv_packed import convolve_packed
 from stgan.functional._matrix_product import linear
 
 __all__ = ["convolve", "convolve_transposed"]
@@ -66,7 +67,7 @@ def convolve(
     if over_time and _planes_pay(video, weight):
         return _over_time(F.conv2d, video, weight, bias, stride, padding, groups)
     if groups == 1 and _packing_pays(video, weight, stride):
-        return _conv_cores.convolve_packed(video, weight, bias, stride=stride, padding=padding)
+        return convolve_packed(video, weight, bias, stride=stride, padding=padding)
     return F.conv3d(
         channels_last(video), weight, bias, stride=stride, padding=padding, groups=groups
     )

@@ -128,18 +128,22 @@ def test_a_picture_is_packed_where_its_gradient_is_asked_for() -> None:
     def packed(video: Tensor, weight: Tensor = weight, **options: Any) -> bool:
         with pytest.MonkeyPatch.context() as patch:
             taken: list[Tensor] = []
-            real = _conv_forms._conv_cores.convolve_packed
+            real = _conv_forms.convolve_packed
 
             def packing(video: Tensor, *rest: Any, **sizes: Any) -> Tensor:
                 taken.append(real(video, *rest, **sizes))
                 return taken[-1]
 
-            patch.setattr(_conv_forms._conv_cores, "convolve_packed", packing)
+            patch.setattr(_conv_forms, "convolve_packed", packing)
             convolve(video, weight, None, **({"stride": (2, 2, 2), "padding": (1, 1, 1)} | options))
         return bool(taken)
 
     learned = torch.randn(2, 3, 8, 8, 8, requires_grad=True)
     assert packed(learned)
+    leaves = [learned, weight.clone().requires_grad_(), torch.randn(8, requires_grad=True)]
+    options = {"stride": (2, 2, 2), "padding": (1, 1, 1)}
+    found, expected = (_with_gradients(f, leaves, **options) for f in (convolve, F.conv3d))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
     assert not packed(learned.detach())
     with torch.no_grad():
         assert not packed(learned)
