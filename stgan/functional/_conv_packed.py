@@ -1,7 +1,7 @@
 """A strided convolution as one without a stride, over blocks of positions.
 
-A block has as many as the stride passes over, and they become channels. So few channels as those of a picture then are enough for
-kernels that multiply many at once.
+A block has as many as the stride passes over, and they become channels: the few of a picture are
+then enough for kernels that multiply many at once.
 """
 
 from collections.abc import Sequence
