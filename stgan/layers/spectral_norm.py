@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan._checks import check_positive
+from stgan.layers._power_iteration import power_iteration
 from stgan.layers._spectral_division import as_matrix, divide_by_sigma
 
 __all__ = ["SpectralNorm", "spectral_norm"]
@@ -85,11 +86,13 @@ class SpectralNorm(nn.Module):
     def _matrix(self, weight: Tensor) -> Tensor:
         return as_matrix(weight, self.axis, self.groups)
 
-    @torch.no_grad()
-    def _iterate(self, matrix: Tensor, times: int) -> None:
-        for _ in range(times):
-            F.normalize(matrix.mT @ self._u, dim=0, eps=self.eps, out=self._v)
-            F.normalize(matrix @ self._v, dim=0, eps=self.eps, out=self._u)
+    def _iterate(self, matrix: Tensor, times: int) -> tuple[Tensor, Tensor]:
+        """Move the vectors, and return what they are now: the next use moves them again."""
+        u, v = power_iteration(matrix, self._u, times, self.eps)
+        with torch.no_grad():
+            self._u.copy_(u)
+            self._v.copy_(v)
+        return u, v
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its estimated largest singular value."""
@@ -98,9 +101,9 @@ class SpectralNorm(nn.Module):
         device = weight.device.type
         with torch.autocast("cpu" if device == "meta" else device, enabled=False):
             if self.training:
-                self._iterate(self._matrix(weight), self.num_iterations)
-            # Copies, since a second use before the backward pass changes the buffers in place.
-            u, v = self._u.clone(), self._v.clone()
+                u, v = self._iterate(self._matrix(weight), self.num_iterations)
+            else:
+                u, v = self._u.clone(), self._v.clone()
             return divide_by_sigma(weight, u, v, axis=self.axis, groups=self.groups)
 
     def right_inverse(self, weight: Tensor) -> Tensor:

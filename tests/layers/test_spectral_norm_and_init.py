@@ -1,6 +1,7 @@
 """Spectral norm against the singular values, initialization against its statistics."""
 
 import copy
+import shutil
 
 import pytest
 import torch
@@ -49,6 +50,22 @@ def test_evaluation_iterates_not_and_two_uses_before_one_backward_work() -> None
     (layer(x) - layer(2 * x)).square().sum().backward()
     assert layer.parametrizations.weight.original.grad is not None
     copy.deepcopy(layer)  # which torch's older spectral norm refuses after a backward pass
+
+
+# Within torch, as it loads its compiler.
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a compiler of C++")
+def test_two_uses_before_one_backward_work_in_a_compiled_program() -> None:
+    torch.manual_seed(0)
+    plain = spectral_norm(nn.Linear(3, 4))
+    compiled = copy.deepcopy(plain)
+    program = torch.compile(compiled, backend="inductor")
+    x = torch.randn(2, 3)
+    for call in (plain, program):
+        (call(x) - call(2 * x)).square().sum().backward()
+    for found, expected in zip(compiled.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(found.grad, expected.grad)
+    torch.testing.assert_close(compiled.state_dict(), plain.state_dict())
 
 
 def test_autocast_does_not_round_sigma() -> None:
