@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan._checks import check_positive
-from stgan.layers._power_iteration import power_iteration
+from stgan.layers._power_iteration import power_iteration, power_iteration_
 from stgan.layers._spectral_division import as_matrix, divide_by_sigma
 
 __all__ = ["SpectralNorm", "spectral_norm"]
@@ -86,13 +86,16 @@ class SpectralNorm(nn.Module):
     def _matrix(self, weight: Tensor) -> Tensor:
         return as_matrix(weight, self.axis, self.groups)
 
+    @torch.no_grad()
     def _iterate(self, matrix: Tensor, times: int) -> tuple[Tensor, Tensor]:
-        """Move the vectors, and return what they are now: the next use moves them again."""
-        u, v = power_iteration(matrix, self._u, times, self.eps)
-        with torch.no_grad():
+        """Move the vectors, and return copies: the next use moves them again."""
+        if torch.compiler.is_compiling():
+            u, v = power_iteration(matrix, self._u, self._v, times, self.eps)
             self._u.copy_(u)
             self._v.copy_(v)
-        return u, v
+            return u, v
+        power_iteration_(matrix, self._u, self._v, times, self.eps)
+        return self._u.clone(), self._v.clone()
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its estimated largest singular value."""
@@ -102,7 +105,7 @@ class SpectralNorm(nn.Module):
         with torch.autocast("cpu" if device == "meta" else device, enabled=False):
             if self.training:
                 u, v = self._iterate(self._matrix(weight), self.num_iterations)
-            else:
+            else:  # copies, since training may move them before the backward pass
                 u, v = self._u.clone(), self._v.clone()
             return divide_by_sigma(weight, u, v, axis=self.axis, groups=self.groups)
 

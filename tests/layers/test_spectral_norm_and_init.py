@@ -29,14 +29,16 @@ def test_many_iterations_find_the_largest_singular_value(
     torch.testing.assert_close(largest, torch.ones_like(largest), atol=1e-9, rtol=0)
 
 
-def test_each_use_in_training_mode_is_one_iteration_in_the_order_of_the_paper() -> None:
+@pytest.mark.parametrize("iterations", [1, 3])
+def test_each_use_in_training_mode_iterates_in_the_order_of_the_paper(iterations: int) -> None:
     weight = torch.randn(4, 3, 2, dtype=torch.float64)
-    norm = SpectralNorm(weight)
+    norm = SpectralNorm(weight, iterations)
     u = norm._u.clone()
     out = norm(weight)
     matrix = weight.flatten(1)
-    v = nn.functional.normalize(matrix.T @ u, dim=0)
-    u = nn.functional.normalize(matrix @ v, dim=0)
+    for _ in range(iterations):
+        v = nn.functional.normalize(matrix.T @ u, dim=0)
+        u = nn.functional.normalize(matrix @ v, dim=0)
     torch.testing.assert_close(norm._u, u)
     torch.testing.assert_close(norm._v, v)
     torch.testing.assert_close(out, weight / (u @ matrix @ v))
@@ -104,6 +106,17 @@ def test_gradients_are_those_of_the_quotient_that_autograd_takes(
     torch.testing.assert_close(found, expected)
     penalties = [gradient.square().sum() for gradient in (found, expected)]
     torch.testing.assert_close(*(torch.autograd.grad(penalty, weight)[0] for penalty in penalties))
+
+
+def test_functional_transforms_take_derivatives_in_training_mode() -> None:
+    weight = torch.randn(4, 3, 2, dtype=torch.float64)
+    norm = SpectralNorm(weight)
+    plain = copy.deepcopy(norm)
+    found = torch.func.grad(lambda weight: norm(weight).sin().sum())(weight)
+    leaf = weight.clone().requires_grad_()
+    plain(leaf).sin().sum().backward()
+    torch.testing.assert_close(found, leaf.grad)
+    torch.testing.assert_close(norm.state_dict(), plain.state_dict())
 
 
 def test_functional_transforms_see_through() -> None:
