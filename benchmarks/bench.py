@@ -87,7 +87,7 @@ def _iteration(variant: str) -> Callable[[Arguments], Ratio]:
 
 def _memory(arguments: Arguments) -> Ratio:
     twin, mine = (
-        iteration.peak_of(variant, arguments.sizes, arguments.batch_size, arguments.threads)
+        iteration.memory_of(variant, arguments.sizes, arguments.batch_size, arguments.threads).peak
         for variant in (None, iteration.Variant())
     )
     return Ratio(mine / twin, mine / twin, mine / twin)

@@ -23,10 +23,11 @@ import tyro
 from benchmarks._agree import Agreement, check_iteration
 from benchmarks._bf16 import bf16_gain, has_bf16
 from benchmarks._measure import Options, Ratio, finish, how, ratio, rounds_told, table, take_turns
-from benchmarks._memory import peak_bytes
+from benchmarks._memory import Resident, resident
 from benchmarks._pair import Precision, Recipe, Sizes, draw_batch, published_step
+from benchmarks.twin import Twin
 
-__all__ = ["VARIANTS", "Result", "Variant", "measure", "peak_of"]
+__all__ = ["VARIANTS", "Result", "Variant", "measure", "memory_of"]
 
 # Enough for the optimizers' state and the allocator to have settled.
 _ITERATIONS_OF_PEAK = 3
@@ -36,7 +37,8 @@ _INTRODUCTION = """# The whole training iteration
 The published widths, clips of 3 x 32 x 64 x 64, batch of {batch_size}. Each variant takes turns
 with the twin, which computes in float32 as published; "times faster" is the median over the rounds,
 and the range. Peak memory is the most that a fresh process held resident during {iterations}
-iterations, everything included: interpreter, libraries, weights, optimizers, activations.
+iterations, everything included: interpreter, libraries, weights, optimizers, activations. "Kept" is
+what it still holds after them, when what is free has been given back to the system.
 """
 
 
@@ -140,46 +142,50 @@ def measure(variant: Variant, sizes: Sizes, batch_size: int, options: Options) -
     return Result(own_time, published_time, ratio(seconds["twin"], seconds["stgan"]), agreement)
 
 
-def peak_of(variant: Variant | None, sizes: Sizes, batch_size: int, threads: int) -> int:
-    """Return the peak resident bytes of some iterations; of the twin where there is no variant."""
-    return peak_bytes(_iterate, variant, sizes, batch_size, threads=threads)
+def memory_of(variant: Variant | None, sizes: Sizes, batch_size: int, threads: int) -> Resident:
+    """Measure the resident memory of some iterations; of the twin where there is no variant."""
+    return resident(_iterate, variant, sizes, batch_size, threads=threads)
 
 
-def _iterate(variant: Variant | None, sizes: Sizes, batch_size: int) -> None:
+def _iterate(variant: Variant | None, sizes: Sizes, batch_size: int) -> Recipe | Twin:
     batch = draw_batch(batch_size, sizes.z_dim)
     if variant is not None:
         recipe = variant.open(sizes)
         for _ in range(_ITERATIONS_OF_PEAK):
             recipe.step(batch)
-        return
+        return recipe
     twin = sizes.twin()
     twin.start()
     for _ in range(_ITERATIONS_OF_PEAK):
         published_step(twin, batch)
+    return twin
 
 
 def page(arguments: Arguments) -> str:
     """Measure all variants and lay out the page."""
     sizes, batch_size = arguments.sizes, arguments.batch_size
-    twin_peak = peak_of(None, sizes, batch_size, arguments.threads)
+    twin_memory = memory_of(None, sizes, batch_size, arguments.threads)
     results, agreed, note, lines = [], "", "", []
     gain = bf16_gain(arguments)
     for name in arguments.variants:
         variant = VARIANTS[name]
         if variant.precision == "bf16-mixed" and not has_bf16(gain):
-            lines.append([name, *"-----"])
+            lines.append([name, *"------"])
             note = f"; -: not measured, a bf16 convolution is {gain} times as fast as float32 here"
             continue
-        peak = peak_of(variant, sizes, batch_size, arguments.threads)
+        memory = memory_of(variant, sizes, batch_size, arguments.threads)
         result = measure(variant, sizes, batch_size, arguments)
         gc.collect()
         results.append(result)
         agreed += "" if result.agreement is None else f"; {result.agreement}"
         lines.append([name, *_cells(result.milliseconds, batch_size, result.faster),
-                      *_memory(peak, twin_peak)])  # fmt: skip
+                      *_memory(memory, twin_memory)])  # fmt: skip
     twin_time = statistics.median(result.twin_milliseconds for result in results)
-    twin = ["twin", *_cells(twin_time, batch_size, 1), *_memory(twin_peak, twin_peak)]
-    header = ["variant", "ms", "clips a second", "times faster", "peak MiB", "of the twin's"]
+    twin = ["twin", *_cells(twin_time, batch_size, 1), *_memory(twin_memory, twin_memory)]
+    header = [
+        *("variant", "ms", "clips a second", "times faster"),
+        *("peak MiB", "of the twin's", "kept MiB"),
+    ]
     introduction = _INTRODUCTION.format(batch_size=batch_size, iterations=_ITERATIONS_OF_PEAK)
     made = how(
         "iteration.py",
@@ -234,8 +240,9 @@ def _cells(milliseconds: float, batch_size: int, faster: object) -> list[object]
     return [f"{milliseconds:.0f}", f"{1e3 * batch_size / milliseconds:.2f}", faster]
 
 
-def _memory(peak: int, twin_peak: int) -> list[object]:
-    return [f"{peak / 2**20:.0f}", f"{peak / twin_peak:.2f}"]
+def _memory(memory: Resident, twin: Resident) -> list[object]:
+    kept = "-" if memory.kept is None else f"{memory.kept / 2**20:.0f}"
+    return [f"{memory.peak / 2**20:.0f}", f"{memory.peak / twin.peak:.2f}", kept]
 
 
 def main(args: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import bench, iteration
 from benchmarks._measure import Ratio
+from benchmarks._memory import Resident
 from tests.benchmarks.tiny import TINY, rows_of
 
 
@@ -60,7 +61,7 @@ def test_bench_asks_for_bf16_where_it_is_faster(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_variants_in_bf16_are_left_out_where_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iteration, "peak_of", lambda *_: 10)
+    monkeypatch.setattr(iteration, "memory_of", lambda *_: Resident(10, None))
     monkeypatch.setattr(iteration, "bf16_gain", fixed(0.5))
     names = ("released", "released, bf16")
     page = iteration.page(iteration.Arguments(
@@ -68,12 +69,15 @@ def test_variants_in_bf16_are_left_out_where_it_is_slow(monkeypatch: pytest.Monk
     ))  # fmt: skip
     _, *rows = rows_of(page)
     assert [row[0] for row in rows] == ["twin", *names]
-    assert rows[2][1:] == ["-"] * 5
+    assert rows[2][1:] == ["-"] * 6
     assert "a bf16 convolution is 0.50 (0.25-1.00) times as fast" in page
 
 
 def test_bench_measures_what_it_promises(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(iteration, "peak_of", lambda variant, *rest: 7 if variant else 10)
+    def memory_of(variant: iteration.Variant | None, *_: object) -> Resident:
+        return Resident(7 if variant else 10, 1)
+
+    monkeypatch.setattr(iteration, "memory_of", memory_of)
     arguments = bench.Arguments(rounds=1, warmup=0, batch_size=2, threads=1, sizes=TINY)
     for name, target in bench.TARGETS.items():
         ratio = target.measure(arguments)

@@ -1,6 +1,7 @@
 """Taking turns, ratios, tables, memory of a process: the tools that all measurements share."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks._measure import Options, finish, how, machine, ratio, table, take_turns
-from benchmarks._memory import peak_bytes
+from benchmarks._memory import resident
 
 SECONDS = st.lists(st.floats(1e-3, 1e3), min_size=1, max_size=9)
 
@@ -61,15 +62,26 @@ def test_a_page_says_how_it_was_made() -> None:
     assert re.search(r"\d{4}-\d\d-\d\d$", text)
 
 
-def hold(mebibytes: int) -> None:
-    torch.ones(mebibytes * 2**20, dtype=torch.uint8)
+def hold(mebibytes: int) -> torch.Tensor:
+    for _ in range(2):
+        kept = torch.ones(mebibytes * 2**20, dtype=torch.uint8)
+    return kept[: mebibytes * 2**19].clone()
 
 
 def test_the_peak_is_that_of_a_process_of_its_own() -> None:
     large = torch.ones(300 * 2**20, dtype=torch.uint8)  # which the child must not be charged for
-    less, more = (peak_bytes(hold, size, threads=1) / 2**20 for size in (1, 200))
-    assert more - less == pytest.approx(200, abs=30)
-    assert less < large.numel() / 2**20 + 250
+    less, more = (resident(hold, size, threads=1) for size in (1, 200))
+    # One is still held while the next is made.
+    assert (more.peak - less.peak) / 2**20 == pytest.approx(400, abs=30)
+    assert less.peak < large.numel() + 250 * 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds")
+def test_what_is_kept_is_what_was_returned() -> None:
+    less, more = (resident(hold, size, threads=1).kept for size in (1, 200))
+    assert less is not None
+    assert more is not None
+    assert (more - less) / 2**20 == pytest.approx(100, abs=30)
 
 
 def fail() -> None:
@@ -78,4 +90,4 @@ def fail() -> None:
 
 def test_what_fails_in_that_process_fails_here() -> None:
     with pytest.raises(ZeroDivisionError):
-        peak_bytes(fail, threads=1)
+        resident(fail, threads=1)

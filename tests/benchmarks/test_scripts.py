@@ -10,7 +10,9 @@ from torch import nn
 
 from benchmarks import breakdown, factorization, generator, iteration, loader, write_pages
 from benchmarks._measure import Options, Ratio
+from benchmarks._memory import Resident
 from benchmarks._pair import Recipe, draw_batch
+from benchmarks.twin import Twin
 from tests.benchmarks.tiny import ONCE, TINY, rows_of
 
 
@@ -36,23 +38,29 @@ def test_generator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gain: float)
 
 
 def test_iteration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def peak_of(variant: iteration.Variant | None, *_: object) -> int:
-        return (4 if variant is None else 3 if variant.equals_the_twin else 1) * 2**20
+    def memory_of(variant: iteration.Variant | None, *_: object) -> Resident:
+        peak = 4 if variant is None else 3 if variant.equals_the_twin else 1
+        return Resident(peak * 2**20, None if variant is None else 2**20)
 
-    monkeypatch.setattr(iteration, "peak_of", peak_of)
+    monkeypatch.setattr(iteration, "memory_of", memory_of)
     page, names = tmp_path / "iteration.md", ["released", "mid_channels=out, one pass"]
     iteration.main([*ONCE, "--batch-size", "2", "--variants", *names, "--markdown", str(page)])
     text = page.read_text()
     header, *rows = rows_of(text)
     assert header[:2] == ["variant", "ms"]
     assert [row[0] for row in rows] == ["twin", *names]
-    assert [row[4:] for row in rows] == [["4", "1.00"], ["3", "0.75"], ["1", "0.25"]]
+    assert [row[4:] for row in rows] == [
+        ["4", "1.00", "-"],
+        ["3", "0.75", "1"],
+        ["1", "0.25", "1"],
+    ]
     assert "float32 values agree with the twin's within" in text
 
 
 @pytest.mark.parametrize("variant", [None, iteration.Variant()])
 def test_what_the_peak_is_of(variant: iteration.Variant | None) -> None:
-    iteration._iterate(variant, TINY, 2)
+    kept = iteration._iterate(variant, TINY, 2)
+    assert isinstance(kept, Twin if variant is None else Recipe)
 
 
 def test_recomputing_keeps_less_and_learns_the_same() -> None:
