@@ -36,6 +36,8 @@ class Way:
     # The generator by torch.compile, or the whole step as a recording.
     compiled: bool = False
     replayed: bool = False
+    # Whether the decoder keeps no activations inside its stages.
+    recompute: bool = False
     # Fields of the settings of the model and of the loss.
     model: Mapping[str, Any] = field(default_factory=dict)
     loss: Mapping[str, Any] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Way:
             accelerator=torch.device(device).type,
             size=size,
             loss=self.loss,
+            recompute=self.recompute,
             cuda_graph=self.replayed,
             **self.model,
         )
@@ -62,6 +65,7 @@ WAYS: dict[str, Way] = {
     "TF32, replayed": Way(tf32=True, replayed=True),
     "bf16": Way(precision="bf16-mixed"),
     "bf16, replayed": Way(precision="bf16-mixed", replayed=True),
+    "bf16, checkpointed": Way(precision="bf16-mixed", recompute=True),
     "bf16, compiled": Way(precision="bf16-mixed", compiled=True),
     "imaginator, bf16": Way("imaginator", "bf16-mixed"),
     "imaginator, bf16, replayed": Way("imaginator", "bf16-mixed", replayed=True),
