@@ -1,6 +1,6 @@
 """Networks that two processes share, against the same networks whole: run by ``torchrun``.
 
-Prints a line for every order of the steps, and ends with an error where something differs.
+Prints a line for every order of the steps and one for what is not finite, and ends with an error where something differs.
 """
 
 import copy
@@ -118,7 +118,27 @@ def main() -> None:
                 assert torch.equal(mine["exp_avg"].to_local(), other["exp_avg"].to_local())
         if rank == 0:
             print(f"{order}: equal", flush=True)
+    _what_one_meets_stops_both(shared, rank)
     dist.destroy_process_group()
+
+
+def _what_one_meets_stops_both(shared: Side, rank: int) -> None:
+    """A number that is none, in the share of one process, is skipped by both, then named."""
+    weight = next(p for p in shared.networks["generator"].parameters() if _share(p) < 1)
+    weight.grad = torch.zeros_like(weight)
+    if rank == 1:
+        weight.grad.to_local().view(-1)[0] = torch.nan
+    losses = {"generator/total": torch.zeros(())}
+    assert not shared.guard.allows("generator", losses)
+    assert shared.guard.skipped == 1
+    try:
+        shared.guard.allows("generator", losses)
+    except FloatingPointError as error:
+        told = str(error)
+    told_by = ("numbers of another process are not finite", "the gradients of generator.")[rank]
+    assert told.startswith(told_by), told
+    if rank == 0:
+        print("not finite: both stop", flush=True)
 
 
 def _of_steps(health: dict[str, float]) -> dict[str, Tensor]:
