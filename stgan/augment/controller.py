@@ -1,5 +1,8 @@
 """How strongly to augment: as strongly as the discriminator overfits."""
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -89,6 +92,18 @@ class AdaptiveAugmentation(nn.Module):
         self.register_buffer("sign", torch.zeros((), device=device))
         self.sums: Tensor
         self.sign: Tensor
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        # As torch's own recurrent layers do. Half precision would lose the small steps of the
+        # probability, and clips beyond a few hundred.
+        owners = {"sums": self, "sign": self, "probability": self.augment}
+        before = {name: getattr(owner, name) for name, owner in owners.items()}
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, owner in owners.items():
+            moved = getattr(owner, name)
+            if moved.dtype in (torch.float16, torch.bfloat16):
+                setattr(owner, name, before[name].to(moved.device))
+        return self
 
     @property
     def probability(self) -> Tensor:

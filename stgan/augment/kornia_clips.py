@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from stgan.augment.base import Augmentation
 from stgan.errors import UnknownNameError
 from stgan.example import Example
+from stgan.functional._precision import without_autocast
 from stgan.registry import AUGMENTATIONS, unknown_name
 
 __all__ = ["KorniaAugment"]
@@ -102,7 +103,7 @@ class KorniaAugment(Augmentation):
         """Apply kornia to one clip after the other."""
         seeds = ((draws[:, 0].double() + 1) * 2**23).round().long().tolist()
         clips = []
-        with torch.autocast(video.device.type, enabled=False):
+        with without_autocast(video):
             for clip, seed in zip(torch.split(video / 2 + 0.5, 1), seeds, strict=True):
                 with _seeded(seed, video.device):
                     clips.append(self.sequence(clip))

@@ -151,7 +151,7 @@ class LatentAcyclic(TemporalLatent):
 
     def codes(self, z: Tensor, noise: Tensor, num_frames: int) -> Tensor:
         """See :func:`stgan.functional.acyclic_latents`."""
-        frames = torch.arange(num_frames, dtype=z.dtype, device=z.device)
+        frames = torch.arange(num_frames, dtype=torch.float32, device=z.device)
         return self._encode(z, noise, frames.expand(z.shape[0], -1))
 
     def output_shape(

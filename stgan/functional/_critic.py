@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from stgan.functional._precision import full_precision
@@ -37,14 +37,24 @@ def slope(critic: Critic, sample: Tensor, condition: Mapping[str, Any]) -> Tenso
     gradients are not recorded it is a plain number for the log, and costs no second pass.
     """
     recorded = torch.is_grad_enabled()
-    leaf = full_precision(sample.detach())
     # The fused kernels of attention have no second derivative.
-    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+    with torch.inference_mode(False), torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):
+        leaf = full_precision(sample.detach())
+        if leaf.is_inference():
+            leaf = leaf.clone()
         leaf.requires_grad_()
         # Samples do not meet in the critic, so one pass back serves them all.
-        total = torch.stack([x.sum() for x in list_logits(critic(leaf, **condition))]).sum()
+        said = list_logits(critic(_as_seen(leaf, critic), **condition))
+        total = torch.stack([x.sum() for x in said]).sum()
         (gradient,) = torch.autograd.grad(total, leaf, create_graph=recorded)
     return gradient
+
+
+def _as_seen(sample: Tensor, critic: Critic) -> Tensor:
+    """Round a sample for a critic whose weights are in half precision."""
+    weights = critic.parameters() if isinstance(critic, nn.Module) else iter(())
+    kind = next(weights, sample).dtype
+    return sample.to(kind) if kind in (torch.float16, torch.bfloat16) else sample
 
 
 def drawn(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:

@@ -1,9 +1,12 @@
 """The precision in which losses are computed."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor
+from torch.amp.autocast_mode import is_autocast_available
 
-__all__ = ["full_precision"]
+__all__ = ["full_precision", "without_autocast"]
 
 
 def full_precision(tensor: Tensor) -> Tensor:
@@ -12,3 +15,10 @@ def full_precision(tensor: Tensor) -> Tensor:
     Squares of logits leave the range of float16, and means over a clip the digits of bfloat16.
     """
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def without_autocast(tensor: Tensor) -> AbstractContextManager[object]:
+    """Keep autocast from rounding the factors of products on the device of a tensor."""
+    kind = tensor.device.type
+    # The device without data knows no autocast.
+    return torch.autocast(kind, enabled=False) if is_autocast_available(kind) else nullcontext()

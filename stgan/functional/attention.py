@@ -92,7 +92,8 @@ def attend(
     if fused:
         out = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
     else:
-        logits = q @ k.mT / math.sqrt(q.shape[-1])
+        # Scaled first: the product alone leaves the range of float16.
+        logits = (q / math.sqrt(q.shape[-1])) @ k.mT
         if causal:
             logits = logits + logits.new_full((t, t), -math.inf).triu(1)
         out = logits.softmax(dim=-1) @ v

@@ -1,13 +1,14 @@
 """Clips put together from streams: a moving foreground over a still background, a warped image."""
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
+from stgan.functional._precision import full_precision
 from stgan.functional.fusion import expand_over_time
+from stgan.functional.warp import read_at
 
 __all__ = ["composite_flow", "composite_mask", "warp_image"]
 
@@ -70,7 +71,7 @@ def warp_image(image: Tensor, flow: Tensor) -> Tensor:
             height.
 
     Returns:
-        ``(N, C, T, H, W)``.
+        ``(N, C, T, H, W)``, of the type of the image; places are computed in float32 or better.
 
     Raises:
         ShapeError: If the image or the flow has another layout.
@@ -90,6 +91,7 @@ def warp_image(image: Tensor, flow: Tensor) -> Tensor:
     n, _, h, w = image.shape
     check_layout(flow, "N C T H W", name="flow")
     _check_beside(flow, (n, 2, flow.shape[2], h, w), "flow", image, "image")
+    flow = full_precision(flow)
     rows = torch.arange(h, dtype=flow.dtype, device=flow.device)
     columns = torch.arange(w, dtype=flow.dtype, device=flow.device)
     # Pixel centers in the units of grid_sample with align_corners=False, which, unlike those of
@@ -98,7 +100,7 @@ def warp_image(image: Tensor, flow: Tensor) -> Tensor:
     down = (flow[:, 1] + rows.unsqueeze(1)) * (2 / h) + (1 / h - 1)
     # All frames below one another in one picture, so that the image is not copied for each.
     grid = rearrange([across, down], "xy n t h w -> n (t h) w xy")
-    warped = F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+    warped = read_at(image, grid, beyond="border")
     return rearrange(warped, "n c (t h) w -> n c t h w", h=h)
 
 

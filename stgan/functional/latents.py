@@ -10,6 +10,7 @@ from torch import Tensor
 
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
+from stgan.functional._precision import full_precision, without_autocast
 
 __all__ = [
     "acyclic_latents",
@@ -164,7 +165,9 @@ def acyclic_latents(
     if codes.shape[2] < 2:
         raise ShapeError(f"codes must be two at least, to lie between, got {tuple(codes.shape)}")
     check_layout(times, "N k", name="times", N=codes.shape[0])
-    codes = codes.transpose(1, 2)
+    kind = codes.dtype
+    # Half precision counts no further than 256 frames, and what is rounded grows with time.
+    codes, times = full_precision(codes).transpose(1, 2), full_precision(times)
     position = times / spacing
     number = position.detach().floor().clamp(0, codes.shape[1] - 2)
     left = number.long().unsqueeze(2)
@@ -172,18 +175,23 @@ def acyclic_latents(
     def at(rows: Tensor, index: Tensor) -> Tensor:
         return rows.gather(1, index.expand(-1, -1, rows.shape[2]))
 
-    periods = at(F.linear(codes, period_weight).tanh() + 1, left)
-    phases = at(F.linear(codes, phase_weight), left) * phase_scales
+    with without_autocast(codes):
+        of_period, of_phase, of_anchor = (
+            F.linear(codes, weight.to(codes.dtype))
+            for weight in (period_weight, phase_weight, anchor_weight)
+        )
+    periods = at(of_period.tanh() + 1, left)
+    phases = at(of_phase, left) * phase_scales
 
     def waves(time: Tensor) -> Tensor:
         angles = frequencies * periods * time.unsqueeze(2) + phases
         return torch.cat([angles.sin(), angles.cos()], dim=2)
 
-    anchors = F.linear(codes, anchor_weight)
     between = (position - number).unsqueeze(2)
-    start = at(anchors, left) - waves(number * spacing)
-    end = at(anchors, left + 1) - waves((number + 1) * spacing)
-    return rearrange(waves(times) + start + between * (end - start), "n k c -> n c k")
+    start = at(of_anchor, left) - waves(number * spacing)
+    end = at(of_anchor, left + 1) - waves((number + 1) * spacing)
+    encoded = waves(times) + start + between * (end - start)
+    return rearrange(encoded, "n k c -> n c k").to(kind)
 
 
 def lowpass_filters(num_filters: int, shortest: int, longest: int) -> Tensor:

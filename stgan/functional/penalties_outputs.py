@@ -7,7 +7,7 @@ from torch import Tensor
 
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
-from stgan.functional.adversarial import reduce_loss
+from stgan.functional.adversarial import add_terms
 from stgan.typing import Reduction
 
 __all__ = [
@@ -39,6 +39,9 @@ def lecam_penalty(
         reduction: ``"mean"``, ``"sum"`` or ``"none"``, applied to each of the two terms, which are
             then added; with ``"none"`` both must have one shape.
 
+    Raises:
+        ShapeError: If values are kept apart and there are not as many of both.
+
     Example:
         >>> mean = torch.tensor(0.5)
         >>> lecam_penalty(real=torch.ones(2), fake=torch.zeros(2), real_mean=mean, fake_mean=-mean)
@@ -54,7 +57,7 @@ def lecam_penalty(
     """
     on_real = (full_precision(real) - fake_mean.detach()).square()
     on_fake = (full_precision(fake) - real_mean.detach()).square()
-    return reduce_loss(on_real, reduction) + reduce_loss(on_fake, reduction)
+    return add_terms(on_real, on_fake, reduction)
 
 
 def mode_seeking_penalty(

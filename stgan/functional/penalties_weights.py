@@ -5,7 +5,7 @@ from einops import rearrange
 from torch import Tensor
 
 from stgan.errors import ShapeError
-from stgan.functional._precision import full_precision
+from stgan.functional._precision import full_precision, without_autocast
 
 __all__ = ["clip_singular_values", "orthogonal_penalty"]
 
@@ -44,9 +44,7 @@ def orthogonal_penalty(weight: Tensor, *, axis: int = 0, groups: int = 1) -> Ten
         Brock, Donahue and Simonyan, Large Scale GAN Training for High Fidelity Natural Image
         Synthesis, ICLR 2019, equation 3.
     """
-    # Autocast would round the products to 16 bits. The device without data knows no autocast.
-    device = weight.device.type
-    with torch.autocast("cpu" if device == "meta" else device, enabled=False):
+    with without_autocast(weight):
         filters = _matrix(full_precision(weight), axis, groups)
         products = filters @ filters.mT
         return (products - torch.diag(products.diagonal())).square().sum()
@@ -89,8 +87,9 @@ def clip_singular_values(
     if not max_value > 0:
         raise ValueError(f"max_value must be positive, got {max_value}")
     matrix = _matrix(full_precision(weight), axis, groups)
-    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    clipped = (left * values.clamp(max=max_value)) @ right
+    with without_autocast(weight):
+        left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+        clipped = (left * values.clamp(max=max_value)) @ right
     if axis == 1:
         sizes = weight.shape[0] // groups, *weight.shape[2:]
         clipped = rearrange(clipped.reshape(-1, *sizes), "(g o) i ... -> (g i) o ...", g=groups)

@@ -1,14 +1,12 @@
 """Structural similarity of frames, and of clips as volumes, as losses."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
-from torch.amp.autocast_mode import is_autocast_available
 
 from stgan._checks import check_positive, triple
-from stgan.functional._precision import full_precision
+from stgan.functional._precision import full_precision, without_autocast
 from stgan.functional.reconstruction import check_clips, reduce_clips
 from stgan.typing import Reduction, Size3
 
@@ -69,8 +67,7 @@ def _blur(video: Tensor, window: Sequence[int]) -> Tensor:
 
 def _ssim_loss(fake: Tensor, real: Tensor, window: Sequence[int], reduction: Reduction) -> Tensor:
     check_clips(fake, real, smallest=ssim_smallest(window))
-    kind = fake.device.type
-    with torch.autocast(kind, enabled=False) if is_autocast_available(kind) else nullcontext():
+    with without_autocast(fake):
         # From [-1, 1] to [0, 1], where the constants are at home.
         x, y = (full_precision(video) / 2 + 0.5 for video in (fake, real))
         moments = [_blur(m, window) for m in (x, y, x * x, y * y, x * y)]

@@ -1,13 +1,16 @@
 """One affine map of the picture for every clip."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
 from stgan._checks import check_layout
+from stgan.functional._precision import full_precision
 
-__all__ = ["compose_affine", "warp_affine"]
+__all__ = ["compose_affine", "read_at", "warp_affine"]
 
 
 def compose_affine(outer: Tensor, inner: Tensor) -> Tensor:
@@ -70,6 +73,7 @@ def warp_affine(video: Tensor, matrix: Tensor) -> Tensor:
     check_layout(video, "N C T H W", name="video")
     check_layout(matrix, "N C D", name="matrix", N=video.shape[0], C=2, D=3)
     h, w = video.shape[3:]
+    matrix = full_precision(matrix)
     x = torch.arange(w, dtype=matrix.dtype, device=matrix.device) - (w - 1) / 2
     y = torch.arange(h, dtype=matrix.dtype, device=matrix.device) - (h - 1) / 2
     # In the units of grid_sample, half a side is one; elementwise, for autocast as above.
@@ -82,11 +86,30 @@ def warp_affine(video: Tensor, matrix: Tensor) -> Tensor:
         dim=-1,
     )
     # Frames beside channels: one grid for a clip, whatever its length.
-    warped = F.grid_sample(
-        rearrange(video, "n c t h w -> n (c t) h w"),
-        grid,
+    warped = read_at(rearrange(video, "n c t h w -> n (c t) h w"), grid, beyond="reflection")
+    return rearrange(warped, "n (c t) h w -> n c t h w", t=video.shape[2])
+
+
+def read_at(image: Tensor, grid: Tensor, *, beyond: Literal["border", "reflection"]) -> Tensor:
+    """Read an image between its pixels, in the units of ``grid_sample``, which end at the borders.
+
+    In half precision a place would be off by whole pixels: both are raised to float32, and what was
+    read is rounded again.
+
+    Args:
+        image: ``(N, C, H, W)``.
+        grid: ``(N, H', W', 2)``, computed in float32 or better.
+        beyond: What lies behind the border.
+
+    Returns:
+        ``(N, C, H', W')``, of the type of the image.
+    """
+    exact = torch.promote_types(full_precision(image).dtype, grid.dtype)
+    read = F.grid_sample(
+        image.to(exact),
+        grid.to(exact),
         mode="bilinear",
-        padding_mode="reflection",
+        padding_mode=beyond,
         align_corners=False,
     )
-    return rearrange(warped, "n (c t) h w -> n c t h w", t=video.shape[2])
+    return read.to(image.dtype)

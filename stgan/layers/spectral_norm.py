@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan._checks import check_positive
+from stgan.functional._precision import without_autocast
 from stgan.layers._power_iteration import power_iteration, power_iteration_
 from stgan.layers._spectral_division import as_matrix, divide_by_sigma
 
@@ -99,10 +100,7 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return the weight divided by its estimated largest singular value."""
-        # Under autocast the products would be rounded to 16 bits, and sigma with them. The device
-        # without data knows no autocast.
-        device = weight.device.type
-        with torch.autocast("cpu" if device == "meta" else device, enabled=False):
+        with without_autocast(weight):
             if self.training:
                 u, v = self._iterate(self._matrix(weight), self.num_iterations)
             else:  # copies, since training may move them before the backward pass

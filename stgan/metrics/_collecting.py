@@ -133,6 +133,10 @@ class FeatureMetric(ClipMetric):
         """
         (self.real_features if real else self.fake_features).append(self._features(video))
 
+    def forward(self, video: Tensor, *, real: bool) -> None:
+        """Take in clips, as ``update``; there is no value of clips of one kind."""
+        self.update(video, real=real)
+
     def _both(self) -> tuple[Tensor, Tensor]:
         found = []
         for name, features in (("real", self.real_features), ("fake", self.fake_features)):

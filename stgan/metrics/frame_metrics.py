@@ -168,19 +168,28 @@ class FrameFrechetDistance(FrechetInceptionDistance):
             images = images.clamp(0, 1).mul(255).round().to(torch.uint8)
         super().update(images, real)
 
+    def forward(self, video: Tensor, *, real: bool) -> None:
+        """Take in clips, as ``update``; there is no value of clips of one kind."""
+        self.update(video, real=real)
+
     def result(self, protocol: ClipProtocol) -> MetricResult:
         """Return the distance with its protocol.
 
         Args:
             protocol: How the clips were taken; all must have as many frames as it says.
         """
-        frames = int(self.real_features_num_samples), int(self.fake_features_num_samples)
+        value = float(self.compute())
+        # Those of all processes, as the value is.
+        with self.sync_context(
+            dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute, should_unsync=True
+        ):
+            frames = int(self.real_features_num_samples), int(self.fake_features_num_samples)
         length = len(self.real_features_sum)
         few = min(frames) < length
         of_inception = not self.used_custom_model
         return plain_result(
             "FID of frames" if of_inception else f"Frechet distance of frames on {self.name}",
-            float(self.compute()),
+            value,
             self,
             protocol,
             counts=(frames[0] // protocol.frames, frames[1] // protocol.frames),

@@ -10,6 +10,7 @@ from stgan._torchvision import ensure_torchvision
 from stgan.errors import ShapeError
 from stgan.functional import fold_time
 from stgan.metrics._inputs import check_same_shape
+from stgan.metrics._precision import unrounded
 from stgan.metrics.weights import checked_sha256, load_state
 from stgan.registry import unknown_name
 
@@ -76,22 +77,23 @@ def multiscale_ssim(generated: Tensor, real: Tensor, *, skip_first: bool = True)
     )
 
     dtype = torch.float64 if real.dtype == torch.float64 else torch.float32
-    scores = [
-        measure(
-            (fake.to(dtype) + 1) / 2,
-            (true.to(dtype) + 1) / 2,
-            sigma=1.5,
-            kernel_size=_WINDOW,
-            data_range=1.0,
-            reduction="none",
-            normalize="relu",
-        )
-        for fake, true in zip(
-            torch.split(_frames(generated, first), _FRAMES_AT_ONCE),
-            torch.split(_frames(real, first), _FRAMES_AT_ONCE),
-            strict=True,
-        )
-    ]
+    with unrounded(real):
+        scores = [
+            measure(
+                (fake.to(dtype) + 1) / 2,
+                (true.to(dtype) + 1) / 2,
+                sigma=1.5,
+                kernel_size=_WINDOW,
+                data_range=1.0,
+                reduction="none",
+                normalize="relu",
+            )
+            for fake, true in zip(
+                torch.split(_frames(generated, first), _FRAMES_AT_ONCE),
+                torch.split(_frames(real, first), _FRAMES_AT_ONCE),
+                strict=True,
+            )
+        ]
     return torch.cat(scores).view(len(real), -1).mean(dim=1)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
+from stgan.functional._precision import full_precision
 from stgan.metrics._inputs import check_same_shape, check_video
 
 __all__ = ["first_frame_control", "motion_energy", "moving_region", "moving_region_error"]
@@ -77,6 +78,7 @@ def moving_region_error(generated: Tensor, real: Tensor, threshold: float = 0.1)
         None; a definition of this library.
     """
     check_same_shape(generated, real)
+    generated, real = full_precision(generated), full_precision(real)
     region = moving_region(real, threshold)
     difference = (generated - real).abs().mean(dim=1)
     # 0 / 0 is the NaN that the docstring promises.

@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_video
+from stgan.metrics.modes import evaluating
 
 __all__ = [
     "MotionClassifier",
@@ -227,10 +228,8 @@ def condition_accuracy(
     check_labels(labels, len(videos))
     if len(videos) == 0:
         raise ValueError("videos must hold at least 1 clip, got none")
-    was_training = classifier.training
-    classifier.eval()
-    guesses = torch.cat([classifier(v).argmax(dim=1) for v in torch.split(videos, batch_size)])
-    classifier.train(was_training)
+    with evaluating(classifier):
+        guesses = torch.cat([classifier(v).argmax(dim=1) for v in torch.split(videos, batch_size)])
     return int((guesses == labels.to(guesses.device)).sum()) / len(videos)
 
 

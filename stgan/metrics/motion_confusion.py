@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from stgan._checks import check_positive
 from stgan.metrics._inputs import check_video
+from stgan.metrics.modes import evaluating
 from stgan.metrics.motion_classifier import (
     check_labels,
     condition_accuracy,
@@ -50,15 +51,12 @@ def motion_confusion(
     check_video(videos, "videos")
     check_positive(num_classes, "num_classes")
     check_labels(labels, len(videos), num_classes)
-    was_training = classifier.training
-    classifier.eval()
     counts = torch.zeros(num_classes, num_classes)
-    for clips, asked in zip(
-        torch.split(videos, batch_size), torch.split(labels.cpu(), batch_size), strict=True
-    ):
-        guessed = classifier(clips).argmax(dim=1).cpu()
-        counts.index_put_((asked, guessed), torch.ones(len(asked)), accumulate=True)
-    classifier.train(was_training)
+    parts = torch.split(videos, batch_size), torch.split(labels.cpu(), batch_size)
+    with evaluating(classifier):
+        for clips, asked in zip(*parts, strict=True):
+            guessed = classifier(clips).argmax(dim=1).cpu()
+            counts.index_put_((asked, guessed), torch.ones(len(asked)), accumulate=True)
     # 0 / 0 is the NaN that the docstring promises.
     return counts / counts.sum(dim=1, keepdim=True)
 

@@ -63,9 +63,10 @@ def bootstrap_interval(
     The bootstrap proper draws with replacement. That puts the same clip into a sample twice, and a
     clip that is its own nearest neighbor spoils neighbor-based scores, while equal pairs bias the
     kernel distance. Halves without replacement need no correction: their variance is that of the
-    whole set for whatever is an average (the delete-d jackknife with d = n / 2). Where real and
-    fake have one distribution, the kernel distance is no such average and the interval is up to
-    twice too wide.
+    whole set for whatever is an average (the delete-d jackknife with d = n / 2). Of an odd
+    number n of clips the smaller half is taken, whose variance is (n + 1) / (n - 1) times as large.
+    Where real and fake have one distribution, the kernel distance is no such average and the
+    interval is up to twice too wide.
 
     It says how far the value at *this* number of clips can be trusted. It knows nothing of the bias
     that the number brings: :func:`split_half_floor` shows that.

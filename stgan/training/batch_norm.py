@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stgan.errors import ShapeError
+from stgan.functional._precision import full_precision, without_autocast
 
 __all__ = ["SynchronizedBatchNorm", "synchronize_batch_norm"]
 
@@ -94,11 +95,16 @@ class SynchronizedBatchNorm(_BatchNorm):
         if not (of_batch and dist.is_available() and dist.is_initialized()):
             return super().forward(input)
         self._check_input_dim(input)
+        if input.numel() // self.num_features * dist.get_world_size() < 2:
+            raise ShapeError(
+                f"input must hold more than 1 value of each channel in training, got "
+                f"{tuple(input.shape)}; take a larger batch, or call eval()"
+            )
         axes = [0, *range(2, input.ndim)]
         view = (1, -1, *[1] * (input.ndim - 2))
-        with torch.autocast(input.device.type, enabled=False):
+        with without_autocast(input):
             # Half precision cannot even count the values of a clip.
-            x = input.float() if input.dtype in (torch.float16, torch.bfloat16) else input
+            x = full_precision(input)
             counted = torch.cat([x.sum(axes), x.new_full((1,), x.numel() / x.shape[1])])
             total = _sum_over_processes(counted)
             count = total[-1]

@@ -12,11 +12,11 @@ from stgan._checks import check_positive
 from stgan.training.health_measures import (
     gradient_norm,
     logit_health,
+    norm_of,
     sample_diversity,
     spectral_sigmas,
     weight_norm,
 )
-from stgan.training.sharding import whole
 
 __all__ = ["HealthMonitor"]
 
@@ -147,9 +147,8 @@ class HealthMonitor:
         before = [p.detach().clone() for p in network.parameters()]
         yield
         now = [p.detach() for p in network.parameters()]
-        change = list(torch._foreach_norm(torch._foreach_sub(now, before))) if now else []
-        if change:
-            moved = whole(torch.linalg.vector_norm(torch.stack(change).float()))
+        if now:
+            moved = norm_of(torch._foreach_sub(now, before))
             self._add(f"update/{name}", moved / weight_norm(network).clamp_min(1e-30))
         sigmas = spectral_sigmas(network)
         if len(sigmas):

@@ -1,15 +1,23 @@
 """What tells how a GAN is doing, as scalars that stay on the device."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan.errors import ShapeError
+from stgan.functional._precision import full_precision
 from stgan.training.sharding import whole
 
-__all__ = ["gradient_norm", "logit_health", "sample_diversity", "spectral_sigmas", "weight_norm"]
+__all__ = [
+    "gradient_norm",
+    "logit_health",
+    "norm_of",
+    "sample_diversity",
+    "spectral_sigmas",
+    "weight_norm",
+]
 
 
 @torch.no_grad()
@@ -58,10 +66,12 @@ def logit_health(*, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _norm(tensors: list[Tensor]) -> Tensor:
+def norm_of(tensors: Sequence[Tensor]) -> Tensor:
+    """Length of all tensors together, which may be sharded; zero if there is none."""
     if not tensors:
         return torch.zeros(())
-    return whole(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(tensors)).float()))
+    norms = torch._foreach_norm([full_precision(tensor) for tensor in tensors])
+    return whole(torch.linalg.vector_norm(torch.stack(norms).float()))
 
 
 @torch.no_grad()
@@ -76,7 +86,7 @@ def gradient_norm(network: nn.Module) -> Tensor:
         >>> gradient_norm(layer)
         tensor(5.)
     """
-    return _norm([p.grad for p in network.parameters() if p.grad is not None])
+    return norm_of([p.grad for p in network.parameters() if p.grad is not None])
 
 
 @torch.no_grad()
@@ -93,7 +103,7 @@ def weight_norm(network: nn.Module) -> Tensor:
         >>> weight_norm(layer)
         tensor(5.)
     """
-    return _norm(list(network.parameters()))
+    return norm_of(list(network.parameters()))
 
 
 @torch.no_grad()

@@ -154,3 +154,14 @@ def test_what_cannot_be_adapted_or_counted_is_refused() -> None:
     for shape in ((), (0,)):
         with pytest.raises(ShapeError, match=r"real_logits must be \(N,\)"):
             AdaptiveAugmentation(ADAugment()).update(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_loses_no_small_steps(dtype: torch.dtype) -> None:
+    halved, exact = (AdaptiveAugmentation(ADAugment(0.3), every=1) for _ in range(2))
+    halved.to(dtype)
+    for _ in range(600):
+        for controller in (halved, exact):
+            controller.update(torch.ones(64))
+    assert halved.probability.item() == exact.probability.item() > 0.35
+    assert halved.double().probability.dtype is torch.float64

@@ -1,6 +1,7 @@
 """Networks that two processes share, against the same networks whole: run by ``torchrun``.
 
-Prints a line for every order of the steps and one for what is not finite, and ends with an error where something differs.
+Prints a line for every order of the steps and one for what is not finite, and ends with an error
+where something differs.
 """
 
 import copy

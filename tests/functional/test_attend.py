@@ -145,3 +145,8 @@ def test_what_cannot_be_attended_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         attend(*map(torch.zeros, shapes), **settings)  # type: ignore[arg-type]
+
+
+def test_large_queries_stay_within_half_precision() -> None:
+    query = torch.full((1, 16, 2, 1, 1), 100.0).half()
+    assert torch.equal(attend(query, query, query, fused=False), query)

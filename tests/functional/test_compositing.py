@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stgan.errors import ShapeError
-from stgan.functional import composite_flow, composite_mask, warp_image
+from stgan.functional import composite_flow, composite_mask, warp_affine, warp_image
 from tests.strategies import SEEDS, videos
 
 CLIPS = videos(max_frames=3, max_side=5)
@@ -157,3 +157,20 @@ FLOW, MASK = torch.zeros(2, 2, 4, 6, 5), torch.zeros(2, 1, 4, 6, 5)
 def test_streams_that_do_not_fit_are_refused(call: Any, arguments: Any, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
         call(*arguments)
+
+
+@pytest.mark.parametrize("width", [96, 256, 320])
+def test_half_precision_reads_the_pixels_that_it_should(width: int) -> None:
+    image = torch.linspace(-1, 1, width).expand(1, 1, 4, width).bfloat16()
+    still = torch.zeros(1, 2, 1, 4, width)
+    for flow in (still, still.bfloat16()):
+        assert torch.equal(warp_image(image, flow)[:, :, 0], image)
+    # As autocast gives it: the flow of a convolution beside a picture in float32.
+    flow = torch.full_like(still, 0.25)
+    torch.testing.assert_close(warp_image(image.float(), flow.bfloat16()),
+                               warp_image(image.float(), flow))  # fmt: skip
+    shift = torch.tensor([[[1.0, 0, 0.25], [0, 1, 0]]])
+    video = image.unsqueeze(2)
+    exact = warp_affine(video.float(), shift)
+    for matrix in (shift, shift.bfloat16()):
+        assert torch.equal(warp_affine(video, matrix), exact.bfloat16())

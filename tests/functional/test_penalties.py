@@ -328,3 +328,20 @@ def test_a_critic_that_returns_no_logits_is_refused(output: Any) -> None:
 def test_samples_travel_by_keyword(name: str) -> None:
     with pytest.raises(TypeError, match="positional"):
         CASES[name][0](Bowl(6), *_taken(name, _samples((2, 6), 0)).values())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_critic_in_half_precision_is_asked_in_its_own_type(dtype: torch.dtype) -> None:
+    critic = nn.Linear(2, 1).to(dtype)
+    for real in (torch.zeros(3, 2), torch.zeros(3, 2, dtype=dtype)):
+        value = r1_penalty(critic, real=real)
+        assert value.dtype is torch.float32
+        assert_close(value, critic.weight.float().square().sum().expand(3))
+
+
+def test_in_inference_mode_it_is_a_number_too() -> None:
+    critic = nn.Linear(2, 1)
+    with torch.inference_mode():
+        value = r1_penalty(critic, real=torch.zeros(3, 2))
+    assert not value.requires_grad
+    assert_close(value, critic.weight.detach().square().sum().expand(3))

@@ -195,3 +195,10 @@ def test_shapes_that_do_not_fit_are_refused(
 ) -> None:
     with pytest.raises(ShapeError, match=sentence):
         penalty(**given)
+
+
+def test_lecam_keeps_values_apart_only_of_as_many_on_both_sides() -> None:
+    mean = torch.zeros(())
+    with pytest.raises(ShapeError, match="real and fake must have one shape with reduction='none'"):
+        lecam_penalty(real=torch.ones(4), fake=torch.ones(1), real_mean=mean, fake_mean=mean,
+                      reduction="none")  # fmt: skip

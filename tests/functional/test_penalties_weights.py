@@ -119,3 +119,11 @@ def test_settings_that_make_no_sense_are_refused() -> None:
             function(torch.zeros(2))
     with pytest.raises(ValueError, match="max_value must be positive, got 0"):
         clip_singular_values(weight, max_value=0)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_autocast_does_not_round_what_is_clipped(axis: int) -> None:
+    weight = torch.randn(16, 16, 3, 3, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        clipped = clip_singular_values(weight, axis=axis)
+    assert torch.equal(clipped, clip_singular_values(weight, axis=axis))

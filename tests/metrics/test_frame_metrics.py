@@ -1,6 +1,8 @@
 """Scores of frames through torchmetrics: folded, in the right range, with weights of the user."""
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -193,3 +195,32 @@ def test_lpips_refuses_what_it_cannot_take(alexnet: tuple[nn.Module, Path]) -> N
         LpipsNetwork(path)(torch.zeros(1, 3, 32, 64), torch.zeros(1, 3, 32, 64))
     with pytest.raises(ShapeError, match="no frame is left to score"):
         lpips(*_pair(1, 3, 1, 64, 64), nn.Identity())
+
+
+def test_two_processes_have_the_frames_of_both() -> None:
+    program = """
+import os, tempfile, torch
+from torch import distributed, multiprocessing
+from stgan.metrics import ClipProtocol, FrameFrechetDistance
+from tests.metrics.test_frame_metrics import _Colors
+
+def work(rank, file):
+    torch.set_num_threads(1)
+    distributed.init_process_group("gloo", init_method=f"file://{file}", rank=rank, world_size=2)
+    metric = FrameFrechetDistance(_Colors())
+    metric(torch.rand(4, 3, 5, 8, 8), real=True)  # as a module, which takes in clips once
+    metric.update(torch.rand(3, 3, 5, 8, 8), real=False)
+    result = metric.result(ClipProtocol(5, (8, 8)))
+    assert (result.n_real, result.n_fake) == (8, 6), result
+    assert int(metric.real_features_num_samples) == 20, "its own again"
+    distributed.destroy_process_group()
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        file = os.path.join(folder, "meet")
+        multiprocessing.start_processes(work, (file,), nprocs=2, start_method="fork")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stgan.errors import ShapeError
-from stgan.metrics import MAX_PSNR, frame_scores, frames
+from stgan.metrics import MAX_PSNR, frame_scores, frames, multiscale_ssim
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -171,3 +172,28 @@ def test_what_cannot_be_compared_is_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         frame_scores(fake, real)
+
+
+def test_autocast_does_not_round_what_is_scored() -> None:
+    real = (0.9 + 0.05 * torch.linspace(-1, 1, 176)).expand(1, 3, 2, 176, 176).contiguous()
+    with torch.autocast("cpu", torch.bfloat16):
+        scores = frame_scores(real + 0.01, real)["ssim"], multiscale_ssim(real + 0.01, real)
+    assert torch.equal(scores[0], frame_scores(real + 0.01, real)["ssim"])
+    assert torch.equal(scores[1], multiscale_ssim(real + 0.01, real))
+
+
+def test_scores_are_not_taken_in_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    exact = torch.nn.functional.conv2d
+
+    def watched(*args: Any, **kwargs: Any) -> torch.Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return exact(*args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", watched)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    fake, real = _pair(0)
+    frame_scores(fake, real)
+    assert seen
+    assert not any(seen)
+    assert torch.backends.cudnn.allow_tf32

@@ -12,6 +12,7 @@ from stgan.metrics import (
     condition_accuracy,
     first_frame_control,
     fit_motion_classifier,
+    motion_confusion,
 )
 
 _STEPS = ((0, 1), (1, 0), (0, -1))  # right, down, left
@@ -183,3 +184,15 @@ def test_bad_arguments_are_refused(call: object, error: type, message: str) -> N
     assert callable(call)
     with pytest.raises(error, match=message):
         call()
+
+
+def test_every_part_of_a_classifier_is_left_in_its_own_mode() -> None:
+    classifier = MotionClassifier(2).train()
+    frozen = classifier.features[1].eval()
+    videos, labels = torch.rand(2, 3, 4, 16, 16), torch.tensor([0, 1])
+    condition_accuracy(classifier, videos, labels)
+    motion_confusion(classifier, videos, labels, 2)
+    with pytest.raises(ShapeError):
+        condition_accuracy(classifier, videos[:, :2], labels)
+    assert classifier.training
+    assert not frozen.training

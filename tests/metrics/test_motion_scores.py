@@ -133,3 +133,9 @@ def test_bad_arguments_are_refused(call: object, error: type, message: str) -> N
     assert callable(call)
     with pytest.raises(error, match=message):
         call()
+
+
+def test_half_precision_does_not_overflow() -> None:
+    real = torch.zeros(1, 1, 33, 128, 128).half()
+    real[:, :, 1:] = 0.125
+    assert moving_region_error(torch.zeros_like(real), real).item() == 0.125

@@ -242,3 +242,14 @@ def test_what_a_metric_cannot_take_is_refused() -> None:
     sums.update(_clips(0, 1), real=True)
     with pytest.raises(ShapeError, match="real features must be those of at least 2 clips, got 1"):
         sums.compute()
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_called_as_modules_are_it_takes_in_clips_once(name: str) -> None:
+    real, fake = _clips(0, 8), _clips(1, 6, 0.2)
+    make, function = METRICS[name]
+    metric = make(FEATURES)
+    assert metric(real, real=True) is None
+    assert metric(fake, real=False) is None
+    expected = function(_colors(real), _colors(fake))
+    torch.testing.assert_close(metric.compute(), expected, rtol=1e-5, atol=1e-7)

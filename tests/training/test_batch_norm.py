@@ -91,3 +91,12 @@ def test_a_wrapped_network_runs_twice_before_one_backward() -> None:
     wrapped: Any = nn.parallel.DistributedDataParallel(network, **ddp_settings())
     assert not wrapped.broadcast_buffers or not wrapped.forward_sync_buffers
     (wrapped(torch.randn(4, 3)) - wrapped(torch.randn(4, 3))).square().sum().backward()
+
+
+@pytest.mark.usefixtures("group")
+def test_a_single_value_of_a_channel_has_no_variance() -> None:
+    norm = SynchronizedBatchNorm(3)
+    with pytest.raises(ShapeError, match=r"more than 1 value of each channel in training, got \(1"):
+        norm(torch.randn(1, 3))
+    assert norm.running_var is not None
+    assert norm.running_var.isfinite().all()

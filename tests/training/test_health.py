@@ -246,3 +246,9 @@ def test_bad_settings_are_refused() -> None:
             HealthMonitor(**{name: 0})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must come from the same streams, got a and b"):
         HealthMonitor().saw_logits(real={"a": torch.ones(1)}, fake={"b": torch.ones(1)})
+
+
+def test_norms_of_half_precision_do_not_overflow() -> None:
+    layer = nn.Linear(300, 300, bias=False).half()
+    layer.weight.grad = torch.full((300, 300), 500.0).half()
+    assert gradient_norm(layer).item() == pytest.approx(150000, rel=1e-3)
