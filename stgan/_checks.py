@@ -1,13 +1,22 @@
 """Argument checks that every floor uses; each raises one sentence that says what to write."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor
 
 from stgan.errors import ShapeError
 from stgan.typing import Size2, Size3
 
-__all__ = ["check_layout", "check_positive", "check_stride", "pair", "triple"]
+__all__ = [
+    "check_axes",
+    "check_layout",
+    "check_positive",
+    "check_stride",
+    "check_tensor",
+    "pair",
+    "triple",
+]
 
 
 def check_positive(value: int, name: str) -> int:
@@ -63,10 +72,23 @@ def check_layout(tensor: Tensor, layout: str, *, name: str, **sizes: int) -> Non
         **sizes: Sizes that named axes must have, such as ``C=3``.
 
     Raises:
+        TypeError: If it is no tensor, such as features that are fused lazily.
         ShapeError: If the number of axes or a named size differs.
     """
+    check_tensor(tensor, name)
+    check_axes(tuple(tensor.shape), layout, name=name, **sizes)
+
+
+def check_tensor(value: Any, name: str) -> None:
+    """Refuse what is no tensor, such as features that are fused lazily."""
+    if not isinstance(value, Tensor):
+        way_out = "; call its materialize()" if hasattr(value, "materialize") else ""
+        raise TypeError(f"{name} must be a tensor, got {type(value).__name__}{way_out}")
+
+
+def check_axes(shape: tuple[int, ...], layout: str, *, name: str, **sizes: int) -> None:
+    """Check a shape as :func:`check_layout` checks that of a tensor."""
     axes = layout.split()
-    shape = tuple(tensor.shape)
     wrong = len(shape) != len(axes) or any(
         shape[axes.index(axis)] != size for axis, size in sizes.items()
     )

@@ -30,8 +30,9 @@ def build(config: Mapping[str, Any] | str | Path) -> Any:
 
     - another part: ``{"kind": ..., "name": ..., <settings>}``;
     - something to be called later, such as a norm: ``{"factory": "torch.nn.GroupNorm",
-      "num_groups": 4}``, where the factory is a module of ``torch.nn``, a public name of stgan or
-      ``"kind/name"`` of a registered part;
+      "args": [4], "eps": 1e-6}``, where the factory is a module of ``torch.nn``, a public name of
+      stgan or ``"kind/name"`` of a registered part, and ``args`` what comes before the arguments of
+      the call;
     - a record: ``{"type": "stgan.shapes.Stage", <fields>}``.
 
     Lists become tuples, as JSON knows no tuples.
@@ -146,8 +147,12 @@ def _factory(config: Mapping[str, Any], path: str) -> Callable[..., Any]:
     name = config["factory"]
     kind, slash, entry = str(name).partition("/")
     target = REGISTRIES[kind][entry] if slash and kind in REGISTRIES else _public(name, path)
-    settings = _settings(target, config, ("factory",), path)
-    return functools.partial(target, **settings) if settings else target
+    given = config.get("args", ())
+    if not isinstance(given, list | tuple):
+        raise ConfigError(_at(f"args must be a list, got {given!r}", path))
+    args = _value(given, _join(path, "args"))
+    settings = _settings(target, config, ("factory", "args"), path)
+    return functools.partial(target, *args, **settings) if args or settings else target
 
 
 def _call(target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path: str) -> Any:
@@ -208,9 +213,10 @@ def _plain(value: Any, path: str) -> Any:
         return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, Mapping):
         return {str(key): _plain(item, _join(path, key)) for key, item in value.items()}
-    if isinstance(value, functools.partial) and not value.args:
+    if isinstance(value, functools.partial):
         kept = {key: _plain(item, _join(path, key)) for key, item in value.keywords.items()}
-        return {"factory": _name_of(value.func, path), **kept}
+        args = {"args": _plain(value.args, _join(path, "args"))} if value.args else {}
+        return {"factory": _name_of(value.func, path), **args, **kept}
     if inspect.isclass(value) or inspect.isfunction(value):
         return {"factory": _name_of(value, path)}
     for kind, registry in REGISTRIES.items():

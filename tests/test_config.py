@@ -1,6 +1,7 @@
 """An architecture written as plain data is rebuilt as it was, and a wrong key is pointed at."""
 
 import copy
+import functools
 import json
 import pickle
 from pathlib import Path
@@ -190,3 +191,14 @@ def test_a_file_that_is_no_configuration_is_named(
         (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=message):
         stgan.build(tmp_path / name)
+
+
+def test_what_comes_before_the_channels_is_written_too() -> None:
+    stage = UpStage(4, 4, 4, 2, 1, norm=functools.partial(nn.GroupNorm, 2, eps=0.1))
+    config = stgan.to_config(stage)
+    assert config["norm"] == {"factory": "torch.nn.GroupNorm", "args": [2], "eps": 0.1}
+    again = stgan.build(json.loads(json.dumps(config)))
+    assert repr(again) == repr(stage)
+    config["norm"]["args"] = 2
+    with pytest.raises(ConfigError, match="norm: args must be a list, got 2"):
+        stgan.build(config)

@@ -2,10 +2,10 @@
 
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, pair, triple
+from stgan._checks import check_axes, pair, triple
 from stgan.example import Example
-from stgan.functional.conv import conv_3d
 from stgan.functional.fusion import FusedFeatures
+from stgan.layers._kernel import Conv3d, convolved
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import init_normal_
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
@@ -34,7 +34,7 @@ class _DownStage(nn.Module):
         bias_before_norm: bool,
     ) -> None:
         super().__init__()
-        conv = nn.Conv2d if len(kernel_size) == 2 else nn.Conv3d
+        conv = nn.Conv2d if len(kernel_size) == 2 else Conv3d
         bias = norm is None or bias_before_norm
         self.conv = conv(
             in_channels,
@@ -55,17 +55,15 @@ class _DownStage(nn.Module):
 
     def forward(self, x: Tensor | FusedFeatures) -> Tensor:
         """Downsample; a video may come as features that are fused lazily."""
-        out: Tensor = self.act(self.norm(self._convolve(x)))
+        self._check(tuple(x.shape))
+        out: Tensor = self.act(self.norm(convolved(self.conv, x)))
         return out
 
-    def _convolve(self, x: Tensor | FusedFeatures) -> Tensor:
-        if len(self.kernel_size) == 3:
-            axes = {"stride": self.stride, "padding": self.padding}
-            return conv_3d(x, self.conv.weight, self.conv.bias, **axes)  # type: ignore[arg-type]
-        assert isinstance(x, Tensor)
-        check_layout(x, "N C H W", name="image", C=self.in_channels)
-        out: Tensor = self.conv(x)
-        return out
+    def _check(self, shape: tuple[int, ...]) -> None:
+        if len(self.kernel_size) == 2:
+            check_axes(shape, "N C H W", name="image", C=self.in_channels)
+        else:
+            check_axes(shape, "N C T H W", name="video", C=self.in_channels)
 
     def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
         """Name the convolution, which the norm follows."""
@@ -73,6 +71,7 @@ class _DownStage(nn.Module):
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output, without running."""
+        self._check(tuple(input_shape))
         sizes = conv_size(
             tuple(input_shape[2:]),
             kernel_size=self.kernel_size,

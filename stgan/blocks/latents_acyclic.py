@@ -125,8 +125,8 @@ class LatentAcyclic(TemporalLatent):
         self.to_anchor = nn.Linear(mid, out_channels, bias=False)
         bounds = math.log2(shortest_period), math.log2(longest_period)
         periods = torch.logspace(*bounds, half, base=2.0, dtype=torch.float64)
-        self.register_buffer("frequencies", (2 * math.pi / periods).float(), persistent=False)
-        self.register_buffer("phase_scales", (longest_period / periods).float(), persistent=False)
+        self.register_buffer("frequencies", (2 * math.pi / periods).float())
+        self.register_buffer("phase_scales", (longest_period / periods).float())
 
     def noise_shape(self, batch: int, num_frames: int) -> tuple[int, int, int]:
         """The anchors around all frames, and the reach of the two convolutions."""

@@ -175,7 +175,7 @@ class LatentBlurredNoise(TemporalLatent):
         check_positive(noise_dim, "noise_dim")
         filters = lowpass_filters(num_filters, shortest, longest)
         super().__init__(z_dim, noise_dim, z_dim + noise_dim * num_filters)
-        self.register_buffer("filters", filters, persistent=False)
+        self.register_buffer("filters", filters)
 
     def noise_shape(self, batch: int, num_frames: int) -> tuple[int, int, int]:
         """The frames and the reach of the longest filter: ``(N, noise_dim, T + longest - 1)``."""

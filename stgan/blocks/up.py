@@ -1,6 +1,7 @@
 """Upsampling stages of video decoders."""
 
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -8,6 +9,7 @@ from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
 from stgan.layers._conv import TwoStepConv
+from stgan.layers._kernel import Conv3d, ConvTranspose3d
 from stgan.layers.act import leaky_relu
 from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import BLOCKS
@@ -98,8 +100,9 @@ class UpStage(nn.Module):
         return out
 
     def _normalized(self, video: Tensor | FusedFeatures) -> Tensor:
-        bias = self.conv.last_step.bias if isinstance(self.conv, TwoStepConv) else None
-        if not isinstance(bias, Tensor) or not absorbs(self.norm, bias):
+        last = self.conv.last_step if isinstance(self.conv, TwoStepConv) else None
+        bias: Any = getattr(last, "bias", None)
+        if not isinstance(last, Conv3d | ConvTranspose3d) or not absorbs(self.norm, bias):
             return self.norm(self.conv(video))
         with bias_left_out(self.norm, self.conv(video, add_bias=False), bias) as hidden:
             return self.norm(hidden)

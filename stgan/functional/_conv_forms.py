@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stgan.functional import _conv_cores
-from stgan.functional._conv_layout import channels_last
+from stgan.functional._conv_layout import channels_last, is_transformed
 from stgan.functional._conv_packed import convolve_packed
 from stgan.functional._matrix_product import linear
 
@@ -109,7 +109,8 @@ def convolve_transposed(
 
 def _choosable(video: Tensor) -> bool:
     # A compiled program must fit batches of any size, and fuses what it finds.
-    return video.device.type == "cpu" and not torch.compiler.is_compiling()
+    on_cpu = video.device.type == "cpu" and not torch.compiler.is_compiling()
+    return on_cpu and not is_transformed()
 
 
 def _unsafe_in_half(video: Tensor, weight: Tensor) -> bool:

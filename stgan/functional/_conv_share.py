@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import check_axes, check_layout
 from stgan.functional._conv_geometry import Kind
 from stgan.functional._matrix_product import linear
 from stgan.functional.fusion import FusedFeatures
@@ -28,8 +28,7 @@ def check_features(features: FusedFeatures, channels: int) -> None:
             check_layout(static, "N C", name="a static stream", N=n)
         else:
             check_layout(static, "N C H W", name="a static stream", N=n, H=h, W=w)
-    # Only the shape is read, which the fused features have as a tensor does.
-    check_layout(features, "N C T H W", name="video", C=channels)  # type: ignore[arg-type]
+    check_axes(tuple(features.shape), "N C T H W", name="video", C=channels)
 
 
 def split_weight(features: FusedFeatures, weight: Tensor, *, axis: int) -> tuple[Tensor, ...]:

@@ -12,7 +12,7 @@ from stgan.functional._conv_share import check_features, split_weight, static_sh
 from stgan.functional.fusion import FusedFeatures
 from stgan.typing import Size3
 
-__all__ = ["conv_3d", "conv_transpose_3d", "pad_and_convolve"]
+__all__ = ["conv_3d", "conv_transpose_3d"]
 
 
 def conv_3d(
@@ -61,11 +61,10 @@ def conv_3d(
     moving, own, still = _apart(video, weight, axis=1, groups=groups)
     check_layout(moving, "N C T H W", name="video", C=own.shape[1] * groups)
     s, p, sizes = resolve(moving, own, stride, padding, "forward", causal=causal)
-    pads = [(side, side) for side in p]
-    if causal:
-        pads[0] = (weight.shape[2] - 1, 0)
-    out = pad_and_convolve(moving, own, bias, stride=s, pads=pads, groups=groups)
-    return _add_shares(out, moving, still, "forward", sizes, s, [front for front, _ in pads])
+    front = (weight.shape[2] - 1, *p[1:]) if causal else p
+    padded = F.pad(moving, (0, 0, 0, 0, front[0], 0)) if causal and front[0] else moving
+    out = convolve(padded, own, bias, stride=s, padding=p, groups=groups)
+    return _add_shares(out, moving, still, "forward", sizes, s, front)
 
 
 def conv_transpose_3d(
@@ -117,28 +116,6 @@ def conv_transpose_3d(
     if causal:
         out = out[:, :, : sizes[0]]
     return _add_shares(out, moving, still, "transposed", sizes, s, p)
-
-
-def pad_and_convolve(
-    video: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    *,
-    stride: tuple[int, ...],
-    pads: Sequence[tuple[int, int]],
-    groups: int = 1,
-) -> Tensor:
-    """Convolve with other numbers of zeros in front of an axis than behind it.
-
-    What both ends share is left to the convolution; only the rest is a copy.
-    """
-    shared = tuple(min(pad) for pad in pads)
-    rest = [side - both for pad, both in zip(pads, shared, strict=True) for side in pad]
-    if any(rest):
-        # torch's pad begins with the last axis.
-        front, behind = rest[0::2][::-1], rest[1::2][::-1]
-        video = F.pad(video, [n for ends in zip(front, behind, strict=True) for n in ends])
-    return convolve(video, weight, bias, stride=stride, padding=shared, groups=groups)
 
 
 def _apart(

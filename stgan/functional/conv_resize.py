@@ -1,17 +1,18 @@
 """Upsampling by resizing, then a convolution."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_layout
-from stgan.functional._conv_geometry import resolve
-from stgan.functional.conv import pad_and_convolve
+from stgan._checks import check_layout, triple
+from stgan.functional._conv_geometry import check_causal, output_sizes
+from stgan.functional.conv import conv_3d
 from stgan.functional.fusion import FusedFeatures
 from stgan.typing import Size3
 
-__all__ = ["check_resize_mode", "resize_conv"]
+__all__ = ["check_resize_mode", "resize_conv", "resized_padding", "resized_to_convolve"]
 
 
 def check_resize_mode(mode: str, *, causal: bool) -> None:
@@ -81,14 +82,47 @@ def resize_conv(
     if isinstance(video, FusedFeatures):
         video = video.materialize()
     check_layout(video, "N C T H W", name="video", C=weight.shape[1])
+    kernel_size = tuple(weight.shape[2:])
+    resized = resized_to_convolve(
+        video, kernel_size, stride=stride, padding=padding, mode=mode, causal=causal
+    )
+    return conv_3d(
+        resized, weight, bias, padding=resized_padding(kernel_size, causal=causal), causal=causal
+    )
+
+
+def resized_padding(kernel_size: Sequence[int], *, causal: bool) -> tuple[int, int, int]:
+    """Zeros at each end that the convolution of a resized video adds by itself."""
+    t, h, w = ((side - 1) // 2 for side in kernel_size)
+    return (0 if causal else t, h, w)
+
+
+def resized_to_convolve(
+    video: Tensor,
+    kernel_size: tuple[int, ...],
+    *,
+    stride: Size3,
+    padding: Size3,
+    mode: Literal["nearest", "linear"],
+    causal: bool,
+) -> Tensor:
+    """Resize a video, and put the odd zero of an even kernel behind it, for :func:`resize_conv`."""
     check_resize_mode(mode, causal=causal)
-    _, _, sizes = resolve(video, weight, stride, padding, "resized", causal=causal)
-    pads = [((side - 1) // 2, side // 2) for side in weight.shape[2:]]
+    s, p = triple(stride, "stride"), triple(padding, "padding", minimum=0)
     if causal:
-        pads[0] = (weight.shape[2] - 1, 0)
+        check_causal("resized", kernel_size=kernel_size, stride=s, padding=p)
+    sizes = output_sizes(
+        video.shape[2:], "resized", kernel_size=kernel_size, stride=s, padding=p, causal=causal
+    )
     if mode == "nearest":
         # Not torch's "nearest", which rounds towards the front and is half a pixel off.
-        resized = F.interpolate(video, size=sizes, mode="nearest-exact")
+        video = F.interpolate(video, size=sizes, mode="nearest-exact")
     else:
-        resized = F.interpolate(video, size=sizes, mode="trilinear", align_corners=False)
-    return pad_and_convolve(resized, weight, bias, stride=(1, 1, 1), pads=pads)
+        video = F.interpolate(video, size=sizes, mode="trilinear", align_corners=False)
+    behind = [1 - side % 2 for side in kernel_size]
+    if causal:
+        behind[0] = 0
+    if any(behind):
+        # torch's pad begins with the last axis.
+        video = F.pad(video, [side for n in reversed(behind) for side in (0, n)])
+    return video

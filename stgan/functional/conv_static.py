@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from stgan.functional import _conv_cores
+from stgan.functional._conv_layout import is_transformed
 from stgan.functional._conv_share import check_features, split_weight, taps_met
 from stgan.functional._matrix_product import linear
 from stgan.functional.conv import conv_3d, conv_transpose_3d
@@ -154,7 +155,7 @@ def _add_static(
     by_tap = products.movedim(3, 1).unbind(-1)
     phases = [taps for taps in dict.fromkeys(sets) if taps]
     shares = [functools.reduce(torch.add, [by_tap[k] for k in taps]) for taps in phases]
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or is_transformed():
         still = torch.zeros_like(by_tap[0])
         known = dict(zip(phases, shares, strict=True))
         return video + torch.stack([known.get(taps, still) for taps in sets], dim=2)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
+from stgan.functional._conv_layout import is_transformed
 
 __all__ = [
     "FusedFeatures",
@@ -27,8 +28,9 @@ __all__ = [
 class FusedFeatures(NamedTuple):
     """Features that are fused, but not yet repeated and concatenated.
 
-    A layer that knows how to use the static parts as such saves their repetition; any other calls
-    :meth:`materialize`. Channels come in the order of the attributes.
+    The convolutions and stages of this library take them in place of a video, and save the
+    repetition of the static parts. Give any other layer what :meth:`materialize` returns. Channels
+    come in the order of the attributes.
 
     Attributes:
         video: ``(N, C1, T, H, W)``.
@@ -96,7 +98,7 @@ def concat_streams(video: Tensor, others: Sequence[Tensor]) -> Tensor:
     # In one type: a label of float32 would make all of a video in half precision twice as large.
     views = (_beside(video, other, "N C H W", "N C").to(video.dtype) for other in others)
     spread = [view.expand(-1, -1, *size) for view in views]
-    if not video.is_contiguous(memory_format=torch.channels_last_3d):
+    if is_transformed() or not video.is_contiguous(memory_format=torch.channels_last_3d):
         return torch.cat([video, *spread], dim=1)
     # Views that stand still have no layout, and torch would not keep that of the video.
     return torch.cat([part.movedim(1, -1) for part in (video, *spread)], dim=-1).movedim(-1, 1)

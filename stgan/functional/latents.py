@@ -227,17 +227,19 @@ def lowpass_filters(num_filters: int, shortest: int, longest: int) -> Tensor:
             raise ValueError(f"{name} must be odd, so that a filter has a middle, got {taps}")
     if longest < shortest:
         raise ValueError(f"longest must be at least shortest={shortest}, got {longest}")
-    filters = torch.zeros(num_filters, longest, dtype=torch.float64)
+    # Where the caller asked for tensors to be, which may be the device without data.
+    device = torch.empty(()).device
+    filters = torch.zeros(num_filters, longest, dtype=torch.float64, device="cpu")
     for row in range(num_filters):
         share = row / max(num_filters - 1, 1)
         width = shortest * (longest / shortest) ** share
         taps = 2 * round((width - 1) / 2) + 1
-        middle = torch.arange(taps, dtype=torch.float64) - taps // 2
-        window = torch.hamming_window(taps, periodic=False, dtype=torch.float64)
+        middle = torch.arange(taps, dtype=torch.float64, device="cpu") - taps // 2
+        window = torch.hamming_window(taps, periodic=False, dtype=torch.float64, device="cpu")
         filter_ = window * torch.sinc(2 * min(2 / taps, 0.5) * middle)
         start = (longest - taps) // 2
         filters[row, start : start + taps] = filter_ / math.sqrt(filter_.square().sum())
-    return filters.float()
+    return filters.float().to(device)
 
 
 def blurred_noise(noise: Tensor, filters: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
 """What all convolutions of videos share: one signature, sizes, initialization, wrapping."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from contextlib import ExitStack
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from stgan._checks import check_layout, check_positive, check_stride, triple
 from stgan.functional._conv_geometry import Kind, check_causal, output_sizes
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
+from stgan.layers._kernel import Conv3d, ConvTranspose3d, convolved, leaves_out_bias
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import init_normal_
 from stgan.layers.recompute import can_recompute, recomputed
@@ -79,9 +79,9 @@ class VideoConv(nn.Module, ABC):
         """Make the modules; ``first_bias`` is that of a step which a norm may follow."""
 
     @property
-    def _conv(self) -> type[nn.Conv3d] | type[nn.ConvTranspose3d]:
-        """The class of torch that carries the kernel."""
-        return nn.ConvTranspose3d if self._kind == "transposed" else nn.Conv3d
+    def _conv(self) -> type[Conv3d] | type[ConvTranspose3d]:
+        """The class that carries the kernel."""
+        return ConvTranspose3d if self._kind == "transposed" else Conv3d
 
     @property
     @abstractmethod
@@ -114,8 +114,6 @@ class VideoConv(nn.Module, ABC):
 class TwoStepConv(VideoConv):
     """Two convolutions with a norm and an activation in between."""
 
-    #: The convolution of two weights and two biases, in the order of the steps.
-    _function: ClassVar[Callable[..., Tensor]]
     #: Attributes of the two steps, in their order.
     _steps: ClassVar[tuple[str, str]]
 
@@ -144,31 +142,18 @@ class TwoStepConv(VideoConv):
 
     def forward(self, video: Tensor | FusedFeatures, *, add_bias: bool = True) -> Tensor:
         """Convolve ``(N, in_channels, T, H, W)``; ``add_bias`` is about the bias of the output."""
-        # Taken once each: spectral norm counts every use of a weight in training.
         first, second = (self.get_submodule(name) for name in self._steps)
-        absorbed = absorbs(self.norm, first.bias)  # type: ignore[arg-type]
+        bias: Any = getattr(first, "bias", None)
+        absorbed = leaves_out_bias(first) and absorbs(self.norm, bias)
+        hidden = convolved(first, video, add_bias=not absorbed)
         with ExitStack() as stack:
-
-            def between(hidden: Tensor) -> Tensor:
-                if absorbed:
-                    left_out = bias_left_out(self.norm, hidden, first.bias)  # type: ignore[arg-type]
-                    hidden = stack.enter_context(left_out)
-                if self._recompute and can_recompute(self.norm, self.act):
-                    return stack.enter_context(recomputed(self.norm, self.act, hidden))
-                out: Tensor = self.act(self.norm(hidden))
-                return out
-
-            return self._function(
-                video,
-                first.weight,
-                second.weight,
-                None if absorbed else first.bias,
-                second.bias if add_bias else None,
-                stride=self.stride,
-                padding=self.padding,
-                between=between,
-                causal=self.causal,
-            )
+            if absorbed:
+                hidden = stack.enter_context(bias_left_out(self.norm, hidden, bias))
+            if self._recompute and can_recompute(self.norm, self.act):
+                hidden = stack.enter_context(recomputed(self.norm, self.act, hidden))
+            else:
+                hidden = self.act(self.norm(hidden))
+            return convolved(second, hidden, add_bias=add_bias)
 
     @property
     def last_step(self) -> nn.Module:

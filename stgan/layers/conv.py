@@ -6,12 +6,6 @@ from torch import nn
 
 from stgan.example import Example
 from stgan.functional._conv_geometry import split_axes
-from stgan.functional.conv_factorized import (
-    conv_1p2d,
-    conv_2p1d,
-    conv_transpose_1p2d,
-    conv_transpose_2p1d,
-)
 from stgan.functional.conv_width import factorized_mid_channels
 from stgan.layers._conv import TwoStepConv
 from stgan.registry import LAYERS
@@ -41,7 +35,9 @@ class _FactorizedConv(TwoStepConv):
         first = name == self._steps[0]
         c_in = self.in_channels if first else self.mid_channels
         c_out = self.mid_channels if first else self.out_channels
-        return self._conv(c_in, c_out, kernel_size, stride, padding, bias=bias)
+        conv = self._conv(c_in, c_out, kernel_size, stride, padding, bias=bias)
+        conv.causal = self.causal and name == "temporal"
+        return conv
 
 
 @LAYERS.register(
@@ -110,7 +106,6 @@ class ConvTranspose1Plus2d(_FactorizedConv):
     """
 
     _kind = "transposed"
-    _function = staticmethod(conv_transpose_1p2d)
     _steps = ("temporal", "spatial")
     _order = "1p2d"
 
@@ -176,7 +171,6 @@ class ConvTranspose2Plus1d(_FactorizedConv):
     """
 
     _kind = "transposed"
-    _function = staticmethod(conv_transpose_2p1d)
     _steps = ("spatial", "temporal")
     _order = "2p1d"
 
@@ -244,7 +238,6 @@ class Conv1Plus2d(_FactorizedConv):
         Tran et al., A Closer Look at Spatiotemporal Convolutions, CVPR 2018, section 3.5.
     """
 
-    _function = staticmethod(conv_1p2d)
     _steps = ("temporal", "spatial")
     _order = "1p2d"
 
@@ -311,6 +304,5 @@ class Conv2Plus1d(_FactorizedConv):
         Tran et al., A Closer Look at Spatiotemporal Convolutions, CVPR 2018, section 3.5.
     """
 
-    _function = staticmethod(conv_2p1d)
     _steps = ("spatial", "temporal")
     _order = "2p1d"

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 
 from stgan.example import Example
-from stgan.functional.conv import conv_3d, conv_transpose_3d
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._conv import VideoConv
+from stgan.layers._kernel import Conv3d, ConvTranspose3d, convolved
 from stgan.registry import LAYERS
 from stgan.typing import Act, MidChannels, Norm
 
@@ -15,7 +15,7 @@ __all__ = ["DenseConv3d", "DenseConvTranspose3d"]
 class _DenseConv(VideoConv):
     """One convolution, ``conv``."""
 
-    conv: nn.Conv3d | nn.ConvTranspose3d
+    conv: Conv3d | ConvTranspose3d
 
     def _build(
         self, mid_channels: MidChannels, norm: Norm, act: Act, bias: bool, first_bias: bool
@@ -28,6 +28,7 @@ class _DenseConv(VideoConv):
             self.padding,
             bias=bias,
         )
+        self.conv.causal = self.causal
 
     @property
     def last_step(self) -> nn.Module:
@@ -93,14 +94,7 @@ class DenseConvTranspose3d(_DenseConv):
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Upsample ``(N, in_channels, T, H, W)``."""
-        return conv_transpose_3d(
-            video,
-            self.conv.weight,
-            self.conv.bias,
-            stride=self.stride,
-            padding=self.padding,
-            causal=self.causal,
-        )
+        return convolved(self.conv, video)
 
 
 @LAYERS.register(
@@ -157,11 +151,4 @@ class DenseConv3d(_DenseConv):
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Convolve ``(N, in_channels, T, H, W)``."""
-        return conv_3d(
-            video,
-            self.conv.weight,
-            self.conv.bias,
-            stride=self.stride,
-            padding=self.padding,
-            causal=self.causal,
-        )
+        return convolved(self.conv, video)

@@ -4,10 +4,16 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from stgan._checks import check_layout
 from stgan.example import Example
-from stgan.functional.conv_resize import check_resize_mode, resize_conv
+from stgan.functional.conv_resize import (
+    check_resize_mode,
+    resized_padding,
+    resized_to_convolve,
+)
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._conv import VideoConv
+from stgan.layers._kernel import Conv3d, convolved
 from stgan.layers.act import leaky_relu
 from stgan.registry import LAYERS
 from stgan.typing import Act, MidChannels, Norm, Size3
@@ -112,7 +118,11 @@ class ResizeConv3d(VideoConv):
     def _build(
         self, mid_channels: MidChannels, norm: Norm, act: Act, bias: bool, first_bias: bool
     ) -> None:
-        self.conv = nn.Conv3d(self.in_channels, self.out_channels, self.kernel_size, bias=bias)
+        padding = resized_padding(self.kernel_size, causal=self.causal)
+        self.conv = Conv3d(
+            self.in_channels, self.out_channels, self.kernel_size, padding=padding, bias=bias
+        )
+        self.conv.causal = self.causal
 
     @property
     def last_step(self) -> nn.Module:
@@ -121,15 +131,18 @@ class ResizeConv3d(VideoConv):
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Upsample ``(N, in_channels, T, H, W)``."""
-        return resize_conv(
+        if isinstance(video, FusedFeatures):
+            video = video.materialize()
+        check_layout(video, "N C T H W", name="video", C=self.in_channels)
+        resized = resized_to_convolve(
             video,
-            self.conv.weight,
-            self.conv.bias,
+            self.kernel_size,
             stride=self.stride,
             padding=self.padding,
             mode=self.mode,
             causal=self.causal,
         )
+        return convolved(self.conv, resized)
 
     def extra_repr(self) -> str:
         """Geometry and mode, which the convolution does not show."""

@@ -3,8 +3,8 @@
 from torch import nn
 
 from stgan.example import Example
-from stgan.functional.conv_separable import conv_separable, conv_transpose_separable
 from stgan.layers._conv import TwoStepConv
+from stgan.layers._kernel import Conv3d
 from stgan.registry import LAYERS
 from stgan.typing import MidChannels
 
@@ -20,9 +20,9 @@ class _SeparableConv(TwoStepConv):
 
     def _step(self, name: str, *, bias: bool) -> nn.Module:
         if name == "pointwise":
-            return nn.Conv3d(self.in_channels, self.out_channels, 1, bias=bias)
+            return Conv3d(self.in_channels, self.out_channels, 1, bias=bias)
         width = self.mid_channels
-        return self._conv(
+        conv = self._conv(
             width,
             width,
             self.kernel_size,
@@ -31,6 +31,8 @@ class _SeparableConv(TwoStepConv):
             groups=width,
             bias=bias,
         )
+        conv.causal = self.causal
+        return conv
 
 
 @LAYERS.register(
@@ -98,7 +100,6 @@ class SeparableConvTranspose3d(_SeparableConv):
     """
 
     _kind = "transposed"
-    _function = staticmethod(conv_transpose_separable)
     _steps = ("pointwise", "depthwise")
 
 
@@ -159,5 +160,4 @@ class SeparableConv3d(_SeparableConv):
         Howard et al., MobileNets, 2017, section 3.1; Chollet, Xception, CVPR 2017.
     """
 
-    _function = staticmethod(conv_separable)
     _steps = ("depthwise", "pointwise")

@@ -6,6 +6,7 @@ from stgan._checks import check_layout, check_positive, pair
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.recurrent import conv_gru, conv_lstm
+from stgan.layers._kernel import check_weights
 from stgan.registry import LAYERS
 from stgan.typing import Act, Size2
 
@@ -116,6 +117,7 @@ class ConvGRU(nn.Module):
         """Return the states of all frames and the last one."""
         given = () if state is None else (tuple(state.shape),)
         self._check(tuple(video.shape), given)
+        check_weights(self, "input", "gates", "candidate")
         return conv_gru(
             video,
             state,
@@ -217,6 +219,7 @@ class ConvLSTM(nn.Module):
         """Return the states of all frames, and the last state and cell."""
         given = () if state is None else (tuple(state[0].shape), tuple(state[1].shape))
         self._check(tuple(video.shape), given)
+        check_weights(self, "input", "hidden")
         return conv_lstm(video, state, self.input.weight, self.hidden.weight, self.input.bias)
 
     def step(

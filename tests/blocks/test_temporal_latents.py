@@ -276,7 +276,7 @@ def test_the_filters_of_blurred_noise_are_as_asked_and_follow_noise_channel_by_c
     latent = LatentBlurredNoise(0, 2, num_filters=3, shortest=5, longest=45)
     assert latent.out_channels == 6
     assert [int((row.abs() > 1e-9).sum()) for row in latent.filters] == [5, 15, 45]
-    assert latent.state_dict() == {}
+    assert list(latent.parameters()) == []
     noise = torch.randn(1, 2, 58)
     other = torch.cat([noise[:, :1], torch.randn(1, 1, 58)], dim=1)
     z = torch.zeros(1, 0)
@@ -357,3 +357,14 @@ def test_half_precision_tells_the_frames_of_a_long_clip_apart() -> None:
     late, early = ((codes.float() - exact)[..., part].abs().mean()
                    for part in (slice(500, 600), slice(0, 100)))  # fmt: skip
     assert late < 4 * early
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_a_module_made_without_data_is_whole_after_loading(name: str) -> None:
+    latent = ALL[name]
+    with torch.device("meta"):
+        empty = _all()[name]
+    assert {tensor.device.type for tensor in empty.state_dict().values()} <= {"meta"}
+    empty.to_empty(device="cpu").load_state_dict(latent.state_dict())
+    z, noise = _draw(latent, 2, 5, 0)
+    assert torch.equal(empty(z, 5, noise=noise), latent(z, 5, noise=noise))

@@ -1,0 +1,40 @@
+"""Features that are fused lazily: a part takes them for what they stand for, or refuses them."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import stgan
+from stgan.functional import FusedFeatures
+
+TAKES = [
+    (kind, name)
+    for kind in ("layers", "fusions", "blocks", "augmentations", "discriminators")
+    for name in stgan.list(kind)
+    if (example := stgan.info(kind, name).example) is not None and "video" in example.inputs
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), TAKES)
+def test_lazy_features_are_taken_for_what_they_stand_for_or_refused(kind: str, name: str) -> None:
+    example = stgan.info(kind, name).example
+    assert example is not None
+    part = stgan.build({"kind": kind, "name": name, **example.settings}).eval()
+    inputs = example.make_inputs()
+    video = inputs.pop("video")
+    if video.ndim != 5 or video.shape[1] < 2:
+        pytest.skip("the example has no features to fuse")
+    features = FusedFeatures(video[:, :-1], (video[:, -1:, 0],))
+    call = getattr(part, example.call)
+    try:
+        torch.manual_seed(0)
+        out = call(video=features, **inputs)
+    except TypeError as error:
+        assert str(error) == "video must be a tensor, got FusedFeatures; call its materialize()"
+        return
+    torch.manual_seed(0)
+    expected = call(video=features.materialize(), **inputs)
+    if isinstance(expected, FusedFeatures):
+        out, expected = out.materialize(), expected.materialize()
+    assert not isinstance(expected, Tensor) or expected.isfinite().all()
+    torch.testing.assert_close(out, expected)
