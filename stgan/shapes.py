@@ -261,11 +261,17 @@ def plan(size: Size3) -> Plan:
     The base is about 4 x 4 in space and 2 in time, as in ImaGINator (2 x 4 x 4 and four doublings
     for 32 x 64 x 64); every side is its base times a power of two.
 
+    Space decides how many stages there are: height and width are halved for as long as they stay
+    even and 3 or more is left, and time as often at most as the one of them that is halved more.
+    What is left of each side must be 8 or less, so there are at most 8 frames times two for each
+    stage.
+
     Args:
         size: ``(t, h, w)`` of the clip.
 
     Raises:
-        ShapeError: If no plan exists; names the nearest size that has one.
+        ShapeError: If no plan exists; names the nearest size that has one, and what T must be where
+            H and W would do.
 
     Example:
         >>> plan((32, 64, 64)).base
@@ -276,12 +282,24 @@ def plan(size: Size3) -> Plan:
     wanted = triple(size, "size")
     found = _plan_or_none(wanted)
     if found is None:
-        near = _nearest(wanted)
         raise ShapeError(
             f"no stack of doublings reaches (T, H, W) = {wanted} from a base of at most "
-            f"{_LARGEST_BASE} a side; the nearest size that can be reached is {near}"
+            f"{_LARGEST_BASE} a side{_why_not_in_time(wanted)}; the nearest size that can be "
+            f"reached is {_nearest(wanted)}"
         )
     return found
+
+
+def _why_not_in_time(size: tuple[int, int, int]) -> str:
+    """What T must be, where H and W can be reached and T alone cannot."""
+    _, height, width = size
+    if _plan_or_none((1, height, width)) is None:
+        return ""
+    count = max(_halvings(height, 3), _halvings(width, 3))
+    return (
+        f": H and W are reached by {count} doubling{'s' if count > 1 else ''}, so T must be 1 to "
+        f"{_LARGEST_BASE} times a power of two up to {2**count}"
+    )
 
 
 def _nearest(size: tuple[int, int, int]) -> tuple[int, int, int]:

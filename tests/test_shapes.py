@@ -118,11 +118,34 @@ def test_an_axis_with_fewer_doublings_takes_them_first() -> None:
     assert strides == [(2, 2, 2), (2, 2, 2), (2, 2, 2), (1, 2, 2)]
 
 
+@given(
+    st.integers(1, 300),
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.tuples(st.integers(3, 8), st.integers(3, 8)),
+)
+def test_a_refused_number_of_frames_is_told_which_would_do(
+    frames: int, doublings: tuple[int, int], base: tuple[int, int]
+) -> None:
+    height, width = (side << count for side, count in zip(base, doublings, strict=True))
+    try:
+        plan((frames, height, width))
+    except ShapeError as error:
+        found = re.search(r"T must be 1 to 8 times a power of two up to (\d+);", str(error))
+        assert found
+        told = {start << k for start in range(1, 9) for k in range(int(found[1]).bit_length())}
+        assert frames not in told
+        assert all(plan((t, height, width)).sizes[-1][0] == t for t in told)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: plan((32, 36, 36)), r"\(32, 36, 36\) .* the nearest .* is \(32, 32, 32\)"),
         (lambda: plan((31, 64, 64)), r"the nearest .* is \(32, 64, 64\)"),
+        (lambda: plan((64, 16, 16)), r"2 doublings, so T .* up to 4; .* \(32, 16, 16\)"),
+        (lambda: plan((17, 6, 6)), r"1 doubling, so T .* up to 2; .* \(16, 6, 6\)"),
+        # Frames cannot be blamed where height and width would not do either.
+        (lambda: plan((17, 50, 64)), r"at most 8 a side; the nearest .* is \(16, 48, 64\)"),
         (lambda: plan((0, 64, 64)), "size must be an integer or .* at least 1, got"),
         (lambda: plan_upsampling((1, 4, 4), (32, 128, 80)), "width 80 cannot .* use 72 or 96"),
         (lambda: plan_upsampling((4, 4, 4), (2, 4, 4)), "time 2 cannot .* from 4 .* use 4"),

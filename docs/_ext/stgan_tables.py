@@ -40,7 +40,7 @@ def code_cell(text: str) -> Cell:
 
 
 def make_table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, kind: str) -> nodes.Node:
-    """Make a table that scrolls by itself where it is wider than the page."""
+    """Make a table; the theme wraps every table, so that a wide one scrolls by itself."""
     table = nodes.table(classes=[kind])
     group = nodes.tgroup(cols=len(head))
     group += [nodes.colspec(colwidth=1) for _ in head]
@@ -54,7 +54,7 @@ def make_table(head: Sequence[str], rows: Iterable[Sequence[Cell]], *, kind: str
             parent += row
         group += parent
     table += group
-    return nodes.container("", table, classes=["table-wrapper"])
+    return table
 
 
 class RegistryTables(SphinxDirective):

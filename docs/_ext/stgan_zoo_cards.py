@@ -98,7 +98,8 @@ class Zoo(ZooDirective):
         if functions:
             rows.append(("Function" if len(functions) == 1 else "Functions", functions))
         rows.append(("Source", [nodes.paragraph("", info.source)]))
-        rows.append(("Used by", self.users(info)))
+        if users := self.users(info):
+            rows.append(("Used by", users))
         for term, body in rows:
             listed += nodes.definition_list_item(
                 "", nodes.term("", term), nodes.definition("", *body)
@@ -106,7 +107,7 @@ class Zoo(ZooDirective):
         return listed
 
     def users(self, info: EntryInfo) -> list[nodes.Node]:
-        """Say which methods have it at their heart and which modules import it."""
+        """Say which methods have it at their heart and which modules import it, if any."""
         papers = PAPERS.get(f"{self.kind}/{info.name}", {})
         said = [f"{paper} ({reason})" for paper, reason in papers.items()]
         own = info.owner.rpartition(".")[0]
@@ -119,7 +120,7 @@ class Zoo(ZooDirective):
             for number, module in enumerate(modules):
                 shown += [nodes.Text(", " if number else ""), nodes.literal("", module)]
             body.append(shown)
-        return body or [nodes.paragraph("", "no other module of stgan yet")]
+        return body
 
     def marks(self, info: EntryInfo) -> list[nodes.Node]:
         """Show the row of the support matrix."""

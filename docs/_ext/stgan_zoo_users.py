@@ -62,6 +62,10 @@ PAPERS: dict[str, dict[str, str]] = {
     "discriminators/video_residual": {"DVD-GAN": "blocks of its temporal critic"},
     "heads/linear": {"ImaGINator": "last layer of both critics"},
     "heads/infogan": {"InfoGAN": "section 6"},
+    "losses/non_saturating": {"ImaGINator": "both critics and the generator"},
+    "losses/l1": {"ImaGINator": "distance to the real clip"},
+    "losses/relativistic_average_least_squares": {"MoCoGAN-HD": "its adversarial loss"},
+    "losses/relativistic_pairing": {"R3GAN": "section 2"},
 }
 
 

@@ -10,7 +10,7 @@ TIMES = "\N{MULTIPLICATION SIGN}"
 #: What hands on the same numbers in the same shape, or almost: not worth a box of its own.
 ALIASES = {
     "clone", "contiguous", "detach", "dropout", "float", "identity", "long", "to", "type_as",
-    "requires_grad_", "double", "alias",
+    "requires_grad", "double", "alias",
 }  # fmt: skip
 #: What lays out the same numbers differently.
 VIEWS = {
@@ -29,8 +29,9 @@ HELPERS = {
 }  # fmt: skip
 #: How operations are called in a drawing, where not by their own name.
 WORDS = {
-    "adaptive_avg_pool2d": "average pool", "adaptive_avg_pool3d": "average pool", "add": "add",
-    "addcmul": "add product", "amax": "maximum", "argmax": "index of the largest",
+    "abs": "absolute value", "adaptive_avg_pool2d": "average pool",
+    "adaptive_avg_pool3d": "average pool", "add": "add", "addcmul": "add product",
+    "amax": "maximum", "amin": "minimum", "and": "both", "argmax": "index of the largest",
     "attend": "attention", "avg_pool2d": "average pool", "avg_pool3d": "average pool",
     "baddbmm": "matrix product", "batch_norm": "batch norm", "bmm": "matrix product",
     "cat": "concatenate", "chunk": "split", "clamp": "clamp", "conv1d": "conv 1d",
@@ -40,23 +41,26 @@ WORDS = {
     "conv_transpose_1p2d": "transposed conv (1+2)d",
     "conv_transpose_2p1d": "transposed conv (2+1)d", "conv_transpose_3d": "transposed conv 3d",
     "cos": "cosine", "diff": "difference", "div": "divide", "einsum": "weighted sums",
-    "embedding": "look up", "expand_over_time": "repeat over time",
-    "fold_time": "fold time into batch", "gather": "take", "getitem": "slice",
-    "grid_sample": "sample at positions", "group_norm": "group norm", "gru": "GRU",
-    "gru_cell": "GRU cell", "index_select": "take", "instance_norm": "instance norm",
-    "interpolate": "resize", "layer_norm": "layer norm", "leaky_relu": "leaky ReLU", "lerp": "mix",
-    "linear": "linear", "lstm": "LSTM", "lstm_cell": "LSTM cell", "matmul": "matrix product",
-    "max_pool2d": "max pool", "mean": "mean", "mul": "multiply", "mv": "matrix product",
-    "neg": "negate", "normal": "draw noise", "one_hot": "one-hot", "one_hot_label": "one-hot",
-    "pad": "pad", "pixel_shuffle": "pixel shuffle", "pixel_unshuffle": "pixel unshuffle",
-    "pow": "power", "prelu": "PReLU", "rand": "draw noise", "randn": "draw noise", "relu": "ReLU",
-    "repeat_interleave": "repeat", "roll": "shift", "rsqrt": "1 / root", "rsub": "subtract from",
-    "scaled_dot_product_attention": "attention", "sigmoid": "sigmoid", "silu": "SiLU",
-    "sin": "sine", "softmax": "softmax", "split": "split", "spread_rows": "repeat over the map",
-    "sqrt": "root", "square": "square", "stack": "stack", "std": "standard deviation",
-    "sub": "subtract", "sum": "sum", "take_frames": "take frames", "tanh": "tanh",
-    "tensor_split": "split", "unbind": "take apart", "unfold_time": "unfold time",
-    "var": "variance", "where": "choose",
+    "embedding": "look up", "eq": "equal to", "expand_over_time": "repeat over time",
+    "fft2": "Fourier transform", "floor": "round down", "fold_time": "fold time into batch",
+    "gather": "take", "getitem": "slice", "grad": "gradient", "grid_sample": "sample at positions",
+    "group_norm": "group norm", "gru": "GRU", "gru_cell": "GRU cell", "gt": "greater than",
+    "index_select": "take", "instance_norm": "instance norm", "interpolate": "resize",
+    "invert": "not", "layer_norm": "layer norm", "leaky_relu": "leaky ReLU", "lerp": "mix",
+    "linear": "linear", "lstm": "LSTM", "lstm_cell": "LSTM cell", "lt": "less than",
+    "masked_fill": "fill where true", "matmul": "matrix product", "max_pool2d": "max pool",
+    "mean": "mean", "mul": "multiply", "mv": "matrix product", "neg": "negate",
+    "normal": "draw noise", "one_hot": "one-hot", "one_hot_label": "one-hot", "pad": "pad",
+    "pixel_shuffle": "pixel shuffle", "pixel_unshuffle": "pixel unshuffle", "pow": "power",
+    "prelu": "PReLU", "rand": "draw numbers", "randint": "draw integers", "randn": "draw noise",
+    "relu": "ReLU", "repeat_interleave": "repeat", "roll": "shift", "rsqrt": "1 / root",
+    "rsub": "subtract from", "scaled_dot_product_attention": "attention", "sigmoid": "sigmoid",
+    "silu": "SiLU", "sin": "sine", "softmax": "softmax", "split": "split",
+    "spread_rows": "repeat over the map", "sqrt": "root", "square": "square", "stack": "stack",
+    "std": "standard deviation", "sub": "subtract", "sum": "sum", "take_frames": "take frames",
+    "tanh": "tanh", "tensor_split": "split", "topk": "largest ones", "unbind": "take apart",
+    "unfold_time": "unfold time", "var": "variance", "vector_norm": "norm",
+    "view_as_real": "real, imaginary part", "where": "choose",
 }  # fmt: skip
 
 

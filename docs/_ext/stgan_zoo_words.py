@@ -11,6 +11,7 @@ from torch import Tensor
 __all__ = ["describe"]
 
 _MINUS = "\N{MINUS SIGN}"
+_WITH_PARTNER = {"add", "sub", "mul", "div", "rsub", "pow", "clamp", "eq", "gt", "lt"}
 
 
 def describe(call: Call, names: Mapping[int, str]) -> tuple[str, str]:
@@ -61,8 +62,8 @@ def _content(call: Call) -> str:
 
 
 def _partner(call: Call, names: Mapping[int, str]) -> str:
-    """With which number or parameter a tensor is added, multiplied and so on."""
-    if short_name(call) not in {"add", "sub", "mul", "div", "rsub", "pow", "clamp"}:
+    """With which number or parameter a tensor is added, multiplied, compared and so on."""
+    if short_name(call) not in _WITH_PARTNER:
         return ""
     for value in call.args:
         if isinstance(value, int | float) and not isinstance(value, bool):

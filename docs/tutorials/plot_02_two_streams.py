@@ -97,9 +97,9 @@ print(tuple(fake.shape), {name: tuple(value.shape) for name, value in logits.ite
 # ----------------------------
 #
 # DIGAN's loss is the non-saturating one for both streams, with :math:`R_1` at weight :math:`\gamma
-# / 2 = 0.5` for each, now and then and as much heavier. Augmentation
-# (:class:`~stgan.augment.DiffAugment`) is drawn once for a clip, so it changes both frames alike
-# and leaves the motion between them.
+# / 2 = 0.5` for each, taken at every 16th step only and 16 times as heavy there
+# (:class:`~stgan.training.LazySchedule`). Augmentation (:class:`~stgan.augment.DiffAugment`) is
+# drawn once for a clip, so it changes both frames alike and leaves the motion between them.
 #
 # The penalty asks for one stream at a time (``only=``): a slope of their sum would mix the two.
 

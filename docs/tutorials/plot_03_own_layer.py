@@ -146,10 +146,11 @@ print("holds for 40 drawn geometries")
 # Use it by its name
 # ------------------
 #
-# A decoder takes the convolution of its stages as an argument. The name makes the rest of stgan
-# find the layer too: ``stgan show layers conv_transpose_gated`` on a command line, ``--model.conv``
-# of the recipe once a package of yours offers it by an entry point, and a configuration that is
-# built again from JSON.
+# A decoder takes the convolution of its stages as an argument. Within this process the name finds
+# the layer wherever stgan looks for one, such as in a configuration that is built again from JSON.
+# Another process knows nothing of it: once a package of yours offers it by an entry point,
+# ``stgan show layers/conv_transpose_gated`` and ``--model.conv`` of the recipe find it too
+# (:doc:`/registries`).
 
 route = plan((16, 32, 32))
 stages = decoder_stages(route, base_channels=16)

@@ -14,8 +14,8 @@ compares. Then it makes the batch larger than the memory.
 #
 # Weights are the smaller part of the state. Optimizers have moments, the average has weights of its
 # own, a lazy penalty has a phase, noise comes from generators, and the data has an order in which
-# it was being read. :func:`~stgan.data.endless_loader` needs no state: it begins where so many
-# steps would have come to.
+# it was being read. :func:`~stgan.data.endless_loader` needs no state: it begins with the batch
+# that follows ``step`` batches.
 
 import tempfile
 from pathlib import Path
@@ -190,8 +190,8 @@ for parts in (2, 4, 8):
 # More than one process
 # ---------------------
 #
-# The recipe runs on several GPUs by ``torchrun``, and is then the run of one process at the same
-# batch size: samplers share the data without loss or repetition, batch norm is synchronized, one
+# The recipe runs on several GPUs by ``torchrun``, with the result of one process at the same batch
+# size: samplers share the data without loss or repetition, batch norm is synchronized, and one
 # process writes files::
 #
 #     torchrun --nproc-per-node 4 -m examples.imaginator.train --train.devices 4 --data.root videos

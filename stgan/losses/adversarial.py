@@ -45,6 +45,9 @@ class AdversarialLoss(nn.Module, ABC):
     Shape:
         - ``real``, ``fake``: logits of any shape, usually ``(N,)``
         - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
     """
 
     needs_real: ClassVar[bool] = False
@@ -128,12 +131,25 @@ class NonSaturatingLoss(_SmoothedLoss):
         smoothing: In [0, 1); how far the discriminator's target of real samples is below 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three, or ``smoothing`` is not in [0, 1).
+        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+
     Example:
         >>> loss = NonSaturatingLoss()
         >>> loss.generator(fake=torch.zeros(4))
         tensor(0.6931)
         >>> loss.discriminator(real=torch.zeros(4), fake=torch.zeros(4))
         tensor(1.3863)
+
+    References:
+        Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, section 3; Salimans et
+        al., Improved Techniques for Training GANs, NeurIPS 2016, section 3.4, for the
+        smoothing.
     """
 
     def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -163,9 +179,22 @@ class MinimaxLoss(_SmoothedLoss):
         smoothing: In [0, 1); how far the discriminator's target of real samples is below 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three, or ``smoothing`` is not in [0, 1).
+        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+
     Example:
         >>> MinimaxLoss().generator(fake=torch.zeros(4))
         tensor(-0.6931)
+
+    References:
+        Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1; Salimans et
+        al., Improved Techniques for Training GANs, NeurIPS 2016, section 3.4, for the
+        smoothing.
     """
 
     def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -194,9 +223,20 @@ class HingeLoss(AdversarialLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+
     Example:
         >>> HingeLoss().discriminator(real=torch.tensor([2.0]), fake=torch.tensor([0.5]))
         tensor(1.5000)
+
+    References:
+        Lim and Ye, Geometric GAN, 2017, arXiv 1705.02894.
     """
 
     def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -224,9 +264,21 @@ class LeastSquaresLoss(_SmoothedLoss):
         smoothing: In [0, 1); how far the discriminator's target of real samples is below 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three, or ``smoothing`` is not in [0, 1).
+        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+
     Example:
         >>> LeastSquaresLoss().generator(fake=torch.zeros(4))
         tensor(0.5000)
+
+    References:
+        Mao et al., Least Squares GAN, ICCV 2017, equation 9; Salimans et al., NeurIPS 2016,
+        section 3.4, for the smoothing.
     """
 
     def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
@@ -255,9 +307,20 @@ class WassersteinLoss(AdversarialLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+
     Example:
         >>> WassersteinLoss().discriminator(real=torch.tensor([3.0]), fake=torch.tensor([1.0]))
         tensor(-2.)
+
+    References:
+        Arjovsky et al., Wasserstein GAN, ICML 2017, equation 2 and algorithm 1.
     """
 
     def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:

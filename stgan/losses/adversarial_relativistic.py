@@ -60,9 +60,20 @@ class RelativisticAverageLoss(_RelativisticLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
+        ShapeError: With ``reduction="none"``, if real and fake differ in shape.
+
     Example:
         >>> RelativisticAverageLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
         tensor(1.3863)
+
+    References:
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaSGAN).
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -88,10 +99,22 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
+        ShapeError: With ``reduction="none"``, if real and fake differ in shape.
+
     Example:
         >>> loss = RelativisticAverageLeastSquaresLoss()
         >>> loss.discriminator(real=torch.ones(4), fake=torch.ones(4))
         tensor(2.)
+
+    References:
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaLSGAN); MoCoGAN-HD
+        (Tian et al., ICLR 2021).
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -116,9 +139,20 @@ class RelativisticAverageHingeLoss(_RelativisticLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
+        ShapeError: With ``reduction="none"``, if real and fake differ in shape.
+
     Example:
         >>> RelativisticAverageHingeLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
         tensor(2.)
+
+    References:
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaHingeGAN).
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
@@ -144,9 +178,21 @@ class RelativisticPairingLoss(_RelativisticLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``, of one shape
+        - Output: a scalar, or the shape of the logits with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
+        ShapeError: If real and fake differ in shape.
+
     Example:
         >>> RelativisticPairingLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
         tensor(0.6931)
+
+    References:
+        Huang et al., The GAN is dead; long live the GAN! A Modern Baseline GAN, NeurIPS 2024,
+        section 2; Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RSGAN).
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:

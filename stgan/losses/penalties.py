@@ -45,12 +45,24 @@ class R1Penalty(CriticPenalty):
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples; ``"sum"`` is that of
             TGANv2.
 
+    Shape:
+        - ``real``: ``(N, ...)``, any number of axes
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``forward``, if ``real`` is missing.
+        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> penalty = R1Penalty()
         >>> (5.0 * penalty(critic, real=torch.zeros(2, 3, 4, 8, 8))).backward()
         >>> critic[1].weight.grad.shape
         torch.Size([1, 768])
+
+    References:
+        Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?,
+        ICML 2018, equation 9; Saito et al., TGANv2, IJCV 2020.
     """
 
     def forward(
@@ -85,10 +97,22 @@ class R2Penalty(CriticPenalty):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
 
+    Shape:
+        - ``fake``: ``(N, ...)``, any number of axes
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``forward``, if ``fake`` is missing.
+        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> R2Penalty(reduction="none")(critic, fake=torch.zeros(2, 3, 4, 8, 8)).shape
         torch.Size([2])
+
+    References:
+        Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?,
+        ICML 2018, equation 10; Huang et al., R3GAN, NeurIPS 2024.
     """
 
     def forward(
@@ -143,6 +167,11 @@ class GradientPenalty(_BetweenPenalty):
         - ``mix``: ``(N,)``, shares of the real samples; drawn if not given
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
+    Raises:
+        ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
+        ShapeError: In ``forward``, if real and fake differ in shape, or ``mix`` is not ``(N,)``.
+        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> with torch.no_grad():
@@ -150,6 +179,10 @@ class GradientPenalty(_BetweenPenalty):
         >>> real, fake = torch.ones(2, 1, 1, 2, 2), torch.zeros(2, 1, 1, 2, 2)
         >>> GradientPenalty()(critic, real=real, fake=fake).item()
         0.0
+
+    References:
+        Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3 and
+        algorithm 1.
     """
 
     def forward(
@@ -194,6 +227,11 @@ class ZeroCenteredPenalty(_BetweenPenalty):
         - ``mix``: ``(N,)``, shares of the real samples; drawn if not given
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
+    Raises:
+        ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
+        ShapeError: In ``forward``, if real and fake differ in shape, or ``mix`` is not ``(N,)``.
+        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> with torch.no_grad():
@@ -201,6 +239,10 @@ class ZeroCenteredPenalty(_BetweenPenalty):
         >>> real, fake = torch.ones(2, 1, 1, 2, 2), torch.zeros(2, 1, 1, 2, 2)
         >>> ZeroCenteredPenalty()(critic, real=real, fake=fake).item()
         1.0
+
+    References:
+        Thanh-Tung, Tran and Venkatesh, Improving Generalization and Stability of Generative
+        Adversarial Networks, ICLR 2019 (0-GP).
     """
 
     def forward(
@@ -245,7 +287,10 @@ class DraganPenalty(CriticPenalty):
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
     Raises:
-        ValueError: If ``scale`` is negative.
+        ValueError: If ``scale`` is negative, or the reduction is none of the three; in ``forward``,
+            if ``real`` is missing.
+        ShapeError: In ``forward``, if ``noise`` has another shape than ``real``.
+        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
 
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
@@ -253,6 +298,10 @@ class DraganPenalty(CriticPenalty):
         ...     weight = critic[1].weight.fill_(0.5)
         >>> DraganPenalty()(critic, real=torch.ones(2, 1, 1, 2, 2)).item()
         0.0
+
+    References:
+        Kodali et al., On Convergence and Stability of GANs, 2017, arXiv 1705.07215, algorithm
+        1.
     """
 
     def __init__(self, scale: float = 0.5, reduction: Reduction = "mean") -> None:

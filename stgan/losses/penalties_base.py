@@ -58,6 +58,10 @@ class CriticPenalty(nn.Module, ABC):
     Shape:
         - ``real``, ``fake``: ``(N, ...)``, any number of axes
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
+        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
     """
 
     def __init__(self, reduction: Reduction = "mean") -> None:

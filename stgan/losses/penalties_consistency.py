@@ -56,11 +56,23 @@ class ConsistencyPenalty(_AugmentedPenalty):
             frames.
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
 
+    Shape:
+        - ``real``: ``(N, ...)``, any number of axes
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        TypeError: If ``augment`` cannot be called; in ``forward``, if the critic returns no logits.
+        ValueError: If the reduction is none of the three; in ``forward``, if ``real`` is missing.
+
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> penalty = ConsistencyPenalty(augment=torch.fliplr)
         >>> penalty(critic, real=torch.zeros(2, 3, 4, 8, 8)).item()
         0.0
+
+    References:
+        Zhang et al., Consistency Regularization for Generative Adversarial Networks, ICLR 2020,
+        algorithm 1, for the last layer alone.
     """
 
     def forward(
@@ -98,11 +110,23 @@ class BalancedConsistencyPenalty(_AugmentedPenalty):
             frames.
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
 
+    Shape:
+        - ``real``, ``fake``: ``(N, ...)``, any number of axes
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        TypeError: If ``augment`` cannot be called; in ``forward``, if the critic returns no logits.
+        ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
+        ShapeError: In ``forward``, if there are not as many fake samples as real ones.
+
     Example:
         >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> video = torch.zeros(2, 3, 4, 8, 8)
         >>> BalancedConsistencyPenalty(torch.fliplr)(critic, real=video, fake=video).item()
         0.0
+
+    References:
+        Zhao et al., Improved Consistency Regularization for GANs, AAAI 2021, algorithm 1.
     """
 
     def forward(

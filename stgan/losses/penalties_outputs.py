@@ -76,7 +76,8 @@ class LecamPenalty(_OutputPenalty):
         - Output: a scalar, or the shape of the logits with ``reduction="none"``
 
     Raises:
-        ValueError: If ``decay`` is out of range.
+        ValueError: If ``decay`` is out of range, or the reduction is none of the three.
+        ShapeError: In ``forward`` with ``reduction="none"``, if real and fake differ in shape.
 
     Example:
         >>> penalty = LecamPenalty()
@@ -88,6 +89,10 @@ class LecamPenalty(_OutputPenalty):
     Differs from the source:
         The published code starts from zero and divides the bias out, and clips the differences;
         see the function.
+
+    References:
+        Tseng et al., Regularizing Generative Adversarial Networks under Limited Data, CVPR
+        2021; released code, ``lecam_loss.py``.
     """
 
     real_mean: Tensor
@@ -160,7 +165,7 @@ class ModeSeekingPenalty(_OutputPenalty):
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
     Raises:
-        ValueError: If ``eps`` is not positive.
+        ValueError: If ``eps`` is not positive, or the reduction is none of the three.
         ShapeError: In ``forward``, if the two of a pair differ in shape, or there is not one noise
             per sample.
 
@@ -169,6 +174,10 @@ class ModeSeekingPenalty(_OutputPenalty):
         >>> fake = torch.zeros(1, 3, 4, 8, 8), torch.full((1, 3, 4, 8, 8), 0.5)
         >>> penalty(fake=fake, z=(torch.zeros(1, 2), torch.ones(1, 2)))
         tensor(2.0000)
+
+    References:
+        Mao et al., Mode Seeking Generative Adversarial Networks for Diverse Image Synthesis,
+        CVPR 2019.
     """
 
     def __init__(self, eps: float = 1e-5, reduction: Reduction = "mean") -> None:
@@ -215,10 +224,18 @@ class FeatureMatchingPenalty(_OutputPenalty):
         - ``real``, ``fake``: features ``(N, ...)``, layer by layer
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``forward``, if the layers are none, are not as many or differ in shape.
+
     Example:
         >>> real, fake = [torch.ones(2, 3, 4, 5, 5)], [torch.zeros(2, 3, 4, 5, 5)]
         >>> FeatureMatchingPenalty()(real=real, fake=fake)
         tensor(1.)
+
+    References:
+        Wang et al., High-Resolution Image Synthesis and Semantic Manipulation with Conditional
+        GANs (pix2pixHD), CVPR 2018, equation 4.
     """
 
     def forward(self, *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
@@ -250,10 +267,16 @@ class MeanFeatureMatchingPenalty(nn.Module):
         - ``real``, ``fake``: features ``(N, ...)`` and ``(M, ...)``, layer by layer
         - Output: a scalar
 
+    Raises:
+        ShapeError: In ``forward``, if the layers are none, are not as many or differ in shape.
+
     Example:
         >>> penalty = MeanFeatureMatchingPenalty()
         >>> penalty(real=[torch.ones(4, 3)], fake=[torch.zeros(2, 3)])
         tensor(3.)
+
+    References:
+        Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016, section 3.1.
     """
 
     def forward(self, *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

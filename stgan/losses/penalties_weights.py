@@ -53,6 +53,10 @@ class OrthogonalPenalty(nn.Module):
         torch.Size([3, 3])
         >>> OrthogonalPenalty()(critic).item()
         0.0
+
+    References:
+        Brock, Donahue and Simonyan, Large Scale GAN Training for High Fidelity Natural Image
+        Synthesis, ICLR 2019, equation 3.
     """
 
     def forward(

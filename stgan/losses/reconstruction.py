@@ -36,6 +36,10 @@ class ReconstructionLoss(nn.Module, ABC):
     Shape:
         - ``fake``, ``real``: ``(N, C, T, H, W)``
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``forward``, if a layout is wrong, the shapes differ or a side is too small.
     """
 
     def __init__(self, reduction: Reduction = "mean") -> None:
@@ -82,9 +86,21 @@ class L1Loss(ReconstructionLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ.
+
     Example:
         >>> L1Loss()(fake=torch.ones(2, 3, 4, 8, 8), real=torch.zeros(2, 3, 4, 8, 8))
         tensor(1.)
+
+    References:
+        Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR
+        2017, equation 3.
     """
 
     def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
@@ -106,9 +122,21 @@ class L2Loss(ReconstructionLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ.
+
     Example:
         >>> L2Loss()(fake=torch.full((2, 3, 4, 8, 8), 2.0), real=torch.zeros(2, 3, 4, 8, 8))
         tensor(4.)
+
+    References:
+        Mathieu et al., Deep multi-scale video prediction beyond mean square error, ICLR 2016,
+        equation 1 with p = 2, as a mean.
     """
 
     def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
@@ -131,9 +159,22 @@ class CharbonnierLoss(ReconstructionLoss):
         eps: Differences below it count as squares, those above as they are.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If ``eps`` is not positive, or the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ.
+
     Example:
         >>> CharbonnierLoss()(fake=torch.ones(2, 3, 4, 8, 8), real=torch.zeros(2, 3, 4, 8, 8))
         tensor(0.9990)
+
+    References:
+        Charbonnier et al., Two deterministic half-quadratic regularization algorithms for
+        computed imaging, ICIP 1994; Lai et al., Deep Laplacian Pyramid Networks, CVPR 2017,
+        section 3.2.
     """
 
     def __init__(self, eps: float = 1e-3, reduction: Reduction = "mean") -> None:
@@ -172,9 +213,17 @@ class FirstFrameLoss(ReconstructionLoss):
         - ``real``: a clip of the same shape, or an image ``(N, C, H, W)``
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes do not fit.
+
     Example:
         >>> FirstFrameLoss()(fake=torch.zeros(2, 3, 4, 8, 8), real=torch.ones(2, 3, 8, 8))
         tensor(1.)
+
+    References:
+        Vondrick et al., Generating Videos with Scene Dynamics, NeurIPS 2016; released code,
+        ``main_conditional.lua``.
     """
 
     def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
@@ -199,10 +248,22 @@ class FrameDifferenceLoss(ReconstructionLoss):
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``, T at least 2
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ or there is one frame only.
+
     Example:
         >>> video = torch.rand(2, 3, 4, 8, 8)
         >>> round(FrameDifferenceLoss()(fake=video + 1, real=video).item(), 4)
         0.0
+
+    References:
+        Mathieu et al., Deep multi-scale video prediction beyond mean square error, ICLR 2016,
+        section 3.2, along time.
     """
 
     def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
@@ -229,10 +290,22 @@ class GradientLoss(ReconstructionLoss):
         alpha: Power of the differences, at least 1.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``, H and W at least 2
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If ``alpha`` is below 1, or the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ or frames are too small.
+
     Example:
         >>> video = torch.arange(4.0).expand(2, 3, 4, 4, 4)
         >>> GradientLoss()(fake=torch.zeros(2, 3, 4, 4, 4), real=video)
         tensor(1.)
+
+    References:
+        Mathieu et al., Deep multi-scale video prediction beyond mean square error, ICLR 2016,
+        section 3.2 (gradient difference loss).
     """
 
     def __init__(self, alpha: float = 1.0, reduction: Reduction = "mean") -> None:

@@ -40,10 +40,22 @@ class FocalFrequencyLoss(ReconstructionLoss):
         alpha: How sharply the weights focus; 0 for no weights.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If ``alpha`` is negative, or the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ.
+
     Example:
         >>> loss = FocalFrequencyLoss()
         >>> loss(fake=torch.ones(2, 3, 4, 8, 8), real=torch.zeros(2, 3, 4, 8, 8))
         tensor(1.)
+
+    References:
+        Jiang et al., Focal Frequency Loss for Image Reconstruction and Synthesis, ICCV 2021,
+        section 3.
     """
 
     def __init__(self, alpha: float = 1.0, reduction: Reduction = "mean") -> None:

@@ -34,10 +34,21 @@ class SSIM2dLoss(ReconstructionLoss):
         window_size: Taps of the Gaussian window, odd.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``, in [-1, 1], H and W more than half the window
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the window is even, or the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ or frames are too small for the window.
+
     Example:
         >>> real = torch.zeros(2, 3, 4, 16, 16)
         >>> round(SSIM2dLoss()(fake=real + 0.2, real=real).item(), 3)
         0.016
+
+    References:
+        Wang et al., Image quality assessment, IEEE TIP 2004, equation 13.
     """
 
     def __init__(self, window_size: int = 11, reduction: Reduction = "mean") -> None:
@@ -79,10 +90,22 @@ class SSIM3dLoss(ReconstructionLoss):
         window_size: ``int`` or ``(t, h, w)``, taps of the Gaussian window, odd.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
+    Shape:
+        - ``fake``, ``real``: ``(N, C, T, H, W)``, in [-1, 1], each axis more than half the window
+        - Output: a scalar, or ``(N,)`` with ``reduction="none"``
+
+    Raises:
+        ValueError: If the window is even, or the reduction is none of the three.
+        ShapeError: In ``forward``, if the shapes differ or a side is too small for the window.
+
     Example:
         >>> real = torch.zeros(2, 3, 4, 16, 16)
         >>> round(SSIM3dLoss()(fake=real + 0.2, real=real).item(), 3)
         0.016
+
+    References:
+        Wang et al., Image quality assessment, IEEE TIP 2004, equation 13; Zeng and Wang,
+        3D-SSIM for video quality assessment, ICIP 2012, for windows over time.
     """
 
     def __init__(self, window_size: Size3 = (3, 11, 11), reduction: Reduction = "mean") -> None:
