@@ -4,6 +4,7 @@ Nothing here touches a tensor, so a network can be planned, refused or explained
 built. Sizes and geometry are ``(time, height, width)``.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -70,7 +71,7 @@ def conv_size(
             f"a kernel of {kernel_size} with padding {padding} does not fit into a size of {size}; "
             f"give a larger input or fewer stages"
         )
-    return out if isinstance(size, tuple) else out[0]
+    return out[0] if isinstance(size, int) else out
 
 
 def conv_transpose_size(
@@ -106,7 +107,7 @@ def conv_transpose_size(
             f"padding {padding} trims all of the output that a kernel of {kernel_size} makes from "
             f"a size of {size}; lower the padding"
         )
-    return out if isinstance(size, tuple) else out[0]
+    return out[0] if isinstance(size, int) else out
 
 
 @dataclass(frozen=True)
@@ -303,20 +304,26 @@ def _why_not_in_time(size: tuple[int, int, int]) -> str:
 
 
 def _nearest(size: tuple[int, int, int]) -> tuple[int, int, int]:
-    # Space decides the number of stages, so mend it first and time after it.
+    """The size with a plan that differs least from another, summed over the sides."""
+    frames, height, width = size
     sides = sorted(
-        ((h, w) for h in _good_sides(size[1]) for w in _good_sides(size[2])),
-        key=lambda hw: abs(hw[0] - size[1]) + abs(hw[1] - size[2]),
+        (abs(h - height) + abs(w - width), h, w)
+        for h in _good_sides(height)
+        for w in _good_sides(width)
     )
-    height, width = next(hw for hw in sides if _plan_or_none((2, *hw)) is not None)
-    frames = min(
-        (t for t in range(1, 2 * size[0] + 2) if _plan_or_none((t, height, width)) is not None),
-        key=lambda t: abs(t - size[0]),
-    )
-    return frames, height, width
+    found, least = size, math.inf
+    for apart, h, w in sides:
+        for t in sorted(range(1, 2 * frames + 2), key=lambda t: abs(t - frames)):
+            distance = apart + abs(t - frames)
+            if distance >= least:
+                break
+            if _plan_or_none((t, h, w)) is not None:
+                found, least = (t, h, w), distance
+                break
+    return found
 
 
 def _good_sides(side: int) -> list[int]:
-    """The sides nearest to ``side`` that halve evenly down to a base of 3 to 8."""
-    good = (x for x in range(6, 2 * side + 7) if x >> _halvings(x, 3) <= _LARGEST_BASE)
-    return sorted(good, key=lambda x: abs(x - side))[:6]
+    """The sides nearest to ``side`` that halve evenly down to a base of at most 8."""
+    good = (x for x in range(1, 2 * side + 7) if x >> _halvings(x, 3) <= _LARGEST_BASE)
+    return sorted(good, key=lambda x: abs(x - side))[:10]

@@ -1,13 +1,16 @@
 """Sizes agree with torch, plans reach what they promise, and refusals name what is near."""
 
+import itertools
 import re
+from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from stgan import shapes
 from stgan.errors import ShapeError
 from stgan.shapes import (
     Stage,
@@ -142,7 +145,7 @@ def test_a_refused_number_of_frames_is_told_which_would_do(
     [
         (lambda: plan((32, 36, 36)), r"\(32, 36, 36\) .* the nearest .* is \(32, 32, 32\)"),
         (lambda: plan((31, 64, 64)), r"the nearest .* is \(32, 64, 64\)"),
-        (lambda: plan((64, 16, 16)), r"2 doublings, so T .* up to 4; .* \(32, 16, 16\)"),
+        (lambda: plan((64, 16, 16)), r"2 doublings, so T .* up to 4; .* \(64, 16, 24\)"),
         (lambda: plan((17, 6, 6)), r"1 doubling, so T .* up to 2; .* \(16, 6, 6\)"),
         # Frames cannot be blamed where height and width would not do either.
         (lambda: plan((17, 50, 64)), r"at most 8 a side; the nearest .* is \(16, 48, 64\)"),
@@ -156,3 +159,33 @@ def test_a_refused_number_of_frames_is_told_which_would_do(
 def test_refusals_teach(call: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()  # type: ignore[operator]
+
+
+@settings(max_examples=15)
+@given(st.tuples(st.integers(1, 20), st.integers(1, 24), st.integers(1, 24)))
+def test_the_size_that_is_named_is_the_nearest_that_has_a_plan(size: tuple[int, ...]) -> None:
+    def distance(other: tuple[int, ...]) -> int:
+        return sum(abs(a - b) for a, b in zip(size, other, strict=True))
+
+    def has_plan(other: Any) -> bool:
+        return shapes._plan_or_none(other) is not None
+
+    assume(not has_plan(size))
+    with pytest.raises(ShapeError) as raised:
+        plan((size[0], size[1], size[2]))
+    found = re.search(r"reached is \((\d+), (\d+), (\d+)\)", str(raised.value))
+    assert found
+    named = tuple(map(int, found.groups()))
+    assert has_plan(named)
+    near = distance(named)
+    steps = range(-near + 1, near)
+    for dt, dh, dw in itertools.product(steps, repeat=3):
+        other = (size[0] + dt, size[1] + dh, size[2] + dw)
+        if abs(dt) + abs(dh) + abs(dw) < near and min(other) > 0:
+            assert not has_plan(other)
+
+
+def test_a_list_of_sides_is_one_side_for_each_axis() -> None:
+    sides: Any = [5, 7]
+    assert conv_size(sides, kernel_size=2) == (4, 6)
+    assert conv_transpose_size(sides, kernel_size=2) == (6, 8)

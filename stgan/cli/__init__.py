@@ -1,5 +1,6 @@
 """The command ``stgan``: find, explain, plan and measure parts without writing a program."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +12,8 @@ __all__ = ["main"]
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    A mistake of the user is answered with one sentence and the status 2.
+    A mistake of the user is answered with one sentence and the status 2. Where nobody reads on, as
+    behind ``| head``, the command ends without a word and with 141, as a shell reports it.
 
     Args:
         args: What stands behind ``stgan`` on the command line; by default that of the process.
@@ -40,7 +42,15 @@ def main(args: Sequence[str] | None = None) -> int:
     from stgan.cli._screen import complain
 
     try:
-        return run(args)
+        try:
+            return run(args)
+        finally:
+            # What waits in the buffer would else meet the closed pipe when Python has left.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (OSError, PluginError, UnknownNameError, ValueError) as error:
         complain(str(error))
         return 2

@@ -183,6 +183,7 @@ def _evaluate(
         raise ConfigError(f"evaluate needs {error.name}; pip install 'stgan[cli,video]'") from error
     if sha256 is not None and weights is None:
         raise ConfigError("--sha256 is that of a file; give it as --weights")
+    _sizes(size or (), None)
     wanted = Wanted(
         check_positive(frames, "--frames"),
         check_positive(stride, "--stride"),
@@ -199,6 +200,7 @@ def _evaluate(
             fake=fake,
             wanted=wanted,
             metrics=metrics or METRICS,
+            chosen=bool(metrics),
             paired=paired,
             features=features,
             weights=weights,

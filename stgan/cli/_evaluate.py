@@ -15,9 +15,9 @@ import stgan.metrics as measures
 from stgan._checks import check_positive
 from stgan.cli._clips import ClipSource
 from stgan.cli._evaluate_frames import open_fid, open_lpips
-from stgan.cli._evaluate_network import open_extractor
+from stgan.cli._evaluate_network import open_extractor, share_clips
 from stgan.cli._evaluate_pairs import score_pairs
-from stgan.cli._evaluation import METRICS, Evaluation, mean_of, protocol_of, share_of
+from stgan.cli._evaluation import METRICS, Evaluation, leave_out, mean_of, protocol_of, share_of
 from stgan.cli._screen import pairs, paragraph, say, table
 from stgan.errors import DataError
 from stgan.metrics.modes import evaluating
@@ -55,17 +55,23 @@ def evaluate(asked: Evaluation) -> int:
                 f"{len(source)}"
             )
     lpips, fid = open_lpips(asked, real.size), open_fid(asked)
+    training, compared = share_clips(asked, real)
+    asked, notes = leave_out(asked, len(training), len(compared), len(fake))
     results: list[measures.MetricResult] = []
     with _progress() as progress:
-        results += _compared(asked, real, fake, fid, progress)
+        extractor = None
+        if asked.of_features:
+            extractor = open_extractor(asked, real, training, progress)
+        results += _compared(asked, real, compared, fake, extractor, fid, progress)
         if asked.paired:
             results += score_pairs(asked, real, fake, lpips, progress)
-    _show(asked, results)
+    _show(asked, results, notes)
     if asked.json is not None:
         record = {
             "real": str(asked.real),
             "fake": str(asked.fake),
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "notes": notes,
             "results": [result.as_dict() for result in results],
         }
         asked.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
@@ -86,16 +92,14 @@ def _progress() -> Iterator[Progress]:
 def _compared(
     asked: Evaluation,
     real: ClipSource,
+    compared: Sequence[int],
     fake: ClipSource,
+    extractor: measures.FeatureExtractor | None,
     fid: measures.FrameFrechetDistance | None,
     progress: Progress,
 ) -> list[measures.MetricResult]:
-    names = [name for name in asked.metrics if name in measures.FEATURE_METRICS]
-    extractor, compared = None, list(range(len(real)))
-    if names:
-        extractor, compared = open_extractor(asked, real, progress)
     found = {}
-    for source, indices in ((real, compared), (fake, list(range(len(fake))))):
+    for source, indices in ((real, compared), (fake, range(len(fake)))):
         kept = found[source.name] = _Found()
         task = progress.add_task(f"{source.name} clips", total=len(indices))
         for start in range(0, len(indices), asked.batch):
@@ -113,14 +117,12 @@ def _compared(
     results: list[measures.MetricResult] = []
     if extractor is not None:
         features = [torch.cat(found[source.name].features) for source in (real, fake)]
-        # Too few clips for neighbors are no reason to have no distance.
-        few = min(map(len, features)) <= asked.neighbors
         results += measures.score_features(
             features[0],
             features[1],
             extractor,
             protocol,
-            metrics=[name for name in names if not few or name in ("frechet", "kernel")],
+            metrics=asked.of_features,
             neighbors=asked.neighbors,
             resamples=asked.resamples,
             seed=asked.seed,
@@ -145,7 +147,9 @@ def _counts(numbers: Iterable[int]) -> str:
     return " or ".join(map(str, different)) + " clips"
 
 
-def _show(asked: Evaluation, results: Sequence[measures.MetricResult]) -> None:
+def _show(
+    asked: Evaluation, results: Sequence[measures.MetricResult], notes: Sequence[str]
+) -> None:
     rows = []
     for result in results:
         low, high = result.ci95 or (None, None)
@@ -173,17 +177,17 @@ def _show(asked: Evaluation, results: Sequence[measures.MetricResult]) -> None:
         facts["sees"] = f"resize {network.resize}; range {network.range}"
         facts["sha256"] = str(network.sha256)
     facts["versions"] = ", ".join(f"{k} {v}" for k, v in first.versions.items())
-    notes = dict.fromkeys(note for result in results for note in result.notes)
     explained = []
     if any(result.floor is not None for result in results):
         explained.append(
             "at half, real halves: of half as many clips, fake against real and real against real; "
             "only their difference tells something"
         )
+    explained += dict.fromkeys([*notes, *(note for result in results for note in result.notes)])
     say(
         table(("score", *numbers), rows, right=numbers),
         "",
         pairs(facts),
-        *([""] if explained or notes else []),
-        *(paragraph(f"note: {note}", hanging=6) for note in [*explained, *notes]),
+        *([""] if explained else []),
+        *(paragraph(f"note: {note}", hanging=6) for note in explained),
     )

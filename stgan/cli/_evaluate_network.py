@@ -13,39 +13,51 @@ from stgan.cli._evaluation import MOTION, Evaluation
 from stgan.errors import ConfigError, DataError
 from stgan.registry import FEATURES, unknown_name
 
-__all__ = ["open_extractor"]
+__all__ = ["open_extractor", "share_clips"]
 
 # Real clips that train a network, at most.
 _TRAINING_CLIPS = 256
 
 
-def open_extractor(
-    asked: Evaluation, real: ClipSource, progress: Progress
-) -> tuple[measures.FeatureExtractor, list[int]]:
-    """Return the network and which real clips it may be used on."""
+def share_clips(asked: Evaluation, real: ClipSource) -> tuple[list[int], list[int]]:
+    """Return which real clips train a network, if one is to be trained, and which are compared."""
     everything = list(range(len(real)))
+    if not asked.of_features:
+        return [], everything
     if asked.features not in FEATURES:
         raise unknown_name("features", asked.features, FEATURES)
-    if asked.features == "motion" and asked.weights is None:
-        files = list(dict.fromkeys(real.names))
-        order = torch.randperm(
-            len(files), generator=torch.Generator().manual_seed(asked.seed)
-        ).tolist()
-        chosen = {files[i] for i in order[: min(len(files) // 2, _TRAINING_CLIPS)]}
-        training = [i for i in everything if real.names[i] in chosen][:_TRAINING_CLIPS]
-        compared = [i for i in everything if real.names[i] not in chosen]
-        if len(training) < 2 or len(compared) < 2:
-            raise DataError(
-                f"--real {real.root} must hold at least 4 files, so that half of them can train a "
-                f"network and half be compared, got {len(files)}; give --features with --weights, "
-                f"or --metrics {' '.join(MOTION)}"
-            )
+    if asked.features != "motion" or asked.weights is not None:
+        return [], everything
+    if asked.settings:
+        raise ConfigError(
+            f"--set is for networks that are loaded, got {next(iter(asked.settings))} for motion, "
+            f"which is trained here; leave it out, or give --features or --weights"
+        )
+    files = list(dict.fromkeys(real.names))
+    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(asked.seed)).tolist()
+    chosen = {files[i] for i in order[: min(len(files) // 2, _TRAINING_CLIPS)]}
+    training = [i for i in everything if real.names[i] in chosen][:_TRAINING_CLIPS]
+    compared = [i for i in everything if real.names[i] not in chosen]
+    if len(training) < 2 or len(compared) < 2:
+        raise DataError(
+            f"--real {real.root} must hold at least 4 files, so that half of them can train a "
+            f"network and half be compared, got {len(files)}; give --features with --weights, "
+            f"or --metrics {' '.join(MOTION)}"
+        )
+    return training, compared
+
+
+def open_extractor(
+    asked: Evaluation, real: ClipSource, training: Sequence[int], progress: Progress
+) -> measures.FeatureExtractor:
+    """Return the network, trained on the clips of those numbers if there are some."""
+    if training:
         classes = real.classes
         labeled = len(classes) > 1 and all("/" in name for name in real.names)
         network = measures.fit_motion_features(
             _Training(real, training, progress), len(classes) if labeled else None, seed=asked.seed
         )
-        return network.to(asked.device), compared
+        return network.to(asked.device)
     given: dict[str, Any] = {**asked.settings}
     if asked.features == "module":
         if asked.weights is None:
@@ -62,7 +74,7 @@ def open_extractor(
     # The sentence of the network comes before the first clip is read, not after an hour.
     if asked.features != "module":
         extractor.output_shape((1, 3, asked.wanted.frames, *real.size))
-    return extractor.to(asked.device), everything
+    return extractor.to(asked.device)
 
 
 class _Training(Dataset[dict[str, Any]]):

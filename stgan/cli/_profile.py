@@ -67,7 +67,7 @@ class Measurement:
 
     def compare(self, modules: Mapping[str, nn.Module], inputs: Any, call: str) -> list[Profile]:
         """Measure the modules and write them to the file, if one was asked for."""
-        with _threads(self.threads):
+        with _threads(self.threads), self._kernels():
             profiles = compare(
                 {name: self.place(module) for name, module in modules.items()},
                 inputs,
@@ -85,6 +85,17 @@ class Measurement:
             }
             self.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         return list(profiles)
+
+    @contextmanager
+    def _kernels(self) -> Iterator[None]:
+        """Say it in a sentence if torch has no kernel for the type on the device."""
+        try:
+            yield
+        except NotImplementedError as error:
+            raise ConfigError(
+                f"torch cannot run all of it in {self.dtype} on {self.device}: "
+                f"{_first_line(error)}; give another --dtype or --device"
+            ) from error
 
 
 def profile_entry(
@@ -117,7 +128,16 @@ def profile_entry(
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{kind}/{name} is no module: there is nothing to measure")
     inputs = example.make_inputs(sizes, dtype=measurement.floats, device=measurement.target)
-    (cost,) = measurement.compare({f"{kind}/{name}": module}, inputs, example.call)
+    try:
+        (cost,) = measurement.compare({f"{kind}/{name}": module}, inputs, example.call)
+    except (AttributeError, RuntimeError, TypeError) as error:
+        # Inputs of the example fit, so that anything but a sentence would be a defect of ours.
+        if not layouts:
+            raise
+        raise ConfigError(
+            f"{kind}/{name} cannot take these --inputs: {_first_line(error)}; describe others, as "
+            f"in --inputs video='N 4 T H W'"
+        ) from error
     drawn = example.sizes(sizes)
     say(
         cost.name,
@@ -204,8 +224,11 @@ def device_of(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ValueError(f"device {name!r} cannot be used: {reason}") from error
+        raise ValueError(f"device {name!r} cannot be used: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def read_settings(words: Sequence[str]) -> dict[str, Any]:

@@ -15,8 +15,10 @@ __all__ = ["picture_size", "read_picture"]
 def read_picture(path: str | Path) -> npt.NDArray[np.uint8]:
     """Read a picture as RGB bytes ``(H, W, 3)``.
 
-    Gray becomes three equal channels, a palette its colors, 16 bits are rounded to 8, and what is
-    transparent lies over black. An orientation in the metadata is ignored.
+    Gray becomes three equal channels, a palette its colors, and what is transparent lies over
+    black. 16 bits of gray are rounded to 8; of 16 bits of color, or of gray with transparency,
+    only the high byte is taken, since Pillow gives no more. An orientation in the metadata is
+    ignored.
 
     Args:
         path: The picture.

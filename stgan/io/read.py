@@ -75,7 +75,8 @@ def read_video(
     stop = None if num_frames is None else start + (num_frames - 1) * stride + 1
     frames = list(_frames(path, start, stop, stride, frame_width))
     if len(frames) < (num_frames or 1):
-        count = count_frames(path, frame_width=frame_width)
+        # Read, not counted, so that the sentence is true of what comes out.
+        count = _at_least_one(path, sum(1 for _ in _frames(path, 0, None, 1, frame_width)))
         if num_frames is None:
             raise DataError(
                 f"clip {path} has {count} frames; start must be below that, got {start}"
@@ -141,7 +142,10 @@ def count_frames(path: str | Path, *, frame_width: int | None = None) -> int:
     _refuse_frame_width(path, frame_width)
     if kind == "frames":
         return len(_pictures(path))
-    count = count_video(path) if kind == "video" else count_animation(path)
+    return _at_least_one(path, count_video(path) if kind == "video" else count_animation(path))
+
+
+def _at_least_one(path: Path, count: int) -> int:
     if count == 0:
         raise DataError(f"clip {path} has no frames; write it again or leave it out")
     return count

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from stgan.errors import DataError
-from stgan.io._av import load_av
+from stgan.io._av import load_av, open_av
 from stgan.io.containers import check_complete
 from stgan.io.kinds import VIDEO_SUFFIXES, reading
 from stgan.io.pictures import to_rgb
@@ -30,7 +30,7 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
     check_complete(path, demuxer)
     # The demuxer follows the suffix: left to guess, FFmpeg shows a picture named .mp4 as a film of
     # one frame, and a text file may be a playlist that opens other files.
-    container = load_av().open(str(path), format=demuxer, metadata_errors="ignore")
+    container = open_av(path, format=demuxer, metadata_errors="ignore")
     with container:
         if not container.streams.video:
             raise DataError(f"clip {path} has no video stream; leave it out")
@@ -85,14 +85,38 @@ def video_frames(path: Path, start: int, stop: int | None, stride: int) -> Itera
 
 def count_video(path: Path) -> int:
     """Count frames by packets where one packet is one frame, else by decoding."""
-    with reading(path, f"a {path.suffix} video"), _open(path) as (container, stream):
-        codec = stream.codec_context.codec
-        countable = _COUNTABLE.get(VIDEO_SUFFIXES[path.suffix.lower()], set())
-        if codec.intra_only or stream.codec_context.name in countable:
-            packets = _packets(container, stream, path)
-            # Discarded packets lie outside of an edit list: decoders need them, nobody sees them.
-            return sum(1 for packet in packets if packet.size and not packet.is_discard)
-        return sum(1 for _ in _decoded(container, stream, path))
+    with reading(path, f"a {path.suffix} video"):
+        with _open(path) as (container, stream):
+            count = _count_packets(container, stream, path)
+        if count is not None:
+            return count
+        with _open(path) as (container, stream):
+            return sum(1 for _ in _decoded(container, stream, path))
+
+
+def _count_packets(container: Any, stream: Any, path: Path) -> int | None:
+    """Count the packets, or return ``None`` where not each of them is one shown frame."""
+    context = stream.codec_context
+    intra_only = context.codec.intra_only
+    if not intra_only and context.name not in _COUNTABLE.get(
+        VIDEO_SUFFIXES[path.suffix.lower()], set()
+    ):
+        return None
+    times: list[int | None] = []
+    first: int | None = None
+    for packet in _packets(container, stream, path):
+        # Discarded packets lie outside of an edit list: decoders need them, nobody sees them.
+        if packet.size and not packet.is_discard:
+            times.append(packet.pts)
+        # A film that was cut without encoding it anew begins with packets that refer to what is
+        # gone, or with a key frame that is whole only some frames later: decoders show nothing
+        # before that. Which packets these are is told by the first frame that they do show.
+        if first is None and not intra_only:
+            first = next((frame.pts for frame in packet.decode()), None)
+    if intra_only:
+        return len(times)
+    hidden = first is None or any(time is None or time < first for time in times)
+    return None if hidden else len(times)
 
 
 def animation_frames(path: Path, start: int, stop: int | None, stride: int) -> Iterator[Frame]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
-from stgan.io._av import load_av
+from stgan.io._av import load_av, open_av
 from stgan.io.atomic import replacing
 from stgan.io.ranges import to_uint8
 
@@ -27,10 +27,11 @@ def write_video(video: Tensor, path: str | Path, *, fps: float | Fraction = 25) 
 
     ========  ==================================================================================
     ``.mp4``  H.264 at constant rate factor 18, for players; YUV 4:2:0, or 4:4:4 if a side is odd,
-              which fewer players show. Small losses.
-    ``.avi``  FFV1 on RGB. Lossless.
+              which fewer players show. Small losses. 0.001 to 1000 frames per second.
+    ``.avi``  FFV1 on RGB. Lossless. 0.001 to 1000 frames per second.
     ``.gif``  256 colors a frame, without dither. A GIF counts time in 1/100 s: frame times are
-              rounded so that they never drift from ``fps``; 50 is the largest that players obey.
+              rounded so that they never drift from ``fps``. 0.002 to 50 frames per second, which
+              is the most that players obey.
     ========  ==================================================================================
 
     The file appears whole or not at all. For lossless pictures see :func:`write_frames` and
@@ -39,7 +40,7 @@ def write_video(video: Tensor, path: str | Path, *, fps: float | Fraction = 25) 
     Args:
         video: ``(3, T, H, W)``, float in [-1, 1] (see :func:`to_uint8`) or ``torch.uint8``.
         path: File to write or replace; its folder must exist.
-        fps: Frames per second.
+        fps: Frames per second, within the bounds of the suffix.
 
     Raises:
         ShapeError: If the layout differs or a side is zero.
@@ -63,10 +64,11 @@ def write_video(video: Tensor, path: str | Path, *, fps: float | Fraction = 25) 
         )
     if not 0 < fps < float("inf"):
         raise ValueError(f"fps must be a positive number of frames per second, got {fps}")
-    frames = _frames(video)
-    write = _WRITERS[path.suffix.lower()]
     # Limited to what containers store, and so that 29.97 becomes a fraction near it.
     rate = Fraction(fps).limit_denominator(1001)
+    _check_rate(path.suffix.lower(), rate, fps)
+    frames = _frames(video)
+    write = _WRITERS[path.suffix.lower()]
     with replacing(path) as part:
         write(frames, part, rate)
 
@@ -136,6 +138,26 @@ def write_strip(video: Tensor, path: str | Path) -> None:
         Image.fromarray(np.concatenate(list(frames), axis=1)).save(part, format="PNG")
 
 
+# Least and most frames per second. Of a faster mp4, which counts its length in 1/1000 s, the last
+# frames are hidden; FFmpeg reads another rate from a faster avi; players slow a faster GIF down.
+# Slower rates would be rounded to a fraction, and a GIF has 16 bits for the 1/100 s of a frame.
+_RATES = {
+    ".mp4": ("an mp4", Fraction(1, 1000), 1000),
+    ".avi": ("an avi", Fraction(1, 1000), 1000),
+    ".gif": ("a GIF", Fraction(1, 500), 50),
+}
+
+
+def _check_rate(suffix: str, rate: Fraction, fps: float | Fraction) -> None:
+    name, least, most = _RATES[suffix]
+    if not least <= rate <= most:
+        fix = "drop frames" if rate > most else "repeat frames"
+        raise ValueError(
+            f"fps must be {float(least):g} to {most} for {name}, got {float(fps):g}; {fix}"
+            f"{' or write an mp4' if suffix == '.gif' else ''}"
+        )
+
+
 def _frames(video: Tensor) -> Frames:
     """Check a clip and return its bytes as ``(T, H, W, 3)``."""
     check_layout(video, "C T H W", name="video", C=3)
@@ -158,7 +180,7 @@ def _write_with_av(
     options: dict[str, str],
 ) -> None:
     av = load_av()
-    with av.open(str(path), "w", format=container_format) as container:
+    with open_av(path, "w", format=container_format) as container:
         stream = container.add_stream(codec, rate=fps, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.height, stream.width = frames.shape[1:3]
@@ -196,11 +218,6 @@ def _write_avi(frames: Frames, path: Path, fps: Fraction) -> None:
 
 
 def _write_gif(frames: Frames, path: Path, fps: Fraction) -> None:
-    if fps > 50:
-        raise ValueError(
-            f"fps must be at most 50 for a GIF, whose players slow down anything faster, got "
-            f"{float(fps):g}; write an mp4 or drop frames"
-        )
     ends = [round(100 * (index + 1) / fps) for index in range(len(frames))]
     pictures = [
         Image.fromarray(pixels).quantize(

@@ -84,6 +84,12 @@ def test_profile_describes_inputs(shell: Shell) -> None:
         ("conv_transpose_1p2d --device nowhere", "device 'nowhere' cannot be used"),
         ("conv_transpose_1p2d --inputs video", "--inputs must be written as NAME="),
         ("conv_transpose_1p2d --inputs video='2 9 T H W'", "video must be laid out as"),
+        ("conv_transpose_1p2d --inputs foo='N 4 T H W'", "cannot take these --inputs: "),
+        ("conv_transpose_1p2d --inputs foo='N 4 T H W'", "unexpected keyword argument 'foo'; "),
+        ("conv_transpose_1p2d --inputs video='= T H'", "cannot take these --inputs: "),
+        ("conv_transpose_1p2d --inputs video='N 4 T H W < 5'", "describe others, as in --inputs"),
+        ("video_residual --dtype bfloat16", "torch cannot run all of it in bfloat16 on cpu: "),
+        ("video_pooled --dtype float16", "; give another --dtype or --device"),
         ("down_2d --size 2 8 8", "the inputs of blocks/down_2d have no axis T, only N, H, W"),
         ("factorization --inputs video='N 3 T H W'", "the factorization family has one input"),
         ("factorization kernel_size=1", "raise kernel_size[0] to at least 2"),
@@ -92,6 +98,17 @@ def test_profile_describes_inputs(shell: Shell) -> None:
 )
 def test_profile_refuses_in_a_sentence(arguments: str, sentence: str, shell: Shell) -> None:
     assert sentence in shell.error(f"profile {arguments}")
+
+
+def test_a_defect_of_a_part_is_no_mistake_of_the_user(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("half written")
+
+    monkeypatch.setattr("stgan.cli._profile.compare", broken)
+    with pytest.raises(TypeError, match="half written"):
+        shell("profile conv_transpose_1p2d")
 
 
 def test_profile_sets_the_family_side_by_side(shell: Shell, tmp_path: Path) -> None:

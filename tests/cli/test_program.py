@@ -2,6 +2,7 @@
 
 import builtins
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -53,6 +54,20 @@ def test_the_module_is_the_command() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "conv_transpose_1p2d" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["list layers", "--help"])
+def test_a_reader_who_leaves_is_no_mistake(command: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "stgan", *command.split()],
+            stdout=writes, stderr=subprocess.PIPE, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_the_installed_script_is_the_command() -> None:

@@ -187,6 +187,19 @@ def test_a_new_file_replaces_the_old_one_and_others_may_read_it(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.avi", "plain"]
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".avi", ".gif", ".png", ""])
+@pytest.mark.parametrize("name", ["2024-01-01T12:00:00", "12:30", "file:x", "pipe:1", "a%03d b"])
+def test_a_name_is_a_name_and_no_address(
+    name: str, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write = {".png": write_strip, "": write_frames}.get(suffix, write_video)
+    path = f"{name}{suffix}"
+    write(smooth(3, 16, 16, seed=0), path)
+    assert [found.name for found in tmp_path.iterdir()] == [path]
+    assert count_frames(path) == read_video(path).shape[1] == 3
+
+
 CLIP = torch.zeros(3, 2, 16, 16)
 
 
@@ -197,7 +210,7 @@ CLIP = torch.zeros(3, 2, 16, 16)
         (CLIP, "a", 25, ValueError, r"write_frames and write_strip write pictures"),
         (CLIP, "a.mp4", 0, ValueError, r"fps must be a positive number .* got 0"),
         (CLIP, "a.mp4", float("nan"), ValueError, r"fps must be a positive number .* got nan"),
-        (CLIP, "a.gif", 60, ValueError, r"fps must be at most 50 for a GIF.* got 60"),
+        (CLIP, "a.gif", 60, ValueError, r"fps must be 0.002 to 50 for a GIF, got 60; drop"),
         (CLIP, "b/a.mp4", 25, FileNotFoundError, r"folder .*b does not exist; create it"),
         (CLIP[None], "a.mp4", 25, ShapeError, r"video must be laid out as \(C=3, T, H, W\)"),
         (CLIP[:1], "a.mp4", 25, ShapeError, r"\(C=3, T, H, W\), got \(1, 2, 16, 16\)"),
