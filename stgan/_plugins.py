@@ -1,9 +1,10 @@
 """Entries from other packages, found by entry points and loaded when they are asked for."""
 
+import sys
 import warnings
 from importlib.metadata import EntryPoint, entry_points
 
-__all__ = ["find_plugins", "package_of"]
+__all__ = ["find_plugins", "load_plugin", "offers", "package_of"]
 
 
 def find_plugins(kind: str, owners: dict[str, str]) -> dict[str, EntryPoint]:
@@ -29,6 +30,28 @@ def find_plugins(kind: str, owners: dict[str, str]) -> dict[str, EntryPoint]:
                 stacklevel=3,
             )
     return found
+
+
+def load_plugin(point: EntryPoint) -> None:
+    """Import what an entry point names; if that fails, all of its package that came with it goes.
+
+    Python itself drops only the module that raised. The others would not run again, and so not
+    register again, when the entry is asked for once more.
+    """
+    before = {*sys.modules}
+    try:
+        point.load()
+    except BaseException:
+        for module in sys.modules.keys() - before:
+            if offers(point, module):
+                del sys.modules[module]
+        raise
+
+
+def offers(point: EntryPoint, module: str) -> bool:
+    """Tell whether a module lies in the package that an entry point imports."""
+    top = point.value.partition(":")[0].partition(".")[0].strip()
+    return module.partition(".")[0] == top
 
 
 def package_of(point: EntryPoint) -> str:

@@ -15,7 +15,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
-from stgan._plugins import find_plugins, package_of
+from stgan._plugins import find_plugins, load_plugin, offers, package_of
 from stgan._settings import record_settings
 from stgan.errors import PluginError, UnknownNameError
 from stgan.example import Example
@@ -111,6 +111,7 @@ class Registry(Mapping[str, Factory]):
 
         Raises:
             ValueError: If the name is taken or is not snake case.
+            TypeError: If what is decorated is neither a class nor a function.
         """
         if not name.isidentifier() or name != name.lower():
             raise ValueError(f"a name in {self.kind} must be snake_case, got {name!r}")
@@ -123,6 +124,12 @@ class Registry(Mapping[str, Factory]):
         def add(factory: F) -> F:
             if inspect.isclass(factory):
                 record_settings(factory)
+            elif not inspect.isfunction(factory):
+                # It has no name and no docstring of its own to be shown.
+                raise TypeError(
+                    f"{name!r} in {self.kind} must be a class or a function, got {factory!r}; "
+                    f"write a function that calls it"
+                )
             self._entries[name] = _Entry(factory, source, shape, example)
             return factory
 
@@ -177,9 +184,17 @@ class Registry(Mapping[str, Factory]):
 
     def _load(self, point: EntryPoint) -> None:
         offer = f"{point.name!r}, which the package {package_of(point)} offers to {self.kind}"
+        before = [(each, {*each._entries}) for each in (self, *REGISTRIES.values())]
         try:
-            point.load()
-        except Exception as error:
+            load_plugin(point)
+        except BaseException as error:
+            # What it had registered until then must not be served by the next look-up.
+            for each, names in before:
+                for name in each._entries.keys() - names:
+                    if offers(point, each._entries[name].factory.__module__):
+                        del each._entries[name]
+            if not isinstance(error, Exception):
+                raise
             raise PluginError(
                 f"cannot load {offer}: {type(error).__name__}: {error}; mend or remove that package"
             ) from error

@@ -14,7 +14,7 @@ import pytest
 
 import stgan._plugins
 from stgan.errors import PluginError
-from stgan.registry import Registry
+from stgan.registry import LAYERS, Registry
 
 GOOD = """
 import home
@@ -98,6 +98,98 @@ def test_two_packages_with_one_name_are_both_named(offer: Offer) -> None:
     with pytest.warns(UserWarning, match="'gel', which belongs to the package unknown; it is left"):
         assert pens.list() == ["ball", "gel"]
     assert pens.create("gel") == "a gel pen"
+
+
+HALF = """
+import home
+from stgan.registry import LAYERS
+{imports}
+
+@home.pens.register("quill", source="", shape="")
+def quill(): return "half a quill"
+
+@home.pens.register("reed", source="", shape="")
+def reed(): return "half a reed"
+
+@LAYERS.register("half_imported", source="", shape="")
+def layer(): return "half a layer"
+
+{fails}
+"""
+FAILS = "raise RuntimeError('no feathers')"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Iterator[Callable[[str, str], None]]:
+    """Write modules of a package that offers pens, and forget them after the test."""
+
+    def write(name: str, text: str) -> None:
+        (tmp_path / "pen_case").mkdir(exist_ok=True)
+        (tmp_path / "pen_case" / f"{name}.py").write_text(text, encoding="utf-8")
+        importlib.invalidate_caches()
+
+    yield write
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pen_case"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("init", "module", "value"),
+    [
+        ("", HALF.format(imports="", fails=FAILS), "pen_case.pens:quill"),
+        (
+            f"import pen_case.pens\n{FAILS}\n",
+            HALF.format(imports="", fails=""),
+            "pen_case.pens:quill",
+        ),
+        ("", HALF.format(imports="", fails=FAILS), "pen_case.more:quill"),
+    ],
+    ids=["module", "package", "another"],
+)
+def test_what_a_failed_import_had_registered_is_not_served(
+    offer: Offer, package: Callable[[str, str], None], init: str, module: str, value: str
+) -> None:
+    package("__init__", init)
+    package("pens", module)
+    package("more", "from pen_case.pens import quill\n")
+    pens = offer({"quill": value, "reed": value})
+    for name in ("quill", "quill", "reed"):
+        with pytest.raises(PluginError, match=f"cannot load '{name}'.* RuntimeError: no feathers"):
+            pens.create(name)
+    assert pens.list() == ["ball", "quill", "reed"]
+    assert "half_imported" not in LAYERS
+
+
+def test_a_package_that_was_mended_is_loaded(
+    offer: Offer, package: Callable[[str, str], None]
+) -> None:
+    package("__init__", f"import pen_case.pens\n{FAILS}\n")
+    package("pens", HALF.format(imports="", fails=""))
+    pens = offer({"quill": "pen_case.pens:quill"})
+    with pytest.raises(PluginError, match="no feathers"):
+        pens.create("quill")
+    package("__init__", "")
+    assert pens.create("quill") == "half a quill"
+    del LAYERS._entries["half_imported"]
+
+
+def test_what_a_module_registered_whole_stays_if_another_that_needs_it_fails(
+    offer: Offer, package: Callable[[str, str], None]
+) -> None:
+    package("__init__", "")
+    package("pens", HALF.format(imports="import good_pens", fails=FAILS))
+    pens = offer({"gel": "good_pens:gel", "quill": "pen_case.pens:quill"})
+    for _ in range(2):
+        with pytest.raises(PluginError, match="no feathers"):
+            pens.create("quill")
+    assert pens.create("gel") == "a gel pen"
+
+
+def test_a_missing_attribute_stays_missing(offer: Offer) -> None:
+    pens = offer({"gel": "good_pens:gone"})
+    for _ in range(2):
+        with pytest.raises(PluginError, match=r"cannot load 'gel'.*AttributeError"):
+            pens.create("gel")
 
 
 PLUGIN = """

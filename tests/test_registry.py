@@ -1,5 +1,8 @@
 """The registry refuses, suggests, lends nothing out, and agrees with the public names."""
 
+import functools
+from typing import Any
+
 import pytest
 from torch import nn
 
@@ -45,6 +48,23 @@ def test_a_duplicate_is_refused_and_the_owner_named() -> None:
         pens.register("ball_point", source="", shape="")(object)
     with pytest.raises(ValueError, match="must be snake_case, got 'BallPoint'"):
         pens.register("BallPoint", source="", shape="")
+
+
+class _Callable:
+    def __call__(self) -> str:
+        return "quill"
+
+
+@pytest.mark.parametrize(
+    "factory",
+    [functools.partial(nn.Linear, bias=False), _Callable(), len, {}.get],
+    ids=["partial", "instance", "builtin", "method"],
+)
+def test_what_has_no_name_or_signature_of_its_own_is_refused(factory: Any) -> None:
+    pens = _registry()
+    with pytest.raises(TypeError, match=r"'quill' in pens must be a class or a function, got .+; "):
+        pens.register("quill", source="", shape="")(factory)
+    assert pens.list() == ["ball_point", "fountain"]
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_then_the_list() -> None:

@@ -49,7 +49,6 @@ class _OutputPenalty(nn.Module):
     example=Example(
         settings={"reduction": "none"},
         inputs={"real": "N", "fake": "N"},
-        claims={"refusal": "logits have any shape"},
     ),
 )
 class LecamPenalty(_OutputPenalty):

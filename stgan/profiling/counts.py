@@ -78,6 +78,32 @@ def _added_product_with_vector(_bias: Shape, matrix: Shape, *_: Any, **__: Any) 
     return 2 * prod(matrix)
 
 
+def _added_products(_sum: Shape, first: Shape, second: Shape, *_: Any, **__: Any) -> int:
+    return 2 * prod(first) * second[-1]
+
+
+def _product_of_three(
+    first: Shape, second: Shape, third: Shape, axes_1: Shape, axes_2: Shape, axes_3: Shape,
+    summed: Shape, *_: Any, **__: Any,
+) -> int:  # fmt: skip
+    # As torch runs it: the first two are multiplied and summed over the axes that the third lacks,
+    # then what is left is multiplied with the third.
+    pair = _broadcast(_with_axes(first, axes_1), _with_axes(second, axes_2))
+    left = [1 if axis in {*summed} & {*axes_3} else size for axis, size in enumerate(pair)]
+    return 2 * (prod(pair) + prod(_broadcast(left, _with_axes(third, axes_3))))
+
+
+def _broadcast(first: Shape, second: Shape) -> list[int]:
+    return [b if a == 1 else a for a, b in zip(first, second, strict=True)]
+
+
+def _with_axes(shape: Shape, axes: Shape) -> list[int]:
+    sizes = [*shape]
+    for axis in sorted(axes):
+        sizes.insert(axis, 1)
+    return sizes
+
+
 def _recurrent_layer(video: Shape, w_input: Shape, w_hidden: Shape, *_: Any, **__: Any) -> int:
     return 2 * prod(video[:2]) * (prod(w_input) + prod(w_hidden))
 
@@ -90,6 +116,9 @@ _ATEN = torch.ops.aten
 _MISSING = {
     _ATEN.mv: _product_with_vector,
     _ATEN.dot: _product_with_vector,
+    _ATEN.vdot: _product_with_vector,
+    _ATEN.addbmm: _added_products,
+    _ATEN._trilinear: _product_of_three,
     _ATEN.addmv: _added_product_with_vector,
     _ATEN.mkldnn_rnn_layer: _recurrent_layer,
     _ATEN._cudnn_rnn: _recurrent_stack,

@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["Inputs", "layout_words", "named", "split"]
+from stgan.example import Example
+
+__all__ = ["Inputs", "layout_words", "named", "split", "step_and_least"]
 
 #: Inputs by name; where a method has no names for them, by number.
 Inputs = dict[int | str, Any]
@@ -39,6 +41,12 @@ def split(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
         tuple(value for key, value in inputs.items() if isinstance(key, int)),
         {key: value for key, value in inputs.items() if isinstance(key, str)},
     )
+
+
+def step_and_least(example: Example, axis: str) -> tuple[int, int]:
+    """Return the step between sizes of an axis, and the smallest that is a multiple of it."""
+    step = example.steps.get(axis, 1)
+    return step, -(-example.smallest.get(axis, 1) // step) * step
 
 
 def layout_words(layouts: Mapping[str, Any]) -> dict[str, list[str]]:

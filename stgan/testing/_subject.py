@@ -155,14 +155,10 @@ class Subject:
         """Call a copy; what a penalty differentiates inside, it may."""
         return self.run(self.target(module), inputs, draw)
 
-    def output_of_original(self) -> Any:
-        """Call the module itself in evaluation mode, and leave it in the mode in which it is."""
-        modes = [(part, part.training) for part in self.original.modules()]
-        try:
-            return self.output(self.original.eval())
-        finally:
-            for part, mode in modes:
-                part.training = mode
+    @cached_property
+    def expected_of_original(self) -> Any:
+        """The output of the module as it came, with which its copies are compared."""
+        return self.output(_duplicated(self.original).eval())
 
     @cached_property
     def expected(self) -> Any:
@@ -209,10 +205,13 @@ class Subject:
 
     def promise(self, inputs: Inputs | None = None) -> Any:
         """Return what ``output_shape`` says about inputs, in plain tuples and dicts."""
-        answer = getattr(self.module, "output_shape", None)
+        answer = getattr(_at_rest(self.module, self.call), "output_shape", None)
         if not callable(answer):
             raise AssertionError(f"{self.name} must have a method output_shape, got none")
-        given = list((self.inputs if inputs is None else inputs).values())
+        given = [
+            mapped(lambda _, item: _at_rest(item) if isinstance(item, nn.Module) else item, value)
+            for value in (self.inputs if inputs is None else inputs).values()
+        ]
         # Inputs that it does not ask for do not matter to it.
         kinds = [parameter.kind for parameter in inspect.signature(answer).parameters.values()]
         if inspect.Parameter.VAR_POSITIONAL not in kinds:
@@ -242,6 +241,36 @@ def _copied(module: nn.Module) -> nn.Module:
         return pickle.loads(pickle.dumps(module))
     except Exception:
         return copy.deepcopy(module)
+
+
+def _duplicated(module: nn.Module) -> nn.Module:
+    """Copy part by part, past the methods by which a module says how it is copied.
+
+    Those are what is checked; this copy stands for the module itself, which a call may change.
+    """
+    parts = list(module.modules())
+    try:
+        memo: dict[int, Any] = {id(part): object.__new__(type(part)) for part in parts}
+        for part in parts:
+            memo[id(part)].__dict__.update(copy.deepcopy(part.__dict__, memo))
+    except Exception:  # such as for a tensor that is the result of a computation
+        return _copied(module)
+    return memo[id(module)]
+
+
+def _at_rest(module: nn.Module, call: str = "forward") -> nn.Module:
+    """Copy a module whose parts then refuse to be called."""
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("output_shape must answer without running, got a call of a module")
+
+    module = _copied(module)
+    for name, part in module.named_modules():
+        # What makes a weight out of others runs when its shape is asked for, too.
+        if "parametrizations" not in name.split("."):
+            object.__setattr__(part, "forward", refuse)
+    object.__setattr__(module, call, refuse)
+    return module
 
 
 def _moved(module: nn.Module, seed: int) -> nn.Module:

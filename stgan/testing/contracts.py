@@ -14,7 +14,7 @@ from stgan.registry import info, unknown_name
 from stgan.testing._backends import check_channels_last, check_compile, check_export
 from stgan.testing._copies import check_config, check_deepcopy, check_pickle, check_state_dict
 from stgan.testing._gradients import check_bf16, check_gradcheck, check_gradients
-from stgan.testing._inputs import Inputs
+from stgan.testing._inputs import Inputs, step_and_least
 from stgan.testing._samplers import SAMPLER_CHECKS, SamplerSubject
 from stgan.testing._subject import InapplicableError, Subject, require
 from stgan.testing._trees import shapes
@@ -240,7 +240,7 @@ def _check_drawn_shapes(example: Example, subject: Subject) -> None:
     if any(isinstance(layout, Mapping) for layout in example.inputs.values()):
         return  # which sizes a part among the inputs refuses is not promised here
     for axis in example.axes:
-        step, least = example.steps.get(axis, 1), example.smallest.get(axis, 1)
+        step, least = step_and_least(example, axis)
         for size in (least - step, *([least + 1] if step > 1 else [])):
             if size > 0:
                 _check_refused(subject, example.make_inputs({axis: size}))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stgan.example import Example
+from stgan.testing._inputs import step_and_least
 
 __all__ = [
     "Geometry",
@@ -288,9 +289,8 @@ def example_inputs(
         raise ValueError(f"max_steps must be at least 0, got {max_steps}")
     sizes = {}
     for axis in example.axes:
-        step = example.steps.get(axis, 1)
-        least = -(-example.smallest.get(axis, 1) // step)
-        sizes[axis] = st.integers(least, least + max_steps).map(step.__mul__)
+        step, least = step_and_least(example, axis)
+        sizes[axis] = st.sampled_from(range(least, least + max_steps * step + 1, step))
     return st.builds(
         lambda sizes, seed: example.make_inputs(sizes, seed=seed, dtype=dtype),
         st.fixed_dictionaries(sizes),

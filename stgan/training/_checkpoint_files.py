@@ -5,6 +5,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from stgan.errors import CheckpointError
 __all__ = [
     "CONFIG",
     "METRICS",
+    "NETWORK",
     "STATE",
     "SUMS",
     "flush",
@@ -26,6 +28,7 @@ __all__ = [
     "read_network",
     "read_state",
     "read_sums",
+    "remove",
     "sha256",
     "verify",
     "write_network",
@@ -34,6 +37,7 @@ __all__ = [
 
 STATE, CONFIG, SUMS = "state.pt", "config.yaml", "SHA256SUMS"
 METRICS = "metrics.json"
+NETWORK = ".safetensors"  # behind the name of each
 
 
 def flush(path: Path) -> None:
@@ -45,6 +49,19 @@ def flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder with all that is in it; of a link only the link, its target stays."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except OSError as error:
+        # What stands in the way may be deep inside; the user needs the name of the whole.
+        reason = f"{path} cannot be removed, {error.strerror or error}"
+        raise OSError(error.errno, reason) from error
 
 
 def sha256(path: Path) -> str:
@@ -157,9 +174,9 @@ def read_network(
     path: Path, sums: Mapping[str, str], name: str, network: nn.Module
 ) -> dict[str, Tensor]:
     """Read the tensors of a network; refuse any that it lacks, has too many or of another shape."""
-    file = path / f"{name}.safetensors"
+    file = path / f"{name}{NETWORK}"
     if file.name not in sums:
-        held = sorted(Path(key).stem for key in sums if key.endswith(".safetensors"))
+        held = sorted(Path(key).stem for key in sums if key.endswith(NETWORK))
         raise CheckpointError(
             f"checkpoint {path} has no network {name}, only {', '.join(held) or 'none'}"
         )

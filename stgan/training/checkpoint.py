@@ -13,6 +13,7 @@ One process writes to a folder of checkpoints at a time; any number may read.
 """
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -26,10 +27,12 @@ from stgan.errors import CheckpointError
 from stgan.training._checkpoint_files import (
     CONFIG,
     METRICS,
+    NETWORK,
     STATE,
     SUMS,
     flush,
     read_metrics,
+    remove,
     sha256,
     write_network,
     write_state,
@@ -63,7 +66,8 @@ def save_checkpoint(
 
     Everything is written into a hidden sibling folder, flushed to the disk and then renamed. Only
     then are older checkpoints removed. A checkpoint of the same step is replaced. What cannot be
-    written, as on a full disk, leaves all checkpoints as they were.
+    written, as on a full disk, leaves all checkpoints as they were. Of a link to a checkpoint
+    elsewhere only the link is removed.
 
     Args:
         folder: Where the checkpoints of a run lie; made if missing.
@@ -87,7 +91,8 @@ def save_checkpoint(
         ValueError: If ``step`` or ``keep`` is out of range, or a network's name cannot be a file
             name.
         CheckpointError: If ``state`` would need code to be loaded, a network's state is not made
-            of tensors or not finite, or a file cannot be written; names the newest that stays.
+            of tensors or not finite, or a file cannot be written; names the newest that stays. Also
+            if an older one cannot be removed; the new one is written then.
 
     Example:
         >>> import tempfile
@@ -112,13 +117,13 @@ def save_checkpoint(
             )
     folder = Path(folder)
     final = folder / f"step_{step:08d}"
-    work = folder / f"{_SAVING}{final.name}"
+    work, replaced = (folder / f"{prefix}{final.name}" for prefix in (_SAVING, _REPLACED))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _clear_leftovers(folder)
         work.mkdir()
         for name, network in networks.items():
-            write_network(work / f"{name}.safetensors", name, network, finite=finite)
+            write_network(work / f"{name}{NETWORK}", name, network, finite=finite)
         write_state(work / STATE, state)
         (work / CONFIG).write_text(config, encoding="utf-8")
         if metrics is not None:
@@ -128,7 +133,11 @@ def save_checkpoint(
         (work / SUMS).write_text(sums, encoding="utf-8")
         for path in (*files, work / SUMS, work):
             flush(path)
-        _rename(work, final)
+        # Also a link whose target is gone, which no folder can be renamed to.
+        if os.path.lexists(final):
+            final.rename(replaced)
+        work.rename(final)
+        flush(folder)
     except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
         if isinstance(error, OSError):
@@ -136,19 +145,16 @@ def save_checkpoint(
         raise
     saved = {_step(path): path for path in _checkpoints(folder)}
     kept = keep.kept({key: read_metrics(path) for key, path in saved.items()}, newest=step)
-    for key in sorted(saved.keys() - kept):
-        _remove(saved[key])
+    outdated = [saved[key] for key in sorted(saved.keys() - kept)]
+    for path in [replaced, *outdated] if os.path.lexists(replaced) else outdated:
+        try:
+            _remove(path)
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoint {final} is written, but the outdated {path.name} could not be "
+                f"removed: {error.strerror or error}; remove it yourself"
+            ) from error
     return final
-
-
-def _rename(work: Path, final: Path) -> None:
-    replaced = final.with_name(f"{_REPLACED}{final.name}")
-    if final.exists():
-        final.rename(replaced)
-    work.rename(final)
-    flush(final.parent)
-    if replaced.exists():
-        shutil.rmtree(replaced)
 
 
 def _not_written(final: Path, error: OSError) -> CheckpointError:
@@ -227,7 +233,7 @@ def _checkpoints(folder: Path) -> list[Path]:
 
 def _remove(path: Path) -> None:
     # Renamed first: a kill in the middle of the removal must not leave half a checkpoint.
-    shutil.rmtree(path.rename(path.with_name(f"{_REMOVING}{path.name}")))
+    remove(path.rename(path.with_name(f"{_REMOVING}{path.name}")))
 
 
 def _clear_leftovers(folder: Path) -> None:
@@ -239,4 +245,4 @@ def _clear_leftovers(folder: Path) -> None:
                 path.rename(final)
                 continue
         if path.name.startswith((_SAVING, _REMOVING, _REPLACED)):
-            shutil.rmtree(path)
+            remove(path)

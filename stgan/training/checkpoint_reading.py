@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from stgan.training._checkpoint_files import (
+    NETWORK,
     STATE,
     read_network,
     read_state,
@@ -20,8 +21,9 @@ __all__ = ["check_checkpoint", "load_checkpoint", "load_networks", "load_state"]
 def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
     """Load networks in place and return the state that was saved beside them.
 
-    Nothing is executed from the files. Every file is compared with its checksum, and every tensor
-    with the network's, before the first network is changed: after an error all are as before.
+    Nothing is executed from the files. Every file but those of networks that are not asked for is
+    compared with its checksum, and every tensor with the network's, before the first network is
+    changed: after an error all are as before.
 
     Args:
         path: The folder of one checkpoint, such as :func:`latest_checkpoint` returns.
@@ -40,10 +42,22 @@ def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict
         Traceback (most recent call last):
         stgan.errors.CheckpointError: checkpoint nowhere/step_00000001 does not exist; ...
     """
-    path = Path(path)
+    return load_verified(Path(path), networks)
+
+
+def load_verified(
+    path: Path, networks: Mapping[str, nn.Module], *, others: bool = False
+) -> dict[str, Any]:
+    """As :func:`load_checkpoint`; the files of other networks are compared too if asked.
+
+    Each file is read once for its checksum, since that of a large network takes seconds.
+    """
     sums = read_sums(path)
     tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
-    verify(path / STATE, sums)
+    done = {f"{name}{NETWORK}" for name in networks}
+    for name in sums:
+        if name not in done and (others or not name.endswith(NETWORK)):
+            verify(path / name, sums)
     state = read_state(path / STATE)
     for name, network in networks.items():
         network.load_state_dict(tensors[name])
@@ -85,6 +99,9 @@ def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
 def load_state(path: str | Path) -> dict[str, Any]:
     """Return the state of a checkpoint, and leave its networks unread.
 
+    All of it is read once for its checksum; its tensors then stay in the file until they are
+    looked at.
+
     Args:
         path: The folder of one checkpoint.
 
@@ -101,7 +118,7 @@ def load_state(path: str | Path) -> dict[str, Any]:
         {'clips': 8}
     """
     path = Path(path)
-    read_sums(path)
+    verify(path / STATE, read_sums(path))
     return read_state(path / STATE, mapped=True)
 
 

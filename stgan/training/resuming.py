@@ -10,7 +10,7 @@ from torch import nn
 
 from stgan.errors import CheckpointError
 from stgan.training.checkpoint import list_checkpoints
-from stgan.training.checkpoint_reading import check_checkpoint, load_checkpoint
+from stgan.training.checkpoint_reading import load_verified
 
 __all__ = ["Resumed", "check_run_folder", "resume_checkpoint"]
 
@@ -61,8 +61,7 @@ def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> 
     skipped: dict[Path, str] = {}
     for path in list_checkpoints(folder):
         try:
-            check_checkpoint(path)  # its settings and other networks too
-            return Resumed(path, load_checkpoint(path, networks), skipped)
+            return Resumed(path, load_verified(path, networks, others=True), skipped)
         except CheckpointError as error:
             skipped[path] = str(error)
     reasons = "; ".join(f"{path.name}: {reason}" for path, reason in skipped.items())

@@ -131,6 +131,31 @@ def test_products_with_vectors_are_seen() -> None:
     assert multiply_adds(Products(), (torch.ones(3, 4), torch.ones(4))) == 4 + 12 + 12
 
 
+@given(batch=st.lists(st.integers(1, 3), max_size=2), sides=st.tuples(*[st.integers(1, 4)] * 3))
+def test_a_bilinear_map_takes_two_products(batch: list[int], sides: tuple[int, int, int]) -> None:
+    left, right, out = sides
+    # Every kernel meets the first input, and then each of its rows the second one.
+    rows = (torch.zeros(*batch, left), torch.zeros(*batch, right))
+    expected = prod(batch) * out * right * (left + 1)
+    assert multiply_adds(nn.Bilinear(left, right, out), rows) == expected
+
+
+class SummedProducts(nn.Module):
+    """Products of several matrices, added up, and of complex vectors."""
+
+    def forward(self, first: Tensor, second: Tensor, vector: Tensor) -> Tensor:
+        bias = torch.zeros(first.shape[1], second.shape[2])
+        return torch.addbmm(bias, first, second) + torch.vdot(vector, vector).real
+
+
+@given(n=st.integers(1, 3), sides=st.tuples(*[st.integers(1, 4)] * 3))
+def test_products_that_are_added_up_are_seen(n: int, sides: tuple[int, int, int]) -> None:
+    rows, inner, columns = sides
+    vector = torch.ones(5, dtype=torch.complex64)
+    inputs = (torch.ones(n, rows, inner), torch.ones(n, inner, columns), vector)
+    assert multiply_adds(SummedProducts(), inputs) == n * rows * inner * columns + 5
+
+
 @given(geometry=conv_geometries())
 def test_the_steps_of_a_factorized_convolution_add_up(geometry: Geometry) -> None:
     video = torch.zeros(2, 3, 2, 3, 4)

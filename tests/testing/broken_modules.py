@@ -38,6 +38,20 @@ class NoShape(Scale):
     output_shape = None  # type: ignore[assignment]
 
 
+class Tries(Scale):
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(self(torch.zeros(input_shape)).shape)
+
+
+class TriesAPart(Scale):
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Identity()
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return tuple(self.part(torch.zeros(input_shape)).shape)
+
+
 class Half(Scale):
     """The second output stays in float32 whatever comes in."""
 
@@ -135,6 +149,34 @@ class Hidden(Scale):
         return None
 
 
+class Unsaved(Scale):
+    """Keeps a number that training moves where no state dict sees it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = 1.0
+
+    def change(self, video: Tensor) -> Tensor:
+        if self.training:
+            self.factor *= 1.1
+        return video * self.factor
+
+
+class Unkept(Scale):
+    """A running mean in a buffer that is left out of the state dict."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()), persistent=False)
+
+    def change(self, video: Tensor) -> Tensor:
+        if self.training:
+            self.mean.lerp_(video.detach().mean(), 0.5)
+        return video - self.mean
+
+
 class Overflows(Scale):
     """One over a number that bfloat16 rounds to zero."""
 
@@ -218,6 +260,8 @@ class RefusesVaguely(Scale):
 BROKEN: list[tuple[Callable[[], nn.Module], str, str]] = [
     (OtherShape, "output_shape", "output_shape promises (2, 3, 1, 1, 1), got (2, 3, 4, 3, 5) from"),
     (NoShape, "output_shape", "NoShape must have a method output_shape, got none"),
+    (Tries, "output_shape", "output_shape must answer without running, got a call of a module"),
+    (TriesAPart, "output_shape", "output_shape must answer without running, got a call of a mod"),
     (
         Half,
         "dtype",
@@ -235,6 +279,8 @@ BROKEN: list[tuple[Callable[[], nn.Module], str, str]] = [
     (Shares, "deepcopy", "'weight' of a deep copy must be its own, got one shared with the orig"),
     (NoCopy, "deepcopy", "must run, got TypeError: cannot be copied"),
     (Hidden, "state_dict", "a module that loaded the state dict must give the same output, got a"),
+    (Unsaved, "state_dict", "a module that loaded the state dict must give the same output, got"),
+    (Unkept, "state_dict", "a module that loaded the state dict must give the same output, got "),
     (Overflows, "bf16", "output under autocast must be finite, got 360 of 360 that are not"),
     (Views, "channels_last", "must run, got RuntimeError: view size is not compatible"),
     (Breaks, "compile", "must run, got Unsupported: Call to `torch._dynamo.graph_break()`"),

@@ -213,6 +213,72 @@ def test_module_inputs_and_random_numbers_stay_as_they_were() -> None:
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
+class Counter(Scale):
+    """Counts calls, keeps what it saw, and is copied without any of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls, self.seen = 0, []  # type: ignore[var-annotated]
+
+    def change(self, video: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling():
+            self.calls += 1
+            self.seen.append(video.shape)
+        return video
+
+
+def test_the_module_itself_is_never_called() -> None:
+    module = Counter()
+    check_module(module, _video())
+    assert (module.calls, module.seen) == (0, [])
+
+
+class Judges(nn.Module):
+    """What a critic says, whose shape it promises as the critic does, or by asking it."""
+
+    def __init__(self, *, asks: bool) -> None:
+        super().__init__()
+        self.asks = asks
+
+    def forward(self, critic: nn.Module, video: Tensor) -> Any:
+        return critic(video)
+
+    def output_shape(self, critic: Any, input_shape: Shape) -> Shape:
+        if self.asks:
+            return tuple(critic(torch.zeros(input_shape)).shape)
+        return critic.output_shape(input_shape)
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_promise_may_not_run_what_is_an_input_either(asks: bool) -> None:
+    critic = Counter()
+    inputs = {"critic": critic, "video": _video()}
+    with pytest.raises(ContractError) as caught:
+        check_module(Judges(asks=asks), inputs, deterministic="not true, so that there is an error")
+    assert ("output_shape" in caught.value.failures) is asks
+    assert (critic.calls, critic.seen) == (0, [])
+
+
+class Spectral(Scale):
+    """Reads the shape of a weight that is made of others when it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Conv3d(3, 2, 1)
+        nn.utils.parametrizations.spectral_norm(self.mix)
+
+    def change(self, video: Tensor) -> Tensor:
+        return self.mix(video)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], self.mix.weight.shape[0], *input_shape[2:])
+
+
+def test_a_promise_may_read_a_weight_that_is_made_of_others() -> None:
+    results = check_module(Spectral(), _video(), pickle="torch refuses it")
+    assert results["output_shape"] == "yes"
+
+
 SEEN: set[int] = set()
 
 

@@ -76,10 +76,16 @@ class EarlyIfShort(LateIfShort):
 
 
 class LateIfOdd(Halve):
+    step = 2
+
     def forward(self, video: Tensor) -> Tensor:
-        if video.shape[3] % 4:
-            raise ShapeError("the height must be a multiple of 4")
+        if video.shape[3] % self.step:
+            raise ShapeError(f"the height must be a multiple of {self.step}")
         return super().forward(video)
+
+
+class LateIfNoFour(LateIfOdd):
+    step = 4
 
 
 SHORT = Example(CLIP.settings, CLIP.inputs, smallest={"T": 3})
@@ -100,7 +106,8 @@ def test_a_promise_is_checked_for_drawn_sizes(register: Register) -> None:
     ("cls", "example", "shape"),
     [
         (LateIfShort, SHORT, (2, 3, 2, 6, 5)),
-        (LateIfOdd, Example(CLIP.settings, CLIP.inputs, steps={"H": 4}), (2, 3, 4, 2, 5)),
+        (LateIfNoFour, Example(CLIP.settings, CLIP.inputs, steps={"H": 4}), (2, 3, 4, 5, 5)),
+        (LateIfOdd, Example(CLIP.settings, CLIP.inputs, steps={"H": 2}), (2, 3, 4, 3, 5)),
     ],
 )
 def test_a_promise_must_not_be_given_for_what_a_call_refuses(
