@@ -7,9 +7,7 @@ The published layout numbers the layers of ``nn.Sequential`` and keeps spectral 
 inside a file is never run.
 """
 
-import pickle
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +15,12 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from examples.imaginator.cli import user_errors, writing
 from stgan.errors import CheckpointError
+from stgan.io import replacing
 
 __all__ = ["convert_state_dict", "main"]
 
@@ -130,11 +130,14 @@ def _load(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"{path} does not exist; name the published file") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+    except Exception as error:
+        # Bytes that are no pickle end in whatever the unpickler stumbles over, KeyError for one.
         raise CheckpointError(
             f"{path} is no file of tensors alone, as torch.save writes a state dict"
         ) from error
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()
+    ):
         raise CheckpointError(f"{path} must hold one state dict, names to tensors")
     return content
 
@@ -142,15 +145,15 @@ def _load(path: Path) -> dict[str, Tensor]:
 def main(args: list[str] | None = None) -> None:
     """Convert one file."""
     arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.convert")
-    state_dict = _load(arguments.source)
-    network = arguments.network or _guess_network(state_dict, arguments.source)
-    converted = {k: v.contiguous() for k, v in convert_state_dict(state_dict, network).items()}
-    save_file(converted, arguments.target, metadata={"network": network})
+    with user_errors():
+        state_dict = _load(arguments.source)
+        network = arguments.network or _guess_network(state_dict, arguments.source)
+        converted = {k: v.contiguous() for k, v in convert_state_dict(state_dict, network).items()}
+        with writing(arguments.target), replacing(arguments.target) as part:
+            # Through a file of Python, which says why it cannot be written.
+            part.write_bytes(save(converted, metadata={"network": network}))
     print(f"wrote {arguments.target}: {network}, {len(converted)} tensors")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except CheckpointError as error:
-        sys.exit(f"error: {error}")
+    main()

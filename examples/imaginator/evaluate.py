@@ -1,24 +1,27 @@
 """Score a trained generator on clips that it has not seen, and write a report of the run.
 
     python -m examples.imaginator.evaluate runs/imaginator
+    python -m examples.imaginator.evaluate runs/mine --root VIDEOS    # where the clips are now
 
 Every score stands beside that of a control which repeats the first frame: on most videos it is
 hard to beat pixel by pixel, and a generator that ignores motion comes close to it.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from examples.imaginator.cli import user_errors
-from examples.imaginator.data import open_clips
+from examples.imaginator.cli import interruptible, user_errors, writing
+from examples.imaginator.data import Clips, open_clips
 from examples.imaginator.examined import SCORES, Scores, examine
 from examples.imaginator.report import write_report
-from examples.imaginator.runs import load_generator
+from examples.imaginator.runs import TrainedGenerator, check_run, load_generator
+from stgan.errors import CheckpointError, DataError
 from stgan.io import replacing
+from stgan.training import check_run_folder
 
 __all__ = ["format_table", "main"]
 
@@ -39,6 +42,47 @@ class Arguments:
     """Train a motion classifier on the training clips, and ask it what the clips show."""
     report: bool = True
     """Write report.html: scores, settings, curves and clips on one page."""
+    root: Path | None = None
+    """Folder of the clips, with the classes of the run; none: where they were in training."""
+    validation_list: Path | None = None
+    """Text file that names the validation clips; none: that of the run."""
+
+
+def _open(arguments: Arguments) -> tuple[TrainedGenerator, Clips]:
+    """Load the generator, and open the clips of its run where they are now."""
+    run = arguments.run
+    check_run(run)
+    trained = load_generator(run)
+    data = trained.settings.data
+    if data.root is None and (arguments.root or arguments.validation_list):
+        raise DataError(
+            f"run folder {run} was trained on drawn shapes, which no folder holds; leave out "
+            f"--root and --validation-list"
+        )
+    data = replace(
+        data,
+        root=arguments.root or data.root,
+        validation_list=arguments.validation_list or data.validation_list,
+    )
+    if data.root is not None and not data.root.is_dir():
+        raise DataError(
+            f"the clips of the run must be in {data.root}, which is no folder from here; give "
+            f"--root where they are now"
+        )
+    if data.validation_list is not None and not data.validation_list.is_file():
+        raise DataError(
+            f"the validation clips of the run must be named in {data.validation_list}, which is no "
+            f"file from here; give --validation-list where it is now"
+        )
+    trained = replace(trained, settings=replace(trained.settings, data=data))
+    clips = open_clips(trained.settings)
+    if clips.classes != trained.classes:
+        raise CheckpointError(
+            f"run folder {run} was trained on the classes {', '.join(trained.classes)}, but the "
+            f"clips have {', '.join(clips.classes)}; give --root the folder that has those of the "
+            f"run"
+        )
+    return trained, clips
 
 
 def format_table(scores: Scores) -> str:
@@ -58,11 +102,12 @@ def format_table(scores: Scores) -> str:
 def main(args: list[str] | None = None) -> None:
     """Evaluate from the command line."""
     arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.evaluate")
-    with user_errors():
-        trained = load_generator(arguments.run)
+    with interruptible(), user_errors():
+        trained, clips = _open(arguments)
+        check_run_folder(arguments.run)  # before minutes of scoring
         examined = examine(
             trained,
-            open_clips(trained.settings),
+            clips,
             samples=arguments.samples,
             batch_size=arguments.batch_size,
             seed=arguments.seed,
@@ -77,13 +122,15 @@ def main(args: list[str] | None = None) -> None:
             "scores": examined.scores,
         }
         path, report = arguments.run / "evaluation.json", arguments.run / "report.html"
-        with replacing(path) as part:
-            part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        # Told before they are written: a disk may be full only now.
         print(f"{record['clips']} validation clips, generator of step {trained.step}\n")
-        print(format_table(examined.scores))
+        print(format_table(examined.scores), flush=True)
+        with writing(path), replacing(path) as part:
+            part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         print(f"\nwrote {path}")
         if arguments.report:
-            write_report(report, arguments.run, examined)
+            with writing(report):
+                write_report(report, arguments.run, examined)
             print(f"wrote {report}; open it in a browser")
 
 

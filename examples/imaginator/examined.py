@@ -168,7 +168,11 @@ def examine(
 
     Raises:
         DataError: If no clips were kept for validation.
+        ValueError: If ``samples`` or ``batch_size`` is not positive.
     """
+    for name, value in (("samples", samples), ("batch_size", batch_size)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
     if clips.validation is None:
         raise DataError(
             "no clips were kept for validation; train with --data.validation or "

@@ -3,20 +3,26 @@
     python -m examples.imaginator.generate runs/imaginator face.png --label smile
     python -m examples.imaginator.generate runs/imaginator face.png --samples 4    # all labels
 
-Writes one clip for each label and noise: mp4 and gif for eyes, PNG frames for measuring.
+Writes one clip for each label and noise: mp4 and gif for eyes, PNG frames for measuring. Clips of
+the same names that an earlier call wrote are replaced, all of them or none.
 """
 
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import tyro
+from torch import Tensor
 
-from examples.imaginator.cli import check_choice, user_errors
-from examples.imaginator.runs import load_generator
+from examples.imaginator.cli import check_choice, interruptible, user_errors, writing
+from examples.imaginator.runs import check_run, load_generator
 from stgan.data import resize_frames
-from stgan.errors import UnknownNameError
+from stgan.errors import DataError
 from stgan.io import from_uint8, read_image, write_frames, write_video
 from stgan.visual import clip_grid
 
@@ -47,8 +53,12 @@ def generate(arguments: Arguments) -> list[Path]:
     """Generate the clips and return the files for eyes."""
     if arguments.samples < 1:
         raise ValueError(f"samples must be at least 1, got {arguments.samples}")
+    check_run(arguments.run)
     trained = load_generator(arguments.run)
     settings = trained.settings
+    if not arguments.image.is_file():
+        found = "is a folder" if arguments.image.is_dir() else "does not exist"
+        raise DataError(f"picture {arguments.image} {found}; give the file of one picture")
     pixels = read_image(arguments.image, dtype=torch.uint8).unsqueeze(1)
     image = from_uint8(
         resize_frames(pixels, settings.model.image_size, resize=settings.data.resize)
@@ -59,37 +69,73 @@ def generate(arguments: Arguments) -> list[Path]:
         if arguments.label is None
         else [check_choice(arguments.label, names, "label")]
     )
-    out = arguments.out or arguments.run / "generated"
-    out.mkdir(parents=True, exist_ok=True)
     draws = torch.Generator().manual_seed(arguments.seed)
     # The same noise for every label, so that only the action differs between them.
     noise = torch.randn(arguments.samples, settings.model.z_dim, generator=draws)
-    written, rows = [], []
-    for label in labels:
-        clips = trained.generator(
-            image.expand(arguments.samples, -1, -1, -1),
-            noise,
-            torch.full((arguments.samples,), label),
-        )
-        rows.append(list(clips))
-        for number, clip in enumerate(clips):
-            name = out / f"{arguments.image.stem}_{names[label]}_{number}"
-            for suffix in (".mp4", ".gif"):
-                write_video(clip, name.with_suffix(suffix), fps=arguments.fps)
-                written.append(name.with_suffix(suffix))
-            write_frames(clip, name)
-    overview = out / f"{arguments.image.stem}.gif"
-    write_video(
-        clip_grid(rows, row_labels=[names[label] for label in labels], scale=2),
-        overview,
-        fps=arguments.fps,
-    )
-    return [*written, overview]
+    out = arguments.out or arguments.run / "generated"
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        # To a place of its own first: a call that fails leaves what is there as it was.
+        with tempfile.TemporaryDirectory(prefix=".generating_", dir=out) as folder:
+            part = Path(folder)
+            written, rows = [], []
+            for label in labels:
+                clips = trained.generator(
+                    image.expand(arguments.samples, -1, -1, -1),
+                    noise,
+                    torch.full((arguments.samples,), label),
+                )
+                rows.append(list(clips))
+                written += _write_clips(
+                    clips, part / f"{arguments.image.stem}_{names[label]}", arguments.fps
+                )
+            overview = part / f"{arguments.image.stem}.gif"
+            captions = [names[label] for label in labels]
+            grid = clip_grid(rows, row_labels=captions, scale=2)
+            write_video(grid, overview, fps=arguments.fps)
+            _replace_all(sorted(part.iterdir()), out)
+    return [out / path.name for path in (*written, overview)]
+
+
+def _write_clips(clips: Tensor, name: Path, fps: float) -> list[Path]:
+    """Write each clip in three forms; return the files for eyes."""
+    written = []
+    for number, clip in enumerate(clips):
+        # Not with_suffix, which takes what follows a dot in a name for an ending.
+        for suffix in (".mp4", ".gif"):
+            path = name.with_name(f"{name.name}_{number}{suffix}")
+            write_video(clip, path, fps=fps)
+            written.append(path)
+        write_frames(clip, name.with_name(f"{name.name}_{number}"))
+    return written
+
+
+def _replace_all(paths: Sequence[Path], out: Path) -> None:
+    """Move files and folders of frames to ``out``, over those that an earlier call wrote there."""
+    for path in paths:
+        if not _is_replaceable(out / path.name, path):
+            raise DataError(
+                f"{out / path.name} must be what an earlier call wrote, to be replaced, got "
+                f"something else; move it away, or name another --out"
+            )
+    for path in paths:
+        target = out / path.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        path.replace(target)
+
+
+def _is_replaceable(old: Path, new: Path) -> bool:
+    if not old.exists():
+        return True
+    if not new.is_dir():
+        return old.is_file()
+    return old.is_dir() and all(re.fullmatch(r"frame_\d+\.png", p.name) for p in old.iterdir())
 
 
 def main(args: list[str] | None = None) -> None:
     """Generate from the command line."""
-    with user_errors((ValueError, UnknownNameError, FileExistsError)):
+    with interruptible(), user_errors():
         written = generate(
             tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate")
         )

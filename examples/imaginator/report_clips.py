@@ -67,9 +67,15 @@ def figures_of_clips(examined: Examined) -> list[Figure]:
         ),
         picture(
             "Slices through time",
-            "One row of pixels of every frame, time running down. Motion is a slanted or curved "
-            "line; a straight one stands still, stripes flicker.",
-            plot_slices({name: clips[chosen] for name, clips in kinds.items()}, max_clips=_IMAGES),
+            "One row of pixels of every frame, time running down: for each clip the row in which "
+            "the real one moves most, dashed in its first frame, and the same row of the generated "
+            "one. Motion is a slanted or curved line; a straight one stands still, stripes "
+            "flicker.",
+            plot_slices(
+                {name: clips[chosen] for name, clips in kinds.items()},
+                position=_liveliest_rows(real),
+                max_clips=_IMAGES,
+            ),
             "a line of every frame over time, real and generated",
         ),
         picture(
@@ -96,6 +102,14 @@ def figures_of_clips(examined: Examined) -> list[Figure]:
             )
         )
     return figures
+
+
+def _liveliest_rows(video: Tensor) -> list[int]:
+    """For each clip the row of pixels that changes most between frames; the middle if none does."""
+    change = video.diff(dim=2).abs().mean(dim=(1, 2, 4))
+    # A clip that stands still is equal in all rows, and its first one says least.
+    middle = torch.full_like(change.argmax(dim=1), change.shape[1] // 2)
+    return torch.where(change.amax(dim=1) > 0, change.argmax(dim=1), middle).tolist()
 
 
 def _one_of_each(label: Tensor, count: int) -> list[int]:

@@ -61,3 +61,22 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
         step=state["step"],
         checkpoint=checkpoint,
     )
+
+
+def check_run(run: Path) -> None:
+    """Refuse a folder that is no run, or a run that has nothing to load yet.
+
+    Raises:
+        CheckpointError: If it is one; a folder that is missing is left to :func:`load_generator`.
+    """
+    if not run.is_dir() or (run / "state.pt").is_file() or (run / "checkpoints").is_dir():
+        return
+    if (run / "config.yaml").is_file():
+        raise CheckpointError(
+            f"run folder {run} holds no checkpoint yet; train it until it saves one, at its end or "
+            f"every --train.save-every steps"
+        )
+    raise CheckpointError(
+        f"folder {run} is no run folder of the recipe; train one with --out, or give the folder "
+        f"that holds config.yaml"
+    )

@@ -1,5 +1,6 @@
-"""What the further streams share: checks of inputs and labels, wrapped weights, networks inside."""
+"""What the further streams share: checks of inputs and labels, networks inside, stages, weights."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -7,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
-from stgan.functional.one_hot import one_hot_label
+from stgan.discriminators._label import label_rows
+from stgan.errors import ShapeError
 from stgan.layers.init import init_normal_
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 from stgan.shapes import Stage, plan
@@ -16,9 +18,8 @@ __all__ = [
     "Critic",
     "Network",
     "exactly_one",
-    "judge",
+    "planned",
     "prepare",
-    "promise",
     "spatial",
     "stages_of",
 ]
@@ -71,17 +72,17 @@ class Critic(nn.Module):
 
     def _rows(self, label: Tensor | None, x: Tensor) -> Tensor | None:
         """Return the label as rows, ``None`` where there are no classes; refuse all else."""
-        if label is None and self.num_classes:
+        return label_rows(label, self.num_classes, x)
+
+    def _inside(self, network: Network, **settings: Any) -> nn.Module:
+        """Make a network that judges for this one; refuse one that could not be called."""
+        made = network(**settings)
+        if getattr(made, "condition_dim", 0):
             raise ValueError(
-                f"this discriminator was built for {self.num_classes} classes; pass label"
+                f"{type(self).__name__} passes no condition to its network; leave condition_dim "
+                f"at 0, or use the network without this one around it"
             )
-        if label is None:
-            return None
-        if not self.num_classes:
-            raise ValueError("this discriminator was built without classes; do not pass label")
-        rows = one_hot_label(label, self.num_classes, dtype=x.dtype)
-        check_layout(rows, "N K", name="label, as rows,", N=x.shape[0])
-        return rows
+        return made
 
 
 def prepare(layer: Layer, *, init_std: float | None, spectral_norm: bool) -> Layer:
@@ -93,13 +94,49 @@ def prepare(layer: Layer, *, init_std: float | None, spectral_norm: bool) -> Lay
     return layer
 
 
+def planned(size: tuple[int, int, int]) -> tuple[Stage, ...]:
+    """Plan the stages for a size, coarse to fine, or say whose stages pass for it.
+
+    Raises:
+        ShapeError: If no plan reaches the size.
+    """
+    try:
+        return plan(size).stages
+    except ShapeError as error:
+        within = _planned_within(size)
+        if within is None:
+            raise
+        raise ShapeError(
+            f"{error}; a critic rounds down what its strides leave, so "
+            f"stages=stgan.shapes.plan({within}).stages builds one for {size} too"
+        ) from None
+
+
+def _planned_within(size: tuple[int, int, int]) -> tuple[int, int, int] | None:
+    """Find the largest size that has a plan and no side above the given ones."""
+
+    def largest(side: int, sized: Callable[[int], tuple[int, int, int]]) -> int | None:
+        for smaller in range(side, 0, -1):
+            with contextlib.suppress(ShapeError):
+                plan(sized(smaller))
+                return smaller
+        return None
+
+    # Space decides the number of stages, and each side of it may be mended by itself.
+    height, width = (largest(side, lambda x: (1, x, x)) for side in size[1:])
+    if height is None or width is None:
+        return None
+    frames = largest(size[0], lambda t: (t, height, width))
+    return None if frames is None else (frames, height, width)
+
+
 def stages_of(
     size: tuple[int, int, int] | None,
     stages: Sequence[Stage] | None,
     usual: tuple[int, int, int],
 ) -> tuple[Stage, ...]:
     """Return the given stages or those of a plan, from fine to coarse."""
-    chosen = plan(size or usual).stages if stages is None else tuple(stages)
+    chosen = planned(size or usual) if stages is None else tuple(stages)
     if not chosen:
         raise ValueError("stages must be one at least, got none")
     return tuple(reversed(chosen))
@@ -116,14 +153,3 @@ def exactly_one(**given: Tensor | None) -> None:
     if len(passed) != 1:
         found = " and ".join(passed) or "neither"
         raise ValueError(f"pass either {' or '.join(given)}, got {found}")
-
-
-def judge(network: nn.Module, x: Tensor, label: Tensor | None, **options: Any) -> Any:
-    """Call a network, with the label only where there is one."""
-    return network(x, **options) if label is None else network(x, label, **options)
-
-
-def promise(network: nn.Module, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Ask a network what it makes of a shape."""
-    answer: Any = network.output_shape
-    return tuple(answer(shape))

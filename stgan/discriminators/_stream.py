@@ -8,9 +8,11 @@ from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
 from stgan.blocks.down import DownStage2d, DownStage3d
+from stgan.discriminators._head import build_head
+from stgan.discriminators._label import label_rows
 from stgan.discriminators.heads import HeadOutput
 from stgan.functional.fusion import FusedFeatures
-from stgan.functional.one_hot import one_hot_label, spread_rows
+from stgan.functional.one_hot import spread_rows
 from stgan.layers.init import init_normal_
 from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
@@ -114,14 +116,14 @@ class Stream(nn.Module):
         if head is None:
             self.head = self._plain_head(channels, size, spectral_norm, init_std)
         else:
-            asked = {"num_classes": num_classes if label_to == "head" else 0}
-            asked["condition_dim"] = condition_dim
-            self.head = head(
+            self.head = build_head(
+                head,
                 channels,
                 size,
+                num_classes=num_classes if label_to == "head" else 0,
+                condition_dim=condition_dim,
                 spectral_norm=spectral_norm,
                 init_std=init_std,
-                **{name: count for name, count in asked.items() if count},
             )
 
     def _plain_head(
@@ -149,13 +151,7 @@ class Stream(nn.Module):
         sizes = {} if size is None else dict(zip(axes, size, strict=True))
         check_layout(x, f"N C {' '.join(axes)}", name=self._name, C=self.in_channels, **sizes)
 
-    def _check_conditions(self, label: Tensor | None, condition: Tensor | None) -> None:
-        if label is None and self.num_classes:
-            raise ValueError(
-                f"this discriminator was built for {self.num_classes} classes; pass label"
-            )
-        if label is not None and not self.num_classes:
-            raise ValueError("this discriminator was built without classes; do not pass label")
+    def _check_condition(self, condition: Tensor | None, num_samples: int) -> None:
         if condition is None and self.condition_dim:
             raise ValueError(
                 f"this discriminator was built for conditions of {self.condition_dim} numbers; "
@@ -163,19 +159,22 @@ class Stream(nn.Module):
             )
         if condition is not None and not self.condition_dim:
             raise ValueError("this discriminator was built without condition; do not pass one")
+        if condition is not None:
+            check_layout(condition, "N D", name="condition", N=num_samples, D=self.condition_dim)
 
     def _judge(
         self, x: Tensor, label: Tensor | None, condition: Tensor | None, detailed: bool
     ) -> Tensor | StreamOutput:
         self._check(x)
-        self._check_conditions(label, condition)
+        rows = label_rows(label, self.num_classes, x)
+        self._check_condition(condition, x.shape[0])
         features: list[Tensor] = []
         joined: Tensor | FusedFeatures = x
         for index, stage in enumerate(self.stages):
             joined = x = stage(joined)
             features.append(x)
-            if index == 0 and label is not None and self.label_to == "stages":
-                joined = self._join(x, label)
+            if index == 0 and rows is not None and self.label_to == "stages":
+                joined = self._join(x, rows.to(x.dtype))
         x = joined.materialize() if isinstance(joined, FusedFeatures) else joined
         if self.minibatch_stddev is not None:
             x = self.minibatch_stddev(x)
@@ -189,9 +188,8 @@ class Stream(nn.Module):
         logits, predictions = output if isinstance(output, HeadOutput) else (output, {})
         return StreamOutput(logits, predictions, tuple(features)) if detailed else logits
 
-    def _join(self, x: Tensor, label: Tensor) -> Tensor | FusedFeatures:
+    def _join(self, x: Tensor, rows: Tensor) -> Tensor | FusedFeatures:
         """Add the channels of the label; a video leaves it to the next stage to spread them."""
-        rows = one_hot_label(label, self.num_classes, dtype=x.dtype)
         if x.ndim == 5:
             return FusedFeatures(x, (rows,))
         return torch.cat([x, spread_rows(rows, tuple(x.shape[2:]))], dim=1)

@@ -1,15 +1,22 @@
 """Discriminators that see beside the frames the image from which a clip should go on."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
-from einops import rearrange
 from torch import Tensor
 
 from stgan._checks import check_layout, pair, triple
-from stgan.discriminators._critic import Critic, Network, judge, promise
-from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators._critic import Critic, Network
+from stgan.discriminators._outputs import (
+    Opinion,
+    Shapes,
+    each_part,
+    judge,
+    mean_over_frames,
+    promise,
+)
 from stgan.discriminators.image import ImageDiscriminator
 from stgan.discriminators.video import VideoDiscriminator
 from stgan.example import Example
@@ -72,12 +79,15 @@ class FirstFrameVideoDiscriminator(Critic):
         - ``video``: ``(N, in_channels, T, H, W)``, in [-1, 1]
         - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
         - ``image``: ``(N, in_channels, H, W)``, in [-1, 1]; by default the first frame
-        - Output: that of the network: ``(N,)`` logits, unless it judges patches
+        - Output: that of the network: ``(N,)`` logits, unless it judges patches or names
+          several
 
     Raises:
         ShapeError: In ``forward``, if an input has another layout, or the image is not as large
             as the frames.
-        ValueError: In ``forward``, if a label is missing or not expected.
+        ValueError: If ``condition_dim`` is among the settings; in ``forward``, if a label is
+            missing or not expected, or the network tells nothing but logits and ``detailed`` is
+            asked for.
 
     Example:
         >>> critic = FirstFrameVideoDiscriminator((8, 16, 16), base_channels=4)
@@ -106,8 +116,12 @@ class FirstFrameVideoDiscriminator(Critic):
     ) -> None:
         size = None if input_size is None else triple(input_size, "input_size")
         super().__init__(size, in_channels=in_channels, num_classes=num_classes)
-        self.network = network(
-            input_size=size, in_channels=2 * in_channels, num_classes=num_classes, **settings
+        self.network = self._inside(
+            network,
+            input_size=size,
+            in_channels=2 * in_channels,
+            num_classes=num_classes,
+            **settings,
         )
 
     def forward(
@@ -117,7 +131,7 @@ class FirstFrameVideoDiscriminator(Critic):
         *,
         image: Tensor | None = None,
         detailed: bool = False,
-    ) -> Tensor | StreamOutput:
+    ) -> Opinion:
         """Return one logit per clip.
 
         Args:
@@ -127,15 +141,16 @@ class FirstFrameVideoDiscriminator(Critic):
             detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
         """
         self._check(video)
-        options = {"detailed": True} if detailed else {}
-        return judge(self.network, _with_image(video, image), label, **options)
+        seen = _with_image(video, image)
+        opinion: Opinion = judge(self.network, seen, label, detailed=detailed)
+        return opinion
 
     def output_shape(
         self,
         input_shape: Sequence[int],
         label: Sequence[int] | None = None,
         image: Sequence[int] | None = None,
-    ) -> tuple[int, ...]:
+    ) -> Shapes:
         """Shape of the logits, as the network promises it; the label does not matter.
 
         Raises:
@@ -176,12 +191,14 @@ class FirstFrameImageDiscriminator(Critic):
         - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
         - ``image``: ``(N, in_channels, H, W)``, in [-1, 1]; by default the first of the frames
         - Output: the mean over frames of what the network returns: ``(N,)`` logits, unless it
-          judges patches
+          judges patches or names several
 
     Raises:
         ShapeError: In ``forward``, if an input has another layout, or the image is not as large
             as the frames.
-        ValueError: In ``forward``, if a label is missing or not expected.
+        ValueError: If ``condition_dim`` is among the settings; in ``forward``, if a label is
+            missing or not expected, or the network tells nothing but logits and ``detailed`` is
+            asked for.
 
     Example:
         >>> critic = FirstFrameImageDiscriminator(16, base_channels=4)
@@ -205,32 +222,46 @@ class FirstFrameImageDiscriminator(Critic):
     ) -> None:
         size = None if input_size is None else pair(input_size, "input_size")
         super().__init__(size, in_channels=in_channels, num_classes=num_classes)
-        self.network = network(
-            input_size=size, in_channels=2 * in_channels, num_classes=num_classes, **settings
+        self.network = self._inside(
+            network,
+            input_size=size,
+            in_channels=2 * in_channels,
+            num_classes=num_classes,
+            **settings,
         )
 
     def forward(
-        self, video: Tensor, label: Tensor | None = None, *, image: Tensor | None = None
-    ) -> Tensor:
+        self,
+        video: Tensor,
+        label: Tensor | None = None,
+        *,
+        image: Tensor | None = None,
+        detailed: bool = False,
+    ) -> Opinion:
         """Return one logit per clip.
 
         Args:
             video: ``(N, C, k, H, W)``, the frames.
             label: Goes to the network with every frame.
             image: ``(N, C, H, W)``, what the clip should go on from; by default the first frame.
+            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
+                Predictions are averaged as logits are; features stay those of the frames,
+                ``(N * k, ...)``.
         """
         self._check(video)
-        rows, k = self._rows(label, video), video.shape[2]
+        rows, n, k = self._rows(label, video), video.shape[0], video.shape[2]
         rows = None if rows is None else rows.repeat_interleave(k, dim=0)
-        logits = judge(self.network, fold_time(_with_image(video, image)), rows)
-        return rearrange(logits, "(n k) ... -> n k ...", k=k).mean(dim=1)
+        frames = fold_time(_with_image(video, image))
+        answer = judge(self.network, frames, rows, detailed=detailed)
+        opinion: Opinion = each_part(answer, partial(mean_over_frames, num_clips=n, num_frames=k))
+        return opinion
 
     def output_shape(
         self,
         input_shape: Sequence[int],
         label: Sequence[int] | None = None,
         image: Sequence[int] | None = None,
-    ) -> tuple[int, ...]:
+    ) -> Shapes:
         """Shape of the logits, as the network promises it; the label does not matter.
 
         Raises:
@@ -238,4 +269,6 @@ class FirstFrameImageDiscriminator(Critic):
         """
         n, c, k, h, w = shape = self._check_shape(input_shape)
         _check_image(image, shape)
-        return (n, *promise(self.network, (n * k, 2 * c, h, w))[1:])
+        promised = promise(self.network, (n * k, 2 * c, h, w))
+        shapes: Shapes = each_part(promised, lambda shape: (n, *shape[1:]))
+        return shapes

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stgan._checks import check_positive, triple
 from stgan.discriminators._critic import Critic, spatial, stages_of
+from stgan.discriminators._stream import StreamOutput
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.one_hot import spread_rows
@@ -164,20 +165,30 @@ class VideoDiscriminator2Plus1d(Critic):
         t, h, w = left
         return t, h, w
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return one logit per clip."""
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> Tensor | StreamOutput:
+        """Return one logit per clip.
+
+        Args:
+            video: The clips.
+            label: Their classes, exactly if there are classes.
+            detailed: Whether to return a :class:`StreamOutput`, with the features of every stage.
+        """
         self._check(video)
         t, h, w = video.shape[2:]
         self._left((t, h, w))
         rows = self._rows(label, video)
-        x = video
+        x, features = video, []
         for index, stage in enumerate(self.stages):
             x = stage(x)
+            features.append(x)
             if index == 0 and rows is not None:
                 x = torch.cat([x, spread_rows(rows.to(x.dtype), tuple(x.shape[2:]))], dim=1)
         if self.input_size is None:
             x = x.mean(dim=(2, 3, 4), keepdim=True)
-        return self.head(x).flatten()
+        logits: Tensor = self.head(x).flatten()
+        return StreamOutput(logits, {}, tuple(features)) if detailed else logits
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None

@@ -239,8 +239,10 @@ class FrameMergeDiscriminator(Critic):
         return logits
 
     def _check_stages(self, shape: tuple[int, ...]) -> None:
-        for stage in self.stages:  # raises where the input is too small for the stages
+        for index, stage in enumerate(self.stages):  # raises where the input is too small
             assert isinstance(stage, DownStage2d)
+            if index == self.merge_after:
+                shape = (shape[0], shape[1] * self.num_frames, *shape[2:])
             shape = stage.output_shape(shape)
 
     def output_shape(

@@ -241,6 +241,10 @@ class PatchHead(Head):
     Differs from the source:
         The published last layer is a 4 x 4 convolution, which lets neighboring patches overlap
         more; here the stages alone decide what a patch is.
+
+    References:
+        Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017,
+        section 3.2.2.
     """
 
     def __init__(

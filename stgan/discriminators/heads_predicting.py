@@ -167,6 +167,10 @@ class InfoGANHead(_PredictingHead):
     Differs from the source:
         The published network has a hidden layer before the prediction; here it reads the last
         features of the stream.
+
+    References:
+        Chen et al., InfoGAN: Interpretable Representation Learning by Information Maximizing
+        Generative Adversarial Nets, NeurIPS 2016, section 6.
     """
 
     def __init__(

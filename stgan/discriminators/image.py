@@ -6,11 +6,12 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from stgan._checks import pair
+from stgan.discriminators._critic import planned
 from stgan.discriminators._stream import LabelTo, Stream, StreamOutput
 from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.registry import DISCRIMINATORS
-from stgan.shapes import Stage, plan
+from stgan.shapes import Stage
 from stgan.typing import Act, Norm, Size2
 
 __all__ = ["ImageDiscriminator"]
@@ -59,8 +60,8 @@ class ImageDiscriminator(Stream):
 
     Raises:
         ShapeError: If no plan reaches ``input_size``; in ``forward``, if a frame has another size.
-        ValueError: If a setting contradicts another; in ``forward``, if a label or condition is
-            missing or not expected.
+        ValueError: If a setting contradicts another, or the head would not take what it is given;
+            in ``forward``, if a label or condition is missing or not expected.
 
     Example:
         >>> critic = ImageDiscriminator(32, base_channels=8)
@@ -95,7 +96,7 @@ class ImageDiscriminator(Stream):
         size = None if input_size is None else pair(input_size, "input_size")
         super().__init__(
             size,
-            plan((1, *(size or (64, 64)))).stages if stages is None else stages,
+            planned((1, *(size or (64, 64)))) if stages is None else stages,
             in_channels=in_channels,
             num_classes=num_classes,
             base_channels=base_channels,

@@ -7,7 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, triple
-from stgan.discriminators._critic import Critic, judge, promise
+from stgan.discriminators._critic import Critic
+from stgan.discriminators._outputs import judge
+from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.patch import VideoPatchDiscriminator
 from stgan.example import Example
 from stgan.registry import DISCRIMINATORS
@@ -116,14 +118,22 @@ class VideoMultiScalePatchDiscriminator(Critic):
         )
         return total / share
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
-        """Return a map of logits for every scale."""
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> dict[str, Tensor] | dict[str, StreamOutput]:
+        """Return a map of logits for every scale.
+
+        Args:
+            video: The clips.
+            label: Goes to every network.
+            detailed: Whether to return a :class:`StreamOutput` for each scale.
+        """
         self._check(video)
-        maps = {}
+        maps: dict[str, Any] = {}
         for index, (name, network) in enumerate(self.networks.items()):
             if index:
                 video = self._coarser(video)
-            maps[name] = judge(network, video, label)
+            maps[name] = judge(network, video, label, detailed=detailed)
         return maps
 
     def output_shape(
@@ -135,10 +145,11 @@ class VideoMultiScalePatchDiscriminator(Critic):
             ShapeError: If ``forward`` would refuse the input's shape.
         """
         shape = self._check_shape(input_shape)
-        return {
-            name: promise(network, (*shape[:2], *self._scaled(shape[2:], scale)))
-            for scale, (name, network) in enumerate(self.networks.items())
-        }
+        shapes: dict[str, tuple[int, ...]] = {}
+        for scale, (name, network) in enumerate(self.networks.items()):
+            assert isinstance(network, VideoPatchDiscriminator)
+            shapes[name] = network.output_shape((*shape[:2], *self._scaled(shape[2:], scale)))
+        return shapes
 
     def extra_repr(self) -> str:
         """How scales follow each other."""

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_layout, pair
-from stgan.discriminators._critic import Critic, Network, exactly_one, judge, promise
+from stgan.discriminators._critic import Critic, Network, exactly_one
+from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.image import ImageDiscriminator
 from stgan.example import Example
 from stgan.functional.one_hot import spread_rows
@@ -56,11 +57,14 @@ class PairDiscriminator(Critic):
         - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
         - ``indices``: ``(N, 2)``, frames in [0, num_frames)
         - ``difference``: ``(N,)``, :math:`t_2 - t_1` where a clip lasts from 0 to 1
-        - Output: that of the network: ``(N,)`` logits, unless it judges patches
+        - Output: that of the network: ``(N,)`` logits, unless it judges patches or names
+          several
 
     Raises:
-        ValueError: If ``num_frames`` is less than 2; in ``forward``, if neither or both of
-            ``indices`` and ``difference`` are given, or a label is missing or not expected.
+        ValueError: If ``num_frames`` is less than 2, or ``condition_dim`` is among the settings;
+            in ``forward``, if neither or both of ``indices`` and ``difference`` are given, a label
+            is missing or not expected, or the network tells nothing but logits and ``detailed`` is
+            asked for.
         ShapeError: In ``forward``, if an input has another layout.
 
     Example:
@@ -91,8 +95,12 @@ class PairDiscriminator(Critic):
         if num_frames < 2:
             raise ValueError(f"num_frames must be at least 2, got {num_frames}")
         self.num_frames = num_frames
-        self.network = network(
-            input_size=size, in_channels=2 * in_channels + 1, num_classes=num_classes, **settings
+        self.network = self._inside(
+            network,
+            input_size=size,
+            in_channels=2 * in_channels + 1,
+            num_classes=num_classes,
+            **settings,
         )
 
     def forward(
@@ -102,7 +110,8 @@ class PairDiscriminator(Critic):
         *,
         indices: Tensor | None = None,
         difference: Tensor | None = None,
-    ) -> Tensor:
+        detailed: bool = False,
+    ) -> Opinion:
         """Return one logit per pair of frames.
 
         Args:
@@ -110,6 +119,7 @@ class PairDiscriminator(Critic):
             label: Goes to the network.
             indices: ``(N, 2)``, where the frames stand in their clips.
             difference: ``(N,)``, in place of indices.
+            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
         """
         self._check(video)
         exactly_one(indices=indices, difference=difference)
@@ -121,7 +131,9 @@ class PairDiscriminator(Critic):
             check_layout(difference, "N", name="difference", N=video.shape[0])
             passed = difference.to(video.dtype)
         time = spread_rows(passed.unsqueeze(1), tuple(video.shape[3:]))
-        return judge(self.network, torch.cat([video[:, :, 0], video[:, :, 1], time], dim=1), label)
+        seen = torch.cat([video[:, :, 0], video[:, :, 1], time], dim=1)
+        opinion: Opinion = judge(self.network, seen, label, detailed=detailed)
+        return opinion
 
     def output_shape(
         self,
@@ -129,7 +141,7 @@ class PairDiscriminator(Critic):
         label: Sequence[int] | None = None,
         indices: Sequence[int] | None = None,
         difference: Sequence[int] | None = None,
-    ) -> tuple[int, ...]:
+    ) -> Shapes:
         """Shape of the logits, as the network promises it; only that of the frames matters.
 
         Raises:

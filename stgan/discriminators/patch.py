@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from stgan._checks import pair, triple
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._critic import Critic, prepare
+from stgan.discriminators._stream import StreamOutput
 from stgan.example import Example
 from stgan.functional.one_hot import spread_rows
 from stgan.layers.act import leaky_relu
@@ -113,15 +114,18 @@ class _PatchDiscriminator(Critic):
             )
         return size
 
-    def _logits(self, x: Tensor, label: Tensor | None) -> Tensor:
+    def _judge(self, x: Tensor, label: Tensor | None, detailed: bool) -> Tensor | StreamOutput:
         self._check(x)
         self._map_size(tuple(x.shape[2:]))
         rows = self._rows(label, x)
+        features: list[Tensor] = []
         for index, stage in enumerate(self.stages):
             x = stage(x)
+            features.append(x)
             if index == 0 and rows is not None:
                 x = torch.cat([x, spread_rows(rows.to(x.dtype), tuple(x.shape[2:]))], dim=1)
-        return self.head(x).squeeze(1)
+        logits: Tensor = self.head(x).squeeze(1)
+        return StreamOutput(logits, {}, tuple(features)) if detailed else logits
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None
@@ -233,9 +237,17 @@ class ImagePatchDiscriminator(_PatchDiscriminator):
             init_std=init_std,
         )
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return a map of logits for every frame."""
-        return self._logits(image, label)
+    def forward(
+        self, image: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> Tensor | StreamOutput:
+        """Return a map of logits for every frame.
+
+        Args:
+            image: The frames.
+            label: Their classes, exactly if there are classes.
+            detailed: Whether to return a :class:`StreamOutput`, with the features of every stage.
+        """
+        return self._judge(image, label, detailed)
 
 
 @DISCRIMINATORS.register(
@@ -332,6 +344,14 @@ class VideoPatchDiscriminator(_PatchDiscriminator):
             init_std=init_std,
         )
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return a map of logits for every clip."""
-        return self._logits(video, label)
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> Tensor | StreamOutput:
+        """Return a map of logits for every clip.
+
+        Args:
+            video: The clips.
+            label: Their classes, exactly if there are classes.
+            detailed: Whether to return a :class:`StreamOutput`, with the features of every stage.
+        """
+        return self._judge(video, label, detailed)

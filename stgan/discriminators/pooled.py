@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stgan._checks import check_positive, triple
-from stgan.discriminators._critic import Critic, Network, judge, promise
+from stgan.discriminators._critic import Critic, Network
+from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.residual import VideoResidualDiscriminator
 from stgan.example import Example
 from stgan.registry import DISCRIMINATORS
@@ -48,12 +49,15 @@ class PooledVideoDiscriminator(Critic):
     Shape:
         - ``video``: ``(N, in_channels, T, H, W)``, in [-1, 1]
         - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
-        - Output: that of the network: ``(N,)`` logits, unless it judges patches
+        - Output: that of the network: ``(N,)`` logits, unless it judges patches or names
+          several
 
     Raises:
         ShapeError: If the network cannot be built for the averaged size; in ``forward``, if a clip
             has another size or is too small.
-        ValueError: In ``forward``, if a label is missing or not expected.
+        ValueError: If ``condition_dim`` is among the settings; in ``forward``, if a label is
+            missing or not expected, or the network tells nothing but logits and ``detailed`` is
+            asked for.
 
     Example:
         >>> critic = PooledVideoDiscriminator((8, 32, 32), base_channels=4)
@@ -78,7 +82,8 @@ class PooledVideoDiscriminator(Critic):
         size = None if input_size is None else triple(input_size, "input_size")
         super().__init__(size, in_channels=in_channels, num_classes=num_classes)
         self.factor = check_positive(factor, "factor")
-        self.network = network(
+        self.network = self._inside(
+            network,
             input_size=None if size is None else self._pooled(size),
             in_channels=in_channels,
             num_classes=num_classes,
@@ -89,16 +94,25 @@ class PooledVideoDiscriminator(Critic):
         squares = (1, self.factor, self.factor)
         return conv_size(size, kernel_size=squares, stride=squares)
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return what the network says of the averaged clips."""
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> Opinion:
+        """Return what the network says of the averaged clips.
+
+        Args:
+            video: The clips.
+            label: Goes to the network.
+            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
+        """
         self._check(video)
         self._pooled(tuple(video.shape[2:]))
         pooled = F.avg_pool3d(video, (1, self.factor, self.factor))
-        return judge(self.network, pooled, label)
+        opinion: Opinion = judge(self.network, pooled, label, detailed=detailed)
+        return opinion
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None
-    ) -> tuple[int, ...]:
+    ) -> Shapes:
         """Shape of the logits, as the network promises it; the label does not matter.
 
         Raises:

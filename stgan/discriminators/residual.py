@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from stgan._checks import check_positive, pair, triple
 from stgan.discriminators._critic import Critic, prepare, stages_of
+from stgan.discriminators._stream import StreamOutput
 from stgan.example import Example
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import Stage, conv_size
@@ -138,18 +139,20 @@ class _ResidualDiscriminator(Critic):
             size = conv_size(size, kernel_size=stride, stride=stride)
         return size
 
-    def _logits(self, x: Tensor, label: Tensor | None) -> Tensor:
+    def _judge(self, x: Tensor, label: Tensor | None, detailed: bool) -> Tensor | StreamOutput:
         self._check(x)
         self._left(tuple(x.shape[2:]))
         rows = self._rows(label, x)
+        features: list[Tensor] = []
         for block in self.blocks:
             x = block(x)
+            features.append(x)
         positions = self.act(x).flatten(2)
-        features = positions.sum(2) if self.pooling == "sum" else positions.mean(2)
-        logits: Tensor = self.head(features).squeeze(1)
+        pooled = positions.sum(2) if self.pooling == "sum" else positions.mean(2)
+        logits: Tensor = self.head(pooled).squeeze(1)
         if self.embed is not None and rows is not None:
-            logits = logits + (self.embed(rows) * features).sum(1)
-        return logits
+            logits = logits + (self.embed(rows) * pooled).sum(1)
+        return StreamOutput(logits, {}, tuple(features)) if detailed else logits
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None
@@ -259,9 +262,17 @@ class ImageResidualDiscriminator(_ResidualDiscriminator):
             init_std=init_std,
         )
 
-    def forward(self, image: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return one logit per frame."""
-        return self._logits(image, label)
+    def forward(
+        self, image: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> Tensor | StreamOutput:
+        """Return one logit per frame.
+
+        Args:
+            image: The frames.
+            label: Their classes, exactly if there are classes.
+            detailed: Whether to return a :class:`StreamOutput`, with the features of every block.
+        """
+        return self._judge(image, label, detailed)
 
 
 @DISCRIMINATORS.register(
@@ -356,6 +367,14 @@ class VideoResidualDiscriminator(_ResidualDiscriminator):
             init_std=init_std,
         )
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> Tensor:
-        """Return one logit per clip."""
-        return self._logits(video, label)
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> Tensor | StreamOutput:
+        """Return one logit per clip.
+
+        Args:
+            video: The clips.
+            label: Their classes, exactly if there are classes.
+            detailed: Whether to return a :class:`StreamOutput`, with the features of every block.
+        """
+        return self._judge(video, label, detailed)

@@ -41,6 +41,9 @@ class FrameSampler(Protocol):
 class AllFrames:
     """Every frame of every clip, in order.
 
+    Shape:
+        - Output: ``(num_clips, num_frames)`` indices in [0, num_frames), int64, in order
+
     Example:
         >>> AllFrames()(2, 3)
         tensor([[0, 1, 2],
@@ -85,6 +88,9 @@ class RandomFrames(DrawnFrames):
         per_clip: ``False`` draws one set for the whole batch, as the published code of ImaGINator
             does with one frame.
 
+    Shape:
+        - Output: ``(num_clips, k)`` indices in [0, num_frames), int64, rising along each row
+
     Raises:
         ValueError: If ``count`` is not positive; in a call, if clips have fewer frames.
 
@@ -123,6 +129,9 @@ class SubClip(DrawnFrames):
     Args:
         count: k, frames per clip.
         stride: Distance between them, in frames.
+
+    Shape:
+        - Output: ``(num_clips, k)`` indices in [0, num_frames), int64, rising along each row
 
     Raises:
         ValueError: If a number is not positive; in a call, if clips are too short.

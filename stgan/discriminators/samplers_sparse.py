@@ -33,12 +33,19 @@ class BetaPair(DrawnFrames):
     If both fall into one frame, the later one moves on to the next; at the end of the clip, where
     there is none, the earlier one moves back.
 
+    Shape:
+        - Output: ``(num_clips, 2)`` indices in [0, num_frames), int64, rising along each row
+
     Example:
         >>> BetaPair()(1, 2)
         tensor([[0, 1]])
 
     Differs from the source:
         The published method renders frames at any time and needs no two to be different.
+
+    References:
+        Yu et al., Generating Videos with Dynamics-aware Implicit Generative Adversarial Networks
+        (DIGAN), ICLR 2022; released code (times of the two frames).
     """
 
     def __init__(self) -> None:
@@ -78,6 +85,9 @@ class SparseSpan(DrawnFrames):
         count: k, frames per clip, at least 2.
         spans: Distances between the first and the last frame; those that a clip has no room for
             are left out.
+
+    Shape:
+        - Output: ``(num_clips, k)`` indices in [0, num_frames), int64, rising along each row
 
     Raises:
         ValueError: If ``count`` is less than 2, or a span has no room for as many frames; in a

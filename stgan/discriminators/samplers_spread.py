@@ -33,6 +33,10 @@ class StridedFrames(DrawnFrames):
     Args:
         stride: s, distance between frames.
 
+    Shape:
+        - Output: ``(num_clips, floor(num_frames / stride))`` indices in [0, num_frames),
+          int64, rising along each row
+
     Raises:
         ValueError: If ``stride`` is not positive; in a call, if clips are shorter than it.
 
@@ -78,6 +82,9 @@ class StratifiedFrames(DrawnFrames):
     Args:
         count: k, parts of a clip.
 
+    Shape:
+        - Output: ``(num_clips, k)`` indices in [0, num_frames), int64, rising along each row
+
     Raises:
         ValueError: If ``count`` is not positive; in a call, if clips have fewer frames.
 
@@ -117,6 +124,9 @@ class FirstAndRandomFrames(DrawnFrames):
 
     Args:
         count: k, frames besides the first.
+
+    Shape:
+        - Output: ``(num_clips, 1 + k)`` indices in [0, num_frames), int64, rising along each row
 
     Raises:
         ValueError: If ``count`` is not positive; in a call, if clips have no k frames besides the

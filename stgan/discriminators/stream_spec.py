@@ -26,6 +26,8 @@ class StreamSpec:
         with_image: Whether the image from which the clip should go on is passed on as ``image=``,
             where one is given, as :class:`FirstFrameVideoDiscriminator` takes it.
         patch: Whether the network returns maps of logits, ``(N, ...)``, rather than one for each.
+        conditioned: Whether a condition, where one is given, is passed on as ``condition=``;
+            ``None`` if the network's ``condition_dim`` tells, by being positive.
 
     Raises:
         ValueError: If ``takes`` is another word, the weight is negative or not finite, or a stream
@@ -46,6 +48,7 @@ class StreamSpec:
     timed: bool = False
     with_image: bool = False
     patch: bool = False
+    conditioned: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, where it is written."""

@@ -6,7 +6,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, triple
-from stgan.discriminators._critic import Critic, Network, judge, promise
+from stgan.discriminators._critic import Critic, Network
+from stgan.discriminators._outputs import judge, parts, promise
+from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.video import VideoDiscriminator
 from stgan.example import Example
 from stgan.registry import DISCRIMINATORS
@@ -50,11 +52,13 @@ class TemporalPyramidDiscriminator(Critic):
     Shape:
         - ``video``: ``(N, in_channels, T, H, W)``, in [-1, 1]
         - ``label``: ``(N,)`` integers in [0, K), or ``(N, K)`` rows
-        - Output: ``{"stride_1": (N,), "stride_2": (N,), ...}``, in the order of ``strides``
+        - Output: ``{"stride_1": (N,), "stride_2": (N,), ...}``, in the order of ``strides``; what a
+          network names itself comes under both names, such as ``"stride_1.scale_0"``
 
     Raises:
-        ValueError: If the strides are none, twice the same, or not positive; in ``forward``, if a
-            label is missing or not expected.
+        ValueError: If the strides are none, twice the same, or not positive, or ``condition_dim``
+            is among the settings; in ``forward``, if a label is missing or not expected, or a
+            network tells nothing but logits and ``detailed`` is asked for.
         ShapeError: If no network can be built for ``input_size``; in ``forward``, if a clip has
             another size.
 
@@ -89,20 +93,30 @@ class TemporalPyramidDiscriminator(Critic):
             raise ValueError(f"strides must be different and one at least, got {self.strides}")
         self.networks = nn.ModuleDict()
         for stride in self.strides:
-            self.networks[f"stride_{stride}"] = network(
+            self.networks[f"stride_{stride}"] = self._inside(
+                network,
                 input_size=None if size is None else (-(-size[0] // stride), *size[1:]),
                 in_channels=in_channels,
                 num_classes=num_classes,
                 **settings,
             )
 
-    def forward(self, video: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
-        """Return one logit per clip and stride."""
+    def forward(
+        self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False
+    ) -> dict[str, Tensor] | dict[str, StreamOutput]:
+        """Return one logit per clip and stride.
+
+        Args:
+            video: The clips.
+            label: Goes to every network.
+            detailed: Whether to return a :class:`StreamOutput` for each, which the networks must
+                then do.
+        """
         self._check(video)
-        return {
-            name: judge(network, video[:, :, ::stride], label)
-            for stride, (name, network) in zip(self.strides, self.networks.items(), strict=True)
-        }
+        named: dict[str, Any] = {}
+        for stride, (name, network) in zip(self.strides, self.networks.items(), strict=True):
+            named |= parts(name, judge(network, video[:, :, ::stride], label, detailed=detailed))
+        return named
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None
@@ -113,10 +127,10 @@ class TemporalPyramidDiscriminator(Critic):
             ShapeError: If ``forward`` would refuse the input's shape.
         """
         n, c, t, h, w = self._check_shape(input_shape)
-        return {
-            name: promise(network, (n, c, -(-t // stride), h, w))
-            for stride, (name, network) in zip(self.strides, self.networks.items(), strict=True)
-        }
+        named: dict[str, tuple[int, ...]] = {}
+        for stride, (name, network) in zip(self.strides, self.networks.items(), strict=True):
+            named |= parts(name, promise(network, (n, c, -(-t // stride), h, w)))
+        return named
 
     def extra_repr(self) -> str:
         """The strides."""

@@ -1,13 +1,14 @@
 """Several streams in one: by default one looks at whole clips, one at single frames."""
 
+import inspect
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
-from einops import rearrange
 from torch import Tensor, nn
 
 from stgan._checks import check_layout
+from stgan.discriminators._outputs import check_detailed, mean_over_frames, parts
 from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.samplers import FrameSampler, RandomFrames
 from stgan.discriminators.stream_spec import StreamSpec
@@ -56,7 +57,8 @@ class TwoStreamDiscriminator(nn.Module):
     Args:
         video: Called as ``video(clip, label)``, or ``video(clip)`` where no label is given;
             returns ``(N,)`` logits. A :class:`StreamSpec` for more.
-        image: Called with frames ``(N * k, C, H, W)``; returns ``(N * k,)`` logits. A
+        image: Called with frames ``(N * k, C, H, W)``, and with the label of every frame if it
+            takes a ``label`` and has a positive ``num_classes``; returns ``(N * k,)`` logits. A
             :class:`StreamSpec` for more.
         sampler: Which frames the image stream sees, unless its spec says so; by default one
             random frame of each clip.
@@ -68,7 +70,10 @@ class TwoStreamDiscriminator(nn.Module):
 
     Shape:
         - ``video``: ``(N, C, T, H, W)``, in [-1, 1]
-        - ``label``: ``(N,)`` integers or ``(N, K)`` rows; goes to the video stream
+        - ``label``: ``(N,)`` integers or ``(N, K)`` rows; goes to the streams that are labeled: to
+          the video stream, and to an image network that was built for classes
+        - ``condition``: ``(N, D)``; goes to the streams that are conditioned: to networks with a
+          positive ``condition_dim``
         - ``image``: ``(N, C, H, W)``; goes to the streams whose spec says ``with_image``
         - Output: ``{"video": (N,), "image": (N,)}``, and further streams; with k frames, the
           logit of a clip is the mean over them. What a stream returns by names of its own comes
@@ -76,7 +81,9 @@ class TwoStreamDiscriminator(nn.Module):
 
     Raises:
         ValueError: If there is no stream, or a name or sampler is given twice or means something
-            else; in ``forward``, if ``indices`` are not those of the streams that sample.
+            else; in ``forward``, if ``indices`` are not those of the streams that sample, a label
+            or condition is missing or not expected, or a network tells nothing but logits and
+            ``detailed`` is asked for.
         UnknownNameError: In ``forward``, if ``only`` names a stream that there is not.
         ShapeError: In ``forward``, if a stream returns other than one logit per sample.
 
@@ -107,6 +114,12 @@ class TwoStreamDiscriminator(nn.Module):
         Frames are drawn for each clip by itself; the published code draws one index for the whole
         batch. DVD-GAN (Clark et al. 2019) sums the logits of k frames; the mean keeps their scale
         independent of k.
+
+    References:
+        Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020;
+        Tulyakov et al., MoCoGAN: Decomposing Motion and Content for Video Generation, CVPR 2018;
+        Clark, Donahue and Simonyan, Adversarial Video Generation on Complex Datasets (DVD-GAN),
+        2019, part on dual discriminators (k frames).
     """
 
     def __init__(
@@ -129,7 +142,11 @@ class TwoStreamDiscriminator(nn.Module):
         self._specs: dict[str, StreamSpec] = {}
         self.weights: dict[str, float] = {}
         if isinstance(image, nn.Module):
-            image = StreamSpec(image, takes="frames", labeled=False)
+            # A network of frames looks at no label unless it was built for one. Classifiers of
+            # other libraries count classes too, but take no label.
+            told = inspect.signature(image.forward).parameters
+            labeled = "label" in told and bool(getattr(image, "num_classes", 0))
+            image = StreamSpec(image, takes="frames", labeled=labeled)
         usual = {"video": video, "image": image}
         self._add({name: stream for name, stream in usual.items() if stream is not None})
         self._add(streams or {})
@@ -204,6 +221,7 @@ class TwoStreamDiscriminator(nn.Module):
         *,
         image: Tensor | None = None,
         indices: Tensor | Mapping[str, Tensor] | None = None,
+        condition: Tensor | None = None,
         generator: torch.Generator | None = None,
         detailed: bool = False,
         only: Collection[str] | None = None,
@@ -212,11 +230,13 @@ class TwoStreamDiscriminator(nn.Module):
 
         Args:
             video: ``(N, C, T, H, W)``.
-            label: Passed to the streams that are labeled: to the video stream.
+            label: Passed to the streams that are labeled: to the video stream, and to an image
+                network that was built for classes.
             image: ``(N, C, H, W)``, what the clips should go on from; passed to the streams that
                 see it beside the clip.
             indices: What :meth:`sample` returned: ``(N, k)`` frames for the image stream, or by
                 name for several streams; drawn by the samplers if not given.
+            condition: ``(N, D)``, passed to the streams that are conditioned.
             generator: Source of randomness for the samplers.
             detailed: Whether to return a :class:`StreamOutput` for each stream, which its network
                 must then return for ``detailed=True``. Predictions of frames are averaged as
@@ -227,19 +247,22 @@ class TwoStreamDiscriminator(nn.Module):
         for name in only or ():
             if name not in self._specs:
                 raise unknown_name("the discriminator", name, self._specs, what="stream")
+        if condition is not None and not any(map(_is_conditioned, self._specs.values())):
+            raise ValueError(
+                "no stream takes a condition; build a network with condition_dim, or do not pass "
+                "condition"
+            )
         drawn = self._draw(video, generator) if indices is None else self._by_name(indices)
         outputs: dict[str, Any] = {}
         for name, spec in self._specs.items():
             if only is not None and name not in only:
                 continue
             seen = take_frames(video, drawn[name]) if name in drawn else video
-            answer = self._run(name, spec, seen, label, image, drawn.get(name), detailed)
-            for part, output in _parts(name, answer).items():
+            answer = self._run(name, spec, seen, label, image, drawn.get(name), condition, detailed)
+            for part, output in parts(name, answer).items():
                 n, k = seen.shape[0], seen.shape[2] if spec.takes == "frames" else 1
                 _check_logits(part, output, n * k, spec.patch)
-                outputs[part] = (
-                    _mean_over_frames(output, n, k) if spec.takes == "frames" else output
-                )
+                outputs[part] = mean_over_frames(output, n, k) if spec.takes == "frames" else output
         return outputs
 
     def _run(
@@ -250,6 +273,7 @@ class TwoStreamDiscriminator(nn.Module):
         label: Tensor | None,
         image: Tensor | None,
         indices: Tensor | None,
+        condition: Tensor | None,
         detailed: bool,
     ) -> Any:
         """Call the network of a stream with the frames that it sees."""
@@ -257,14 +281,20 @@ class TwoStreamDiscriminator(nn.Module):
         if spec.takes == "frames":
             seen = fold_time(seen)
             label = None if label is None else label.repeat_interleave(t, dim=0)
+            condition = None if condition is None else condition.repeat_interleave(t, dim=0)
+        network = getattr(self, name)
+        if detailed:
+            check_detailed(network, f"the {name} stream")
         options: dict[str, Any] = {"detailed": True} if detailed else {}
+        if condition is not None and _is_conditioned(spec):
+            options["condition"] = condition
         if spec.timed:
             every = torch.arange(t, device=seen.device).expand(n, -1)
             options["indices"] = every if indices is None else indices
         if spec.with_image and image is not None:
             options["image"] = image
         given = () if label is None or not spec.labeled else (label,)
-        return getattr(self, name)(seen, *given, **options)
+        return network(seen, *given, **options)
 
     def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Add up the losses of all streams by their weights.
@@ -289,8 +319,11 @@ class TwoStreamDiscriminator(nn.Module):
         video: Sequence[int],
         label: Sequence[int] | None = None,
         indices: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+        condition: Sequence[int] | None = None,
     ) -> dict[str, tuple[int, ...]]:
         """Shapes of the logits for clips of ``(N, C, T, H, W)``: one per clip and stream.
+
+        The shapes of label and condition do not matter.
 
         Raises:
             ShapeError: If a stream that promises a shape would refuse its part of the clips.
@@ -312,7 +345,7 @@ class TwoStreamDiscriminator(nn.Module):
             promise = getattr(getattr(self, name), "output_shape", None)
             if promise is not None:
                 answer = promise((n * seen, c, h, w) if frames else (n, c, seen, h, w))
-                shapes |= {part: (n, *shape[1:]) for part, shape in _parts(name, answer).items()}
+                shapes |= {part: (n, *shape[1:]) for part, shape in parts(name, answer).items()}
             elif spec.patch:
                 raise ShapeError(
                     f"the {name} stream returns maps and promises no shape; give its network a "
@@ -323,11 +356,10 @@ class TwoStreamDiscriminator(nn.Module):
         return shapes
 
 
-def _parts(name: str, answer: Any) -> dict[str, Any]:
-    """Name what a stream returns: by its own name, or each of several under it."""
-    if isinstance(answer, Mapping):
-        return {f"{name}.{part}": output for part, output in answer.items()}
-    return {name: answer}
+def _is_conditioned(spec: StreamSpec) -> bool:
+    if spec.conditioned is None:
+        return bool(getattr(spec.network, "condition_dim", 0))
+    return spec.conditioned
 
 
 def _check_logits(name: str, output: Any, count: int, patch: bool) -> None:
@@ -337,15 +369,3 @@ def _check_logits(name: str, output: Any, count: int, patch: bool) -> None:
             f"the {name} stream must return one logit per sample, ({count},), got {shape}; "
             f"average its map, give it inputs of its own size, or say patch=True in its StreamSpec"
         )
-
-
-def _mean_over_frames(output: Any, num_clips: int, num_frames: int) -> Any:
-    """Average logits and predictions of frames over those of a clip."""
-
-    def mean(values: Tensor) -> Tensor:
-        return rearrange(values, "(n k) ... -> n k ...", n=num_clips, k=num_frames).mean(dim=1)
-
-    if isinstance(output, Tensor):
-        return mean(output)
-    predictions = {name: mean(values) for name, values in output.predictions.items()}
-    return output._replace(logits=mean(output.logits), predictions=predictions)

@@ -23,9 +23,13 @@ def list_logits(output: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
     """
     found = list(output.values()) if isinstance(output, Mapping) else [output]
     if not found or not all(isinstance(logits, Tensor) for logits in found):
+        got = type(output).__name__
+        if isinstance(output, Mapping):
+            kinds = {type(logits).__name__: None for logits in found}
+            got = f"{got} of {' and '.join(kinds) or 'nothing'}"
         raise TypeError(
-            f"a critic must return logits or a mapping of named logits, got "
-            f"{type(output).__name__}; pass a function that returns one of them"
+            f"a critic must return logits or a mapping of named logits, got {got}; pass a function "
+            f"that returns one of them"
         )
     return [full_precision(logits) for logits in found]
 

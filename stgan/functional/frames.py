@@ -64,6 +64,8 @@ def take_frames(video: Tensor, indices: Tensor) -> Tensor:
 
     Raises:
         ShapeError: If the indices are not ``(N, k)``.
+        ValueError: If an index is out of range. Values are looked at on the CPU only, since a look
+            would halt a GPU; there, torch's own device assertion stops the program.
 
     Example:
         >>> video = torch.arange(4.0).reshape(1, 1, 4, 1, 1)
@@ -72,6 +74,13 @@ def take_frames(video: Tensor, indices: Tensor) -> Tensor:
     """
     check_layout(video, "N C T H W", name="video")
     check_layout(indices, "N k", name="indices", N=video.shape[0])
-    n, c, _, h, w = video.shape
+    n, c, t, h, w = video.shape
+    if indices.device.type == "cpu" and not torch.compiler.is_compiling() and indices.numel():
+        low, high = indices.aminmax()
+        if low < 0 or high >= t:
+            wrong = int(low) if low < 0 else int(high)
+            raise ValueError(
+                f"index {wrong} is out of range for clips of {t} frames; use 0 to {t - 1}"
+            )
     index = indices[:, None, :, None, None].expand(n, c, indices.shape[1], h, w)
     return torch.gather(video, 2, index)

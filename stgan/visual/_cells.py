@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -92,10 +93,19 @@ def check_labels(labels: Sequence[str] | None, count: int, name: str) -> list[st
 
 
 def load_font(size: int) -> Font:
-    """The font that comes with Pillow, so that pictures look the same on every machine."""
+    """DejaVu Sans as matplotlib brings it, or else the font that comes with Pillow.
+
+    The first has the letters of most alphabets, the second little more than those of English.
+    Neither is one of the system, so that pictures look the same on every machine.
+    """
     from PIL import ImageFont
 
-    return ImageFont.load_default(size=size)
+    try:
+        from matplotlib import get_data_path
+
+        return ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+    except (ImportError, OSError):  # some systems pack matplotlib without its fonts
+        return ImageFont.load_default(size=size)
 
 
 def fit_text(text: str, font: Font, width: float) -> tuple[list[str], int]:

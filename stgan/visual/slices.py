@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -26,7 +26,7 @@ def plot_slices(
     clips: Mapping[str, Tensor],
     path: str | Path | None = None,
     *,
-    position: int | None = None,
+    position: int | Sequence[int] | None = None,
     axis: Literal["x", "y"] = "x",
     max_clips: int = 4,
     title: str | None = None,
@@ -42,8 +42,8 @@ def plot_slices(
             of each kind where they belong together, as real and generated do.
         path: Of the picture; its ending gives the format. Its folder must exist. ``None`` to write
             nothing.
-        position: The row that is cut for ``"x"``, or the column for ``"y"``; ``None`` for the
-            middle.
+        position: The row that is cut for ``"x"``, or the column for ``"y"``; a sequence has one
+            for each clip, the same in every kind; ``None`` for the middle.
         axis: The axis of space that stays.
         max_clips: Rows at most; the first clips are shown.
         title: Above all panels.
@@ -57,7 +57,8 @@ def plot_slices(
     Raises:
         ShapeError: If clips have another layout or differ in size, or the position lies outside.
         UnknownNameError: If the axis is not known.
-        ValueError: If there are no clips, or ``max_clips`` is not positive.
+        ValueError: If there are no clips, fewer positions than clips are shown, or ``max_clips``
+            is not positive.
 
     Example:
         >>> import tempfile
@@ -81,11 +82,9 @@ def plot_slices(
         raise unknown_name("a slice", axis, ("x", "y"), what="axis")
     length, height, width = _common_size(clips)
     across = height if axis == "x" else width
-    position = across // 2 if position is None else position
-    if not 0 <= position < across:
-        raise ShapeError(f"position must lie between 0 and {across - 1}, got {position}")
-
     lines = min(max_clips, max(len(kind) for kind in clips.values()))
+    positions = _positions(position, lines, across)
+
     figure = Figure(
         figsize=(1.9 * (len(clips) + 1) + 0.4, 1.9 * lines + 0.5), layout="constrained", dpi=110
     )
@@ -97,7 +96,7 @@ def plot_slices(
         if row < len(first):
             line[0].imshow(_picture(first[row, :, 0]), interpolation="nearest")
             mark = line[0].axhline if axis == "x" else line[0].axvline
-            mark(position, color="C3", linewidth=1.4, linestyle="--")
+            mark(positions[row], color="C3", linewidth=1.4, linestyle="--")
         line[0].set_axis_off()
         for panel, (name, kind) in zip(line[1:], clips.items(), strict=True):
             panel.set_title(name if row == 0 else "")
@@ -105,7 +104,7 @@ def plot_slices(
                 panel.set_axis_off()
                 continue
             # From (C, T, H, W), the axis of space that goes is the second or the last.
-            cut = kind[row].select(2 if axis == "x" else 3, position)
+            cut = kind[row].select(2 if axis == "x" else 3, positions[row])
             side = cut.shape[2]
             # Frames are counted from 1, and both axes fill the square.
             extent = (-0.5, side - 0.5, length + 0.5, 0.5)
@@ -119,6 +118,21 @@ def plot_slices(
     if path is not None:
         figure.savefig(path)
     return figure
+
+
+def _positions(position: int | Sequence[int] | None, lines: int, across: int) -> list[int]:
+    """The line that is cut from each of the clips that are shown."""
+    if position is None:
+        position = across // 2
+    found = list(position)[:lines] if isinstance(position, Sequence) else [position] * lines
+    if len(found) < lines:
+        raise ValueError(
+            f"position must be one number, or one for each of {lines} clips, got {len(found)}"
+        )
+    for one in found:
+        if not 0 <= one < across:
+            raise ShapeError(f"position must lie between 0 and {across - 1}, got {one}")
+    return found
 
 
 def _common_size(clips: Mapping[str, Tensor]) -> tuple[int, int, int]:

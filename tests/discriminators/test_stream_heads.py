@@ -22,6 +22,7 @@ from stgan.discriminators import (
     StreamOutput,
     VideoDiscriminator,
 )
+from stgan.errors import ShapeError
 from stgan.layers import MinibatchStddev
 
 TINY: dict[str, Any] = {"base_channels": 4, "max_channels": 8}
@@ -83,9 +84,11 @@ def test_what_is_detailed_is_what_the_stages_said_and_changes_no_logit(
     assert len(output.features) == len(critic.stages)
     assert torch.equal(output.features[0], critic.stages[0](x))
     shape = tuple(x.shape)
-    for stage, features in zip(critic.stages, output.features, strict=True):
+    for index, (stage, features) in enumerate(zip(critic.stages, output.features, strict=True)):
         shape = stage.output_shape(shape)
         assert tuple(features.shape) == shape
+        if index == 0:  # after which the label joins
+            shape = (shape[0], shape[1] + classes, *shape[2:])
 
 
 @STREAMS
@@ -192,6 +195,53 @@ def test_any_module_may_be_a_head() -> None:
     assert critic.output_shape(tuple(x.shape)) == tuple(critic(x).shape) == (3,)
 
 
+TAKES_NONE = "Head takes no {} as its condition; "
+HEADS_WITHOUT_CONDITION = [
+    (LinearHead, "pass label_to='stages', or head=ProjectionHead"),
+    (PatchHead, "pass label_to='stages', or head=ProjectionHead"),
+    (AuxiliaryClassifierHead, "pass head=partial(AuxiliaryClassifierHead, num_classes=3) for the"),
+    (partial(AuxiliaryClassifierHead, num_classes=3), "no num_classes, or label_to='stages'"),
+    (InfoGANHead, "pass head=partial(InfoGANHead, num_classes=3) for the classes that it predicts"),
+    (partial(InfoGANHead, code_dim=2), "pass head=partial(InfoGANHead, num_classes=3)"),
+]
+
+
+@STREAMS
+@pytest.mark.parametrize(("head", "fix"), HEADS_WITHOUT_CONDITION)
+def test_a_critic_that_could_not_be_called_is_not_built(image: bool, head: Any, fix: str) -> None:
+    with pytest.raises(ValueError, match=TAKES_NONE.format("label")) as caught:
+        build(image, head=head, num_classes=3, label_to="head")
+    assert fix in str(caught.value)
+    with pytest.raises(ValueError, match=TAKES_NONE.format("vector") + "leave condition_dim at 0"):
+        build(image, head=head, condition_dim=3)
+
+
+@STREAMS
+@settings(max_examples=10)
+@given(any_size=st.booleans(), told=st.booleans())
+def test_the_way_out_of_a_refusal_is_one(image: bool, any_size: bool, told: bool) -> None:
+    head = partial(AuxiliaryClassifierHead, num_classes=3)
+    classes: dict[str, Any] = {"num_classes": 3, "label_to": "stages"} if told else {}
+    critic = build(image, any_size=any_size, head=head, **classes)
+    label = (torch.tensor([0, 2, 1]),) if told else ()
+    assert critic(draw(image), *label, detailed=True).predictions["label"].shape == (3, 3)
+
+
+def test_a_head_of_ones_own_is_told_what_it_asks_for() -> None:
+    class Own(Head):
+        def __init__(self, channels: int, size: Any, **asked: Any) -> None:
+            super().__init__(channels, size)
+            self.num_classes = asked.get("num_classes", 0)
+
+        def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
+            self.check_inputs(features, condition)
+            return features.flatten(1).mean(dim=1)
+
+    critic = build(False, head=Own, num_classes=3, label_to="head")
+    assert critic(draw(False), torch.tensor([0, 2, 1])).shape == (3,)
+    assert build(False, head=Own)(draw(False)).shape == (3,)
+
+
 X = draw(False)
 
 
@@ -205,7 +255,19 @@ X = draw(False)
         (lambda: build(False, condition_dim=-1), ValueError, "condition_dim must be at least 0"),
         (lambda: build(False, head=ProjectionHead, num_classes=2, condition_dim=2,
                        label_to="head"), ValueError, "a head takes one condition, a label or a"),
-        (lambda: build(False, head=LinearHead, condition_dim=2), TypeError, "condition_dim"),
+        (lambda: build(False, head=AuxiliaryClassifierHead), ValueError,
+         r"needs a number of classes of its own; pass head=partial\(AuxiliaryClassifierHead, num"),
+        (lambda: build(True, head=partial(ProjectionHead, num_classes=4), num_classes=4),
+         ValueError, "built for num_classes=4, which .* pass num_classes=4, label_to='head' to"),
+        (lambda: build(True, head=partial(ProjectionHead, condition_dim=4)), ValueError,
+         "built for condition_dim=4, which the stream does not pass to it; pass condition_dim=4 t"),
+        (lambda: build(True, num_classes=3)(draw(True), torch.tensor([0, 1, 2, 0])), ShapeError,
+         r"label, as rows, must be laid out as \(N=3, K\), got \(4, 3\)"),
+        (lambda: build(True, num_classes=3, head=ProjectionHead, label_to="head")(
+            draw(True), torch.eye(3)[:2]), ShapeError, r"\(N=3, K\), got \(2, 3\)"),
+        (lambda: build(False, head=ProjectionHead, condition_dim=2)(
+            X, condition=torch.zeros(2, 2)), ShapeError,
+         r"condition must be laid out as \(N=3, D=2\), got \(2, 2\)"),
         (lambda: build(False)(X, condition=torch.zeros(3, 2)), ValueError,
          "built without condition; do not pass one"),
         (lambda: build(False, head=ProjectionHead, condition_dim=2)(X), ValueError,

@@ -8,20 +8,27 @@ from torch import nn
 
 from stgan.discriminators import (
     FirstAndRandomFrames,
+    FrameMergeDiscriminator,
+    ProjectionHead,
     RandomFrames,
     StreamSpec,
     TwoStreamDiscriminator,
 )
 from stgan.errors import UnknownNameError
+from stgan.shapes import plan
 from tests.discriminators.small_networks import (
     LABEL,
     SIZE,
+    TINY,
     clips,
     image_network,
     three_streams,
     video_network,
 )
 
+MERGED = FrameMergeDiscriminator(
+    8, num_frames=4, merge_after=1, stages=plan((1, 16, 16)).stages[:2], **TINY
+)
 SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(1))
 
 
@@ -43,6 +50,20 @@ SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(
         (lambda: StreamSpec(nn.Identity(), takes="frames", timed=True), "drop timed=True"),
         (lambda: StreamSpec(nn.Identity(), takes="frames", with_image=True),
          "cannot tell which image belongs to which; let it take the clip"),
+        (lambda: three_streams()(clips(), LABEL, condition=torch.zeros(3, 2)),
+         "no stream takes a condition; build a network with condition_dim, or do not pass"),
+        (lambda: TwoStreamDiscriminator(video=video_network(head=ProjectionHead, condition_dim=2))(
+            clips()), "built for conditions of 2 numbers; pass condition"),
+        (lambda: TwoStreamDiscriminator(video=video_network(head=ProjectionHead, condition_dim=2))(
+            clips(), condition=torch.zeros(2, 2)), r"\(N=3, D=2\), got \(2, 2\)"),
+        (lambda: TwoStreamDiscriminator(image=image_network())(
+            clips(), indices=torch.tensor([[0], [4], [1]])),
+         "index 4 is out of range for clips of 4 frames; use 0 to 3"),
+        (lambda: TwoStreamDiscriminator(streams={"one": nn.Identity()})(clips(), detailed=True),
+         "the one stream, a Identity, tells nothing but logits; drop detailed=True, or let its"),
+        (lambda: TwoStreamDiscriminator(streams={"merged": StreamSpec(MERGED, timed=True)})(
+            clips(), detailed=True),
+         "the merged stream, a FrameMergeDiscriminator, tells nothing but logits; drop detailed"),
         (lambda: three_streams()(clips(), LABEL, indices=torch.zeros(3, 1).long()),
          "3 streams sample frames; pass indices as a mapping with image, short, still"),
         (lambda: three_streams()(clips(), LABEL, indices={"image": torch.zeros(3, 1).long()}),

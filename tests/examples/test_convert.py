@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from examples.imaginator import convert
 from examples.imaginator.model import build
 from stgan.errors import CheckpointError
+from tests.examples.runs import refusal
 
 
 def _official_image_discriminator() -> dict[str, torch.Tensor]:
@@ -45,23 +46,46 @@ class _Trap:
 
 
 def test_conversion_refuses_code_and_strangers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     source, target = tmp_path / "file.pth", tmp_path / "out.safetensors"
     for content, message in (
         ({"net.0.bias": _Trap()}, "is no file of tensors alone"),
         ({"weights": 3}, "must hold one state dict"),
+        ({3: torch.zeros(1)}, "must hold one state dict"),
         ({"conv.weight": torch.zeros(1)}, "holds no published ImaGINator network"),
     ):
         torch.save(content, source)
-        with pytest.raises(CheckpointError, match=message):
-            convert.main([str(source), str(target)])
+        assert message in refusal(lambda: convert.main([str(source), str(target)]), capsys)
+    # A picture, and bytes at which the unpickler looks for something that is not there.
+    for content in (b"\x89PNG\r\n\x1a\n", b"heh"):
+        source.write_bytes(content)
+        refused = refusal(lambda: convert.main([str(source), str(target)]), capsys)
+        assert "is no file of tensors alone" in refused
     assert not (tmp_path / "trapped").exists()
     assert not target.exists()
-    with pytest.raises(CheckpointError, match=r"nowhere\.pth does not exist"):
-        convert.main(["nowhere.pth", str(target)])
+    refused = refusal(lambda: convert.main(["nowhere.pth", str(target)]), capsys)
+    assert "nowhere.pth does not exist; name the published file" in refused
     with pytest.raises(CheckpointError, match=r"'net\.9\.bias' is not one of a published"):
         convert.convert_state_dict({"net.9.bias": torch.zeros(1)}, "image_discriminator")
     with pytest.raises(CheckpointError, match="network must be one of generator, video_disc"):
         convert.convert_state_dict({}, "encoder")
+
+
+def test_a_target_that_cannot_be_written_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "official.pth"
+    torch.save(_official_image_discriminator(), source)
+    (tmp_path / "folder.safetensors").mkdir()
+    for name, message in (
+        ("nowhere/out.safetensors", f"folder {tmp_path / 'nowhere'} does not exist; create it"),
+        ("folder.safetensors", "folder.safetensors cannot be written: Is a directory; name anoth"),
+    ):
+        given = [str(source), str(tmp_path / name)]
+        assert message in refusal(lambda given=given: convert.main(given), capsys)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "folder.safetensors",
+        "official.pth",
+    ]

@@ -11,12 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from examples.imaginator import evaluate
 from examples.imaginator.config import PRESETS
 from examples.imaginator.examined import SCORES
 from examples.imaginator.report import settings_of
+from examples.imaginator.report_clips import _liveliest_rows
 from tests.examples.runs import QUIET, train_run
 
 pytestmark = QUIET
@@ -96,6 +98,16 @@ def test_the_scores_are_those_of_the_file_and_carry_their_protocol(page: str, ru
 def test_what_a_name_holds_is_no_html(page: str) -> None:
     assert "mine&lt;b&gt;&amp;co" in page
     assert "<b>" not in page
+
+
+def test_slices_are_cut_where_the_real_clip_moves_most(page: str) -> None:
+    video = torch.zeros(3, 3, 4, 8, 8)
+    video[0, :, 1::2, 6] = 0.5
+    video[0, :, 1, 4] = 0.5  # for a moment only
+    video[1] = torch.rand(3, 1, 8, 8)  # stands still
+    video[2, :, 2, 0, 3] = 1
+    assert _liveliest_rows(video) == [6, 4, 0]
+    assert "for each clip the row in which the real one moves most" in page
 
 
 def test_settings_that_differ_from_the_preset_are_marked() -> None:

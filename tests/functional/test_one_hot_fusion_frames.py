@@ -121,6 +121,26 @@ def test_taken_frames_are_those_of_each_clip(video: Tensor, data: st.DataObject)
             assert torch.equal(taken[clip, :, place], expected)
 
 
+@given(videos(), st.integers(0, 3), st.booleans())
+def test_taking_frames_refuses_indices_out_of_range(
+    video: Tensor, beyond: int, before: bool
+) -> None:
+    n, t = video.shape[0], video.shape[2]
+    wrong = -1 - beyond if before else t + beyond
+    indices = torch.zeros(n, 2, dtype=torch.long)
+    indices[-1, -1] = wrong
+    message = f"index {wrong} is out of range for clips of {t} frames; use 0 to {t - 1}$"
+    with pytest.raises(ValueError, match=message):
+        take_frames(video, indices)
+
+
+def test_taking_frames_compiles_without_a_look_at_the_indices() -> None:
+    video, indices = torch.randn(2, 3, 4, 2, 2), torch.tensor([[3, 0], [1, 1]])
+    compiled = torch.compile(take_frames, fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(video, indices), take_frames(video, indices))
+    assert take_frames(video, indices[:, :0]).shape == (2, 3, 0, 2, 2)
+
+
 def test_taking_frames_refuses_indices_of_another_batch() -> None:
     with pytest.raises(ShapeError, match=r"indices must be laid out as \(N=2, k\), got \(3, 1\)"):
         take_frames(torch.zeros(2, 3, 4, 2, 2), torch.zeros(3, 1, dtype=torch.long))

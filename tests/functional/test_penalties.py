@@ -324,6 +324,19 @@ def test_a_critic_that_returns_no_logits_is_refused(output: Any) -> None:
         r1_penalty(lambda sample: output, real=torch.zeros(2, 6))
 
 
+@pytest.mark.parametrize(
+    ("output", "got"),
+    [
+        ({}, "dict of nothing"),
+        ({"one": {"two": torch.zeros(2)}}, "dict of dict"),
+        ({"one": torch.zeros(2), "two": None}, "dict of Tensor and NoneType"),
+    ],
+)
+def test_a_mapping_of_something_else_is_told_from_one_of_logits(output: Any, got: str) -> None:
+    with pytest.raises(TypeError, match=f"mapping of named logits, got {got}; pass a function"):
+        r1_penalty(lambda sample: output, real=torch.zeros(2, 6))
+
+
 @EVERY
 def test_samples_travel_by_keyword(name: str) -> None:
     with pytest.raises(TypeError, match="positional"):

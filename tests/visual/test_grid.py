@@ -1,3 +1,4 @@
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,19 @@ def test_no_caption_is_cut_off(label: str, scale: int, side: str) -> None:
         assert not ink[-1].any()
         assert not ink[:, 0].any()
         assert not ink[:, -1].any()
+
+
+def test_letters_of_other_alphabets_are_told_apart() -> None:
+    clip = torch.full((3, 1, 32, 32), 255, dtype=torch.uint8)
+    captions = [clip_grid([[clip]], column_labels=[label]) for label in "uüoóøŁжяλΩ"]
+    for number, one in enumerate(captions):
+        assert not any(torch.equal(one, other) for other in captions[:number])
+
+
+def test_captions_are_drawn_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = torch.full((3, 1, 16, 16), 255, dtype=torch.uint8)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert (clip_grid([[clip]], column_labels=["up"]) < 128).any()
 
 
 def test_longer_captions_have_more_ink() -> None:

@@ -40,6 +40,17 @@ def test_the_slice_that_is_drawn_is_that_of_the_metric(
     assert set(mark.get_ydata() if axis == "x" else mark.get_xdata()) == {position}
 
 
+def test_each_clip_can_be_cut_at_a_place_of_its_own(figures: Any) -> None:
+    kinds = {"real": _clips(0, 3, 3, 4, 6, 8), "fake": _clips(1, 3, 3, 4, 6, 8)}
+    figure = figures(plot_slices, kinds, position=[5, 0, 2], max_clips=2)
+    for row, position in enumerate((5, 0)):
+        first, *panels = figure.axes[3 * row : 3 * row + 3]
+        assert set(first.get_lines()[0].get_ydata()) == {position}
+        for panel, clips in zip(panels, kinds.values(), strict=True):
+            wanted = to_uint8(time_slice(clips, position)[row]).permute(1, 2, 0)
+            assert torch.equal(_shown(panel), wanted)
+
+
 def test_a_kind_with_fewer_clips_leaves_its_place_empty(figures: Any) -> None:
     kinds = {"real": _clips(0, 3, 1, 4, 6, 8), "fake": _clips(1, 1, 1, 4, 6, 8)}
     figure = figures(plot_slices, kinds, max_clips=2, title="slices")
@@ -59,6 +70,10 @@ def test_what_cannot_be_sliced_is_refused() -> None:
     clips = torch.zeros(1, 3, 4, 6, 8)
     with pytest.raises(ShapeError, match=r"position must lie between 0 and 5, got 6"):
         plot_slices({"real": clips}, "slices.png", position=6)
+    with pytest.raises(ShapeError, match=r"position must lie between 0 and 5, got -1"):
+        plot_slices({"real": clips}, "slices.png", position=[-1])
+    with pytest.raises(ValueError, match="one number, or one for each of 2 clips, got 1"):
+        plot_slices({"real": clips.repeat(2, 1, 1, 1, 1)}, "slices.png", position=[3])
     with pytest.raises(UnknownNameError, match="no axis named 'z'"):
         plot_slices({"real": clips}, "slices.png", axis="z")  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match=r"'fake' must be of the size .* \(4, 6, 8\), got \(5, 6"):
