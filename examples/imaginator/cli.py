@@ -5,12 +5,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 import tyro
 
 from examples.imaginator.config import Settings, preset_settings, read_settings
-from stgan.errors import CheckpointError, DataError, UnknownNameError
+from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError
 
 __all__ = ["parse_settings", "user_errors"]
 
@@ -52,15 +53,23 @@ def parse_settings(args: list[str] | None = None) -> Settings:
 
     Raises:
         UnknownNameError: If there is no such preset.
+        ConfigError: If a term of a loss is named twice.
         DataError: If a file of settings cannot be read.
-        CheckpointError: If a resumed run would change its networks, losses or clips.
+        CheckpointError: If a resumed run would change its preset, networks, losses or clips, or a
+            file of settings is given for it.
     """
     given = sys.argv[1:] if args is None else args
+    _check_named_once(given)
     start, _ = tyro.cli(_Start, args=given, return_unknown_args=True, add_help=False)
     default = preset_settings(start.preset)
     saved = None
     if start.resume:
         out = start.out or default.out
+        if start.config is not None:
+            raise CheckpointError(
+                f"--config {start.config} is not read where a run is resumed, which goes on with "
+                f"the settings in its folder {out}; leave out --config"
+            )
         if not (out / "config.yaml").is_file():
             raise CheckpointError(
                 f"run folder {out} holds no config.yaml to resume from; leave out --resume to begin"
@@ -76,6 +85,21 @@ def parse_settings(args: list[str] | None = None) -> Settings:
     return settings
 
 
+def _check_named_once(given: list[str]) -> None:
+    """Refuse two weights for one term, of which the parser keeps the last only."""
+    for place, option in enumerate(given):
+        if option.replace("_", "-") not in ("--loss.penalties", "--loss.generator-terms"):
+            continue
+        words = list(takewhile(lambda word: not word.startswith("--"), given[place + 1 :]))
+        names = words[::2]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(
+                    f"{option} must name each term once, got {name!r} {names.count(name)} times; "
+                    f"leave out all but one"
+                )
+
+
 def _check_same(saved: Settings, settings: Settings) -> None:
     """What a run is must stay when it is resumed; its length, pace and machine may change."""
     keys = [
@@ -85,8 +109,15 @@ def _check_same(saved: Settings, settings: Settings) -> None:
         if getattr(getattr(settings, part), key) != value
         # The others of training say where the run is in its data, and what its networks are.
         and (part != "train" or key in ("batch_size", "seed", "ema_decay"))
-        and (part, key) != ("data", "workers")
+        and (part, key) not in (("data", "workers"), ("data", "cache_bytes"))
+        # Another machine has its files elsewhere, but it has them.
+        and not (
+            (part, key) in (("data", "root"), ("data", "validation_list"))
+            and None not in (value, getattr(settings.data, key))
+        )
     ]
+    if settings.preset != saved.preset:  # of which nothing would be taken but the name
+        keys.insert(0, f"preset ({saved.preset} there, {settings.preset} here)")
     if keys:
         raise CheckpointError(
             f"run folder {saved.out} was trained with another {', '.join(keys)}; resume without "
@@ -105,3 +136,31 @@ def check_choice(name: str, known: tuple[str, ...], what: str) -> int:
     if name.isdecimal() and int(name) < len(known):
         return int(name)
     raise DataError(f"{what} {name!r} is not one of {', '.join(known)} (or 0 to {len(known) - 1})")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell in one sentence why a file or folder that the user wants cannot be written.
+
+    Raises:
+        DataError: If the system refuses; gives its reason.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None:  # a sentence already, and not one of the system
+            raise DataError(str(error)) from error
+        raise DataError(
+            f"{path} cannot be written: {error.strerror}; name another place, make room, or change "
+            f"its permissions"
+        ) from error
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End the program with one line, and the status that shells give to it, on Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None

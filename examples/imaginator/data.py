@@ -1,7 +1,8 @@
 """Clips for the recipe: drawn moving shapes, or a folder of videos for each class."""
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -17,8 +18,16 @@ from stgan.data import (
     endless_loader,
     split_clips,
 )
+from stgan.errors import DataError
 
-__all__ = ["Clips", "broken_news", "check_shares", "open_clips", "training_loader"]
+__all__ = [
+    "Clips",
+    "broken_news",
+    "check_shares",
+    "clips_line",
+    "open_clips",
+    "training_loader",
+]
 
 # Validation shapes are drawn from a seed that no training run is likely to be given.
 _VALIDATION_SEED = 2**31 - 1
@@ -33,11 +42,13 @@ class Clips:
         training: Items are dictionaries of ``video``, ``image`` and ``label``; windows are drawn.
         validation: Likewise, with fixed windows; ``None`` if nothing was kept aside.
         classes: Names of the actions, in the order of the labels.
+        untrained: Those without a training clip.
     """
 
     training: Dataset[Any]
     validation: Dataset[Any] | None
     classes: tuple[str, ...]
+    untrained: tuple[str, ...] = ()
 
 
 def open_clips(settings: Settings) -> Clips:
@@ -53,11 +64,19 @@ def open_clips(settings: Settings) -> Clips:
         kept = MovingShapes(_VALIDATION_SHAPES, seed=_VALIDATION_SEED, **size)
         return Clips(_augmented(shapes, settings), kept, tuple(shapes.classes))
 
+    try:
+        return _open_folder(data.root, settings, size)
+    except ValueError as error:
+        raise DataError(_as_options(str(error), settings)) from error
+
+
+def _open_folder(root: Path, settings: Settings, size: dict[str, Any]) -> Clips:
+    data = settings.data
     training_files: list[str] | None = None
     validation_files: list[str] | None = None
     if data.validation or data.validation_list is not None:
         training_files, validation_files = split_clips(
-            data.root, pattern=data.validation or None, files=data.validation_list
+            root, pattern=data.validation or None, files=data.validation_list
         )
     common: dict[str, Any] = {
         "stride": data.stride,
@@ -68,7 +87,7 @@ def open_clips(settings: Settings) -> Clips:
         **size,
     }
     training = ClipFolder(
-        data.root,
+        root,
         files=training_files,
         window="random",
         condition=data.condition,
@@ -80,15 +99,46 @@ def open_clips(settings: Settings) -> Clips:
         # A random frame is an augmentation; scores are of clips that begin with their image.
         condition = "first" if data.condition == "random" else data.condition
         validation = ClipFolder(
-            data.root, files=validation_files, window="first", condition=condition, **common
+            root, files=validation_files, window="first", condition=condition, **common
         )
     for folder in filter(None, (training, validation)):
         for path, reason in folder.skipped.items():
-            print(f"skipped {path}: {reason}")
+            # That it could be skipped is known already.
+            print(f"skipped {path}: {_as_options(reason.partition('; lower them')[0], settings)}")
     clips = _augmented(training, settings)
     if data.skip_broken:  # those that break while the run reads them, too
         clips = SubstituteBroken(clips, seed=settings.train.seed)
-    return Clips(clips, validation, tuple(training.classes))
+    there = set(training.labels)
+    untrained = [name for label, name in enumerate(training.classes) if label not in there]
+    return Clips(clips, validation, tuple(training.classes), tuple(untrained))
+
+
+def _as_options(sentence: str, settings: Settings) -> str:
+    """Let an error speak of options, where the library speaks of its arguments."""
+    frames, data = settings.model.num_frames, settings.data
+    words = {
+        f"num_frames={frames} with stride={data.stride}": (
+            f"--model.num-frames {frames} with --data.stride {data.stride}"
+        ),
+        "pass on_error='skip'": "add --data.skip-broken",
+        "files= lists": "--data.validation-list has",
+        f"cache_bytes={data.cache_bytes} holds": f"--data.cache-bytes {data.cache_bytes} holds",
+        "raise it or pass cache=False": "raise it",
+    }
+    for argument, option in words.items():
+        sentence = sentence.replace(argument, option)
+    return sentence
+
+
+def clips_line(settings: Settings, clips: Clips) -> str:
+    """Say in one line which clips a run works on."""
+    root = settings.data.root
+    kept = 0 if clips.validation is None else len(cast(Any, clips.validation))
+    return (
+        f"data: {'moving shapes, without --data.root' if root is None else root}, "
+        f"{len(cast(Any, clips.training))} training and {kept} validation clips, "
+        f"{len(clips.classes)} classes"
+    )
 
 
 def broken_news(clips: Dataset[Any]) -> list[str]:

@@ -10,22 +10,21 @@ from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from lightning_fabric.strategies.ddp import DDPStrategy
 from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from examples.imaginator.captured import check_recordable
+from examples.imaginator.checks import check_settings
 from examples.imaginator.config import Settings, write_settings
-from examples.imaginator.data import Clips, check_shares, open_clips
+from examples.imaginator.data import Clips, open_clips
 from examples.imaginator.draws import Draws
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import Objective
-from examples.imaginator.parts import find_parts, read_part
 from examples.imaginator.precision import precision_settings
 from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import make_draws
-from examples.imaginator.streams import build_discriminator
 from stgan.data import numbered_generator
-from stgan.errors import CheckpointError, ConfigError
-from stgan.shapes import plan
+from stgan.errors import CheckpointError, ConfigError, DataError
 from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
@@ -145,15 +144,24 @@ class Run:
 
 def _resume(settings: Settings, classes: Sequence[str], networks: dict[str, nn.Module]) -> Resumed:
     """Load networks from the newest sound checkpoint of the run folder."""
-    out = settings.out
-    resumed = resume_checkpoint(out / "checkpoints", networks)
+    folder = settings.out / "checkpoints"
+    try:
+        resumed = resume_checkpoint(folder, networks)
+    except CheckpointError:
+        # Networks of other classes do not fit; that they are other classes is the better reason.
+        _check_classes(settings, resume_checkpoint(folder, {}), classes)
+        raise
+    _check_classes(settings, resumed, classes)
+    return resumed
+
+
+def _check_classes(settings: Settings, resumed: Resumed, classes: Sequence[str]) -> None:
     trained = resumed.state["classes"]
     if tuple(trained) != tuple(classes):
         raise CheckpointError(
-            f"run folder {out} was trained on the classes {', '.join(trained)}, but the clips have "
-            f"{', '.join(classes)}"
+            f"run folder {settings.out} was trained on the classes {', '.join(trained)}, but the "
+            f"clips have {', '.join(classes)}"
         )
-    return resumed
 
 
 def open_run(settings: Settings) -> Run:
@@ -162,21 +170,17 @@ def open_run(settings: Settings) -> Run:
     Whatever a user can get wrong is found here, before the first step.
     """
     out, options = settings.out, settings.train
-    _check_parts(settings)
-    check_shares(settings, options.devices * options.nodes)
-    if options.shard:
-        _check_shardable(settings)
+    check_settings(settings)
     clips = open_clips(settings)
+    # Such a run would never have seen the class that it is asked for; one that has begun may go on.
+    if clips.untrained and not settings.resume:
+        raise DataError(
+            f"class {clips.untrained[0]!r} of {settings.data.root} has no training clips; hold out "
+            f"fewer for validation, or add some"
+        )
     several = options.devices * options.nodes > 1
     allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
-    fabric = Fabric(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        num_nodes=options.nodes,
-        strategy=_strategy(options.devices * options.nodes, shard=options.shard),
-        **precision_settings(options.precision, options.accelerator),
-        loggers=TensorBoardLogger(root_dir=out, name="", version="tensorboard"),
-    )
+    fabric = _fabric(settings)
     fabric.launch()
     seed_everything(options.seed)
     # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
@@ -231,28 +235,6 @@ def open_run(settings: Settings) -> Run:
     return run
 
 
-def _check_parts(settings: Settings) -> None:
-    """Tell a wrong name or setting before clips are read; networks without memory show it."""
-    find_parts(settings.model)
-    backend = settings.train.compile
-    # Which backends there are takes seconds to load, so only those who want one wait.
-    if backend is not None and backend not in torch.compiler.list_backends(()):
-        raise ValueError(
-            f"train.compile must be a backend of torch.compile, got {backend!r}; choose one of "
-            f"{', '.join(torch.compiler.list_backends())}"
-        )
-    if settings.data.augment is not None:
-        read_part(settings.data.augment, "augmentations", "data.augment")
-    with torch.device("meta"):
-        critic = build_discriminator(
-            settings.discriminator,
-            settings.model,
-            stages=plan((settings.model.num_frames, *settings.model.image_size)).stages,
-            num_classes=2,
-        )
-        Objective(settings.loss, settings.discriminator, critic, ())
-
-
 def _networks(
     gan: ImaGINator, objective: Objective, average: ExponentialMovingAverage | None = None
 ) -> dict[str, nn.Module]:
@@ -262,6 +244,26 @@ def _networks(
     return networks | remembered | ({} if average is None else {"generator_ema": average.module})
 
 
+def _fabric(settings: Settings) -> Fabric:
+    options = settings.train
+    try:
+        return Fabric(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.nodes,
+            strategy=_strategy(options.devices * options.nodes, shard=options.shard),
+            **precision_settings(options.precision, options.accelerator),
+            loggers=TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard"),
+        )
+    # What this machine has not is each of these, by the kind of device.
+    except (RuntimeError, ValueError, ImportError, MisconfigurationException) as error:
+        reason = str(error).partition(". ")[0]
+        raise ConfigError(
+            f"--train.accelerator {options.accelerator} with --train.devices {options.devices} is "
+            f"not to be had here; choose auto, cpu or fewer devices (Fabric says: {reason})"
+        ) from error
+
+
 def _strategy(processes: int, *, shard: bool) -> Any:
     if shard:
         # The run itself shards its networks: before, their weights must have been loaded.
@@ -269,26 +271,6 @@ def _strategy(processes: int, *, shard: bool) -> Any:
             lambda network, mesh: network, data_parallel_size=processes, tensor_parallel_size=1
         )
     return DDPStrategy(**ddp_settings()) if processes > 1 else "auto"
-
-
-def _check_shardable(settings: Settings) -> None:
-    """Refuse what networks cannot do of which every process keeps a part.
-
-    Raises:
-        ConfigError: If the settings ask for it.
-    """
-    options = settings.train
-    obstacles = {
-        "there is one process only": options.devices * options.nodes == 1,
-        "loss.penalties may go back through a gradient": bool(settings.loss.penalties),
-        "train.compile makes programs of whole networks": options.compile is not None,
-    }
-    for obstacle, there in obstacles.items():
-        if there:
-            raise ConfigError(
-                f"train.shard shares networks among processes, but {obstacle}; leave out "
-                f"--train.shard"
-            )
 
 
 def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:

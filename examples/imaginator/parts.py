@@ -51,13 +51,16 @@ def find_parts(settings: ModelSettings) -> Parts:
     return Parts(encoder=_find_encoder(settings), conv=_find_conv(settings.conv), fusion=fusion)
 
 
-def read_part(text: str, kinds: str | Sequence[str], setting: str) -> dict[str, Any]:
+def read_part(
+    text: str, kinds: str | Sequence[str], setting: str, *, known: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Read a part that a setting names, as a configuration for :func:`stgan.build`.
 
     Args:
         text: Its name, or a YAML mapping of its name and settings.
         kinds: Its registry, such as ``"samplers"``, or several where it may stand.
         setting: Where the text stands, for the error.
+        known: The entries that may stand there, for the error; ``None`` for all.
 
     Raises:
         ConfigError: If the text is neither.
@@ -84,13 +87,18 @@ def read_part(text: str, kinds: str | Sequence[str], setting: str) -> dict[str, 
     for kind in kinds:
         if name in REGISTRIES[kind]:
             return {"kind": kind, **config}
-    known = [entry for kind in kinds for entry in REGISTRIES[kind]]
-    raise unknown_name(" and ".join(kinds), name, known)
+    if known is not None:
+        raise unknown_name(setting, name, known)
+    raise unknown_name(
+        " and ".join(kinds), name, [entry for kind in kinds for entry in REGISTRIES[kind]]
+    )
 
 
 def _find_conv(name: str) -> Callable[..., nn.Module]:
-    conv: Callable[..., nn.Module] = LAYERS[name]
     known = [*stgan.list("layers", "conv_transpose_*"), *stgan.list("layers", "resize_*")]
+    if name not in LAYERS:  # the nearest of those that would do, not of all layers
+        raise unknown_name("layers", name, known)
+    conv: Callable[..., nn.Module] = LAYERS[name]
     if name not in known:
         raise ValueError(
             f"conv must be a convolution that upsamples, got {name!r}; choose one of "

@@ -75,7 +75,7 @@ def _stream(
     frames = model.num_frames
     if stream == "video" and sampler is not None:
         frames = sampler(1, model.num_frames).shape[1]
-    width = settings.channels or model.base_channels
+    width = model.base_channels if settings.channels is None else settings.channels
     usual: dict[str, Any] = {"base_channels": width, "max_channels": 8 * width}
     single = stream == "image" or name in _TIMED
     usual["input_size"] = model.image_size if single else (frames, *model.image_size)

@@ -26,23 +26,28 @@ def build_terms(
         kinds: Classes that may stand there.
 
     Raises:
-        ConfigError: If one may not stand there, or its weight is not positive.
+        ConfigError: If one may not stand there or stands there twice, or its weight is not
+            positive.
         UnknownNameError: If a name is not registered; suggests the nearest.
     """
     built, weighed = nn.ModuleDict(), {}
+    known = [
+        entry
+        for home in (LOSSES, PENALTIES)
+        for entry, target in home.items()
+        if isinstance(target, type) and issubclass(target, kinds)
+    ]
     for text, weight in weights.items():
         if not weight > 0:
             raise ConfigError(f"{setting} {text!r} must have a positive weight, got {weight}")
-        config = read_part(text, ("losses", "penalties"), setting)
+        config = read_part(text, ("losses", "penalties"), setting, known=known)
         name = config["name"]
-        known = [
-            entry
-            for home in (LOSSES, PENALTIES)
-            for entry, target in home.items()
-            if isinstance(target, type) and issubclass(target, kinds)
-        ]
         if name not in known:
             raise ConfigError(f"{setting} cannot have {name!r}; choose of {', '.join(known)}")
+        if name in built:
+            raise ConfigError(
+                f"{setting} must name each term once, got {name!r} twice; leave out one"
+            )
         usual: dict[str, Any] = {}
         if "consistency" in name:  # in whose source images are shifted
             usual["augment"] = DiffAugment("translation")

@@ -21,15 +21,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from examples.imaginator.captured import RecordedSteps
-from examples.imaginator.cli import parse_settings, user_errors
+from examples.imaginator.checks import check_keep_best
+from examples.imaginator.cli import interruptible, parse_settings, user_errors
 from examples.imaginator.config import write_settings
-from examples.imaginator.data import broken_news, training_loader
+from examples.imaginator.data import broken_news, clips_line, training_loader
 from examples.imaginator.engine import Engine
 from examples.imaginator.opening import Run, open_run
 from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import train_step
 from stgan.data import naming_dead_workers
-from stgan.errors import CheckpointError, DataError
+from stgan.errors import CheckpointError, DataError, UnknownNameError
 from stgan.io import replacing
 from stgan.training import MetricsLog, StopSignals, latest_checkpoint
 
@@ -107,8 +108,12 @@ def train(run: Run) -> Path:
                 # Here, and where a checkpoint is written, the host waits for the device.
                 run.guard.check(run.step)
                 means = fabric.all_reduce(torch.stack(list(losses.values())), reduce_op="mean")
+                before = values
                 values = dict(zip(losses, cast(Tensor, means).tolist(), strict=True))
                 values |= run.health.read()
+                if not before:
+                    # Here at the latest, before there is anything to lose, all names are known.
+                    check_keep_best(options.keep_best, values, run.objective)
                 now = time.perf_counter()
                 speed = (run.step - logged) * options.batch_size / (now - timer)
                 timer, logged = now, run.step
@@ -134,13 +139,16 @@ def train(run: Run) -> Path:
 
 def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
-    with user_errors():
-        run = open_run(parse_settings(args))
-    told = (DataError, CheckpointError, FloatingPointError, OSError)
-    with user_errors(told), naming_dead_workers():
-        checkpoint = train(run)
-    if run.fabric.is_global_zero:
-        print(f"checkpoint: {checkpoint}")
+    with interruptible():
+        with user_errors():
+            run = open_run(parse_settings(args))
+            if run.fabric.is_global_zero:
+                print(clips_line(run.settings, run.clips))
+        told = (DataError, CheckpointError, FloatingPointError, OSError, UnknownNameError)
+        with user_errors(told), naming_dead_workers():
+            checkpoint = train(run)
+        if run.fabric.is_global_zero:
+            print(f"checkpoint: {checkpoint}")
 
 
 if __name__ == "__main__":

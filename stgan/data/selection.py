@@ -143,7 +143,8 @@ def split_clips(
         Relative paths for training, and for validation.
 
     Raises:
-        DataError: If one side would be empty, or a listed path is no clip.
+        DataError: If one side would be empty, a pattern matches nothing, or a listed path is no
+            clip.
         ValueError: If not exactly one of ``pattern`` and ``files`` is given.
 
     Example:
@@ -162,6 +163,13 @@ def split_clips(
             + ("neither" if pattern is None else "both")
         )
     everything = select_clips(root)
+    for each in [pattern] if isinstance(pattern, str) else pattern or ():
+        # Beside one that matches, a misspelled one would leave its clips to training.
+        if not any(_matches(clip, each) for clip in everything):
+            raise DataError(
+                f"validation pattern {each!r} must match some of the {len(everything)} clips of "
+                f"{root}, got none; write it for paths such as {everything[0]!r}"
+            )
     held_out = set(select_clips(root, include="*" if pattern is None else pattern, files=files))
     training = [clip for clip in everything if clip not in held_out]
     if not training:

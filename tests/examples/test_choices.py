@@ -129,7 +129,7 @@ def test_a_term_with_settings_is_named_by_its_name() -> None:
     terms = {"{name: charbonnier, eps: 0.1}": 0.5}
     losses = play(game(LossSettings(generator_terms=terms)))
     assert losses["generator/charbonnier"] > 0
-    terms = {"{name: perceptual, features: mobilenetv3_small_050}": 0.5}
+    terms = {"{name: perceptual, features: mobilenetv3_small_050, weights: null}": 0.5}
     losses = play(game(LossSettings(generator_terms=terms)))
     assert losses["generator/perceptual"] > 0
 
@@ -179,14 +179,15 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"image_sampler": "random_frame"}, {}, "did you mean 'random_frames'?"),
     ({"augment": "diffaugment"}, {}, "did you mean 'diff_augment'?"),
     ({}, {"family": "hinges"}, "did you mean 'hinge'?"),
-    ({}, {"penalties": {"r3": 1.0}}, "losses and penalties has no entry named 'r3'"),
+    ({}, {"penalties": {"r3": 1.0}}, "loss.penalties has no entry named 'r3'"),
     ({}, {"penalties": {"r1": 0.0}}, "loss.penalties 'r1' must have a positive weight, got 0.0"),
     ({}, {"penalties": {"mode_seeking": 1.0}}, "loss.penalties cannot have 'mode_seeking'; choose"),
     ({}, {"generator_terms": {"r1": 1.0}}, "loss.generator_terms cannot have 'r1'; choose of"),
     ({}, {"penalty_every": 0}, "every must be at least 1, got 0"),
     ({}, {"clip_singular_values_every": 5}, "for weights that are not normalized; tell"),
-    ({"video": "video_residual"}, {"generator_terms": {"feature_matching": 1.0}},
-     "the video stream, a VideoResidualDiscriminator, tells nothing but logits; leave out"),
+    ({"video": "{name: frame_merge, merge_after: 1}"},
+     {"generator_terms": {"feature_matching": 1.0}},
+     "the video stream, a FrameMergeDiscriminator, tells nothing but logits; leave out"),
 ]  # fmt: skip
 
 
