@@ -56,8 +56,11 @@ def test_a_second_call_replaces_the_clips_of_the_first(
     before = _files(out)
     _generate(run, picture, out, "--seed", "3")
     _generate(run, picture, other, "--seed", "3")
-    after = _files(out)
-    assert after == before | _files(other)
+    after, wanted = _files(out), before | _files(other)
+    assert after.keys() == wanted.keys()
+    # The encoder of mp4 does not write the same bytes at every call.
+    assert [name for name in after if after[name] != wanted[name] and ".mp4" not in name] == []
+    assert all(after[name] != before[name] for name in _files(other) if ".mp4" in name)
     assert after != before
     assert len(read_video(out / "anna.v2_slide_0")[0]) == 4
     assert not list(out.glob(".*"))
