@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from stgan.errors import DataError
 from stgan.io.kinds import reading
@@ -17,8 +17,8 @@ def read_picture(path: str | Path) -> npt.NDArray[np.uint8]:
 
     Gray becomes three equal channels, a palette its colors, and what is transparent lies over
     black. 16 bits of gray are rounded to 8; of 16 bits of color, or of gray with transparency,
-    only the high byte is taken, since Pillow gives no more. An orientation in the metadata is
-    ignored.
+    only the high byte is taken, since Pillow gives no more. A picture that its metadata say to be
+    turned, as phones write it, comes upright.
 
     Args:
         path: The picture.
@@ -29,14 +29,15 @@ def read_picture(path: str | Path) -> npt.NDArray[np.uint8]:
     path = Path(path)
     with reading(path, "a picture"), Image.open(path) as picture:
         _refuse_animation(picture, path)
-        return to_rgb(picture, path)
+        return to_rgb(ImageOps.exif_transpose(picture), path)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Return ``(height, width)`` from the header alone."""
     with reading(path, "a picture"), Image.open(path) as picture:
         _refuse_animation(picture, path)
-        return picture.height, picture.width
+        lying = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return (picture.width, picture.height) if lying else (picture.height, picture.width)
 
 
 def _refuse_animation(picture: Image.Image, path: Path) -> None:

@@ -33,9 +33,10 @@ def read_video(
 
     Reads video files (mp4, m4v, mov, avi, webm, mkv), GIFs, folders of frame pictures in natural
     order (``frame_2`` before ``frame_10``; hidden files and other suffixes are passed over) and
-    frame strips, which are one picture with the frames side by side. Frames come as they are
-    stored: time stamps, rotation and pixel aspect ratio in the metadata are ignored. Gray,
-    palette and 16-bit pictures become 8-bit RGB; what is transparent lies over black.
+    frame strips, which are one picture with the frames side by side. Frames that the metadata say
+    to be turned by right angles, as phones store them, come upright; time stamps and pixel aspect
+    ratio are ignored. Gray, palette and 16-bit pictures become 8-bit RGB; what is transparent lies
+    over black.
 
     Args:
         path: File or folder.

@@ -80,7 +80,14 @@ def video_frames(path: Path, start: int, stop: int | None, stride: int) -> Itera
                 break
             if index >= start and (index - start) % stride == 0:
                 picture = reformatter.reformat(frame, format="rgb24", threads=1)
-                yield np.asarray(picture.to_ndarray(), dtype=np.uint8)
+                yield _upright(np.asarray(picture.to_ndarray(), dtype=np.uint8), frame)
+
+
+def _upright(pixels: Frame, frame: Any) -> Frame:
+    """Turn what a phone has stored lying on its side, as players do."""
+    # Degrees against the clock, which are 0 in all but the films of phones.
+    turn = getattr(frame, "rotation", 0)
+    return pixels if turn % 90 or not turn else np.ascontiguousarray(np.rot90(pixels, turn // 90))
 
 
 def count_video(path: Path) -> int:
