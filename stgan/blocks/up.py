@@ -9,7 +9,7 @@ from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
 from stgan.layers._conv import TwoStepConv
-from stgan.layers._kernel import Conv3d, ConvTranspose3d
+from stgan.layers._kernel import leaves_out_bias
 from stgan.layers.act import leaky_relu
 from stgan.layers.conv import ConvTranspose1Plus2d
 from stgan.registry import BLOCKS
@@ -102,7 +102,7 @@ class UpStage(nn.Module):
     def _normalized(self, video: Tensor | FusedFeatures) -> Tensor:
         last = self.conv.last_step if isinstance(self.conv, TwoStepConv) else None
         bias: Any = getattr(last, "bias", None)
-        if not isinstance(last, Conv3d | ConvTranspose3d) or not absorbs(self.norm, bias):
+        if not leaves_out_bias(last) or not absorbs(self.norm, bias):
             return self.norm(self.conv(video))
         with bias_left_out(self.norm, self.conv(video, add_bias=False), bias) as hidden:
             return self.norm(hidden)

@@ -29,9 +29,8 @@ class _Convolving(nn.Module):
         """Convolve, or leave out a bias that a norm would take out again."""
         own: Any = self
         bias = own.bias if add_bias else None
-        over_time = all(k == s == 1 and p == 0 for k, s, p in list(
-            zip(own.kernel_size, own.stride, own.padding, strict=True)
-        )[1:])  # fmt: skip
+        in_space = zip(own.kernel_size[1:], own.stride[1:], own.padding[1:], strict=True)
+        over_time = all(axis == (1, 1, 0) for axis in in_space)
         if isinstance(video, FusedFeatures) and over_time:
             return self._temporal(
                 video,
@@ -66,7 +65,7 @@ class ConvTranspose3d(_Convolving, nn.ConvTranspose3d):  # type: ignore[misc]  #
     _temporal = staticmethod(temporal_conv_transpose_fused)
 
 
-def leaves_out_bias(conv: nn.Module) -> bool:
+def leaves_out_bias(conv: nn.Module | None) -> bool:
     """Whether a convolution can leave out its bias: one that a user put in its place may not."""
     return isinstance(conv, _Convolving)
 
