@@ -18,12 +18,11 @@ def check_video(video: Tensor, name: str, layout: str = "N C T H W") -> None:
         )
 
 
-def check_same_shape(generated: Tensor, real: Tensor) -> None:
+def check_same_shape(fake: Tensor, real: Tensor) -> None:
     """Refuse two batches of clips that cannot be compared pixel by pixel."""
-    check_video(generated, "generated")
+    check_video(fake, "fake")
     check_video(real, "real")
-    if generated.shape != real.shape:
+    if fake.shape != real.shape:
         raise ShapeError(
-            f"generated and real must have one shape, got {tuple(generated.shape)} and "
-            f"{tuple(real.shape)}"
+            f"fake and real must have one shape, got {tuple(fake.shape)} and {tuple(real.shape)}"
         )

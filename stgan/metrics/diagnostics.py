@@ -4,6 +4,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from stgan._deprecated import renamed
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_video
 from stgan.metrics.motion import motion_energy
@@ -44,16 +45,17 @@ def is_static(video: Tensor, threshold: float = 0.01) -> Tensor:
     return changed.flatten(1).amax(dim=1) <= threshold
 
 
-def motion_energy_gap(generated: Tensor, real: Tensor) -> Tensor:
+@renamed("0.2", generated="fake")
+def motion_energy_gap(fake: Tensor, real: Tensor) -> Tensor:
     r"""How much more, or less, generated clips move than real ones on average.
 
-    .. math:: \mathrm{mean}\,e(\mathrm{generated}) / \mathrm{mean}\,e(\mathrm{real}) - 1
+    .. math:: \mathrm{mean}\,e(\mathrm{fake}) / \mathrm{mean}\,e(\mathrm{real}) - 1
 
     with e of :func:`stgan.metrics.motion_energy`: -1 for frozen clips, 0 for as much motion or
     flicker as the real ones have. The clips need not belong together.
 
     Args:
-        generated: In [-1, 1].
+        fake: Generated clips, in [-1, 1].
         real: In [-1, 1].
 
     Shape:
@@ -76,7 +78,7 @@ def motion_energy_gap(generated: Tensor, real: Tensor) -> Tensor:
     energy = motion_energy(real).mean()
     if not bool(energy > 0):
         raise ValueError("real must hold a clip that moves, got none to compare with")
-    return motion_energy(generated).mean() / energy - 1
+    return motion_energy(fake).mean() / energy - 1
 
 
 def time_slice(video: Tensor, position: int | None = None, axis: Literal["x", "y"] = "x") -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stgan._deprecated import renamed
 from stgan.functional import fold_time
 from stgan.metrics._inputs import check_video
 from stgan.metrics._torchmetrics import FrechetInceptionDistance, Metric
@@ -26,7 +27,7 @@ class FrameScores(Metric):
         **kwargs: Of :class:`torchmetrics.Metric`.
 
     Shape:
-        - ``update``: generated and real videos ``(N, C, T, H, W)`` in [-1, 1], H and W at least 11.
+        - ``update``: ``fake`` and ``real``, ``(N, C, T, H, W)`` in [-1, 1], H and W at least 11.
         - ``compute``: ``psnr`` in dB, ``ssim`` and ``l1``, float64 numbers.
 
     Raises:
@@ -54,14 +55,15 @@ class FrameScores(Metric):
         self.add_state("totals", torch.zeros(3, dtype=torch.float64), "sum")
         self.add_state("count", torch.tensor(0), "sum")
 
-    def update(self, generated: Tensor, real: Tensor) -> None:
+    @renamed("0.2", generated="fake")
+    def update(self, fake: Tensor, real: Tensor) -> None:
         """Take in clips.
 
         Args:
-            generated: Video in [-1, 1].
+            fake: Generated video in [-1, 1].
             real: The true continuation of the same first frame, in [-1, 1].
         """
-        scores = frame_scores(generated, real, skip_first=self.skip_first)
+        scores = frame_scores(fake, real, skip_first=self.skip_first)
         self.totals += torch.stack([scores[k].double().sum() for k in ("psnr", "ssim", "l1")])
         self.count += len(real)
 

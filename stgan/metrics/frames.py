@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from stgan._deprecated import renamed
 from stgan._torchvision import ensure_torchvision
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_same_shape
@@ -17,7 +18,8 @@ _SSIM_WINDOW = 11
 _FRAMES_AT_ONCE = 256
 
 
-def frame_scores(generated: Tensor, real: Tensor, *, skip_first: bool = True) -> dict[str, Tensor]:
+@renamed("0.2", generated="fake")
+def frame_scores(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> dict[str, Tensor]:
     """PSNR, SSIM and L1 of every frame, averaged over the frames of each clip.
 
     Compare the result with that of :func:`stgan.metrics.first_frame_control`: where little moves,
@@ -30,7 +32,7 @@ def frame_scores(generated: Tensor, real: Tensor, *, skip_first: bool = True) ->
     - ``l1``: mean absolute difference in [-1, 1] units, from 0 to 2.
 
     Args:
-        generated: Video in [-1, 1].
+        fake: Generated video in [-1, 1].
         real: The true continuation of the same first frame, in [-1, 1].
         skip_first: Leave out the first frame, which the generator was given.
 
@@ -53,7 +55,7 @@ def frame_scores(generated: Tensor, real: Tensor, *, skip_first: bool = True) ->
         Wang et al., Image quality assessment, IEEE TIP 2004, for SSIM. Both scores are those of
         ``torchmetrics.functional.image``.
     """
-    check_same_shape(generated, real)
+    check_same_shape(fake, real)
     n, _, t, h, w = real.shape
     if min(h, w) < _SSIM_WINDOW:
         raise ShapeError(
@@ -75,20 +77,20 @@ def frame_scores(generated: Tensor, real: Tensor, *, skip_first: bool = True) ->
     dtype = torch.float64 if real.dtype == torch.float64 else torch.float32
     frames = [
         video[:, :, first:].to(dtype).transpose(1, 2).flatten(0, 1).add(1).div(2)
-        for video in (generated, real)
+        for video in (fake, real)
     ]
     psnr, ssim, l1 = [], [], []
-    for fake, true in zip(*(torch.split(video, _FRAMES_AT_ONCE) for video in frames), strict=True):
+    for ours, true in zip(*(torch.split(video, _FRAMES_AT_ONCE) for video in frames), strict=True):
         psnr.append(
-            peak_signal_noise_ratio(fake, true, data_range=1.0, reduction="none", dim=(1, 2, 3))
+            peak_signal_noise_ratio(ours, true, data_range=1.0, reduction="none", dim=(1, 2, 3))
         )
-        with unrounded(fake):
+        with unrounded(ours):
             similarity = structural_similarity_index_measure(
-                fake, true, sigma=1.5, kernel_size=_SSIM_WINDOW, data_range=1.0, reduction="none"
+                ours, true, sigma=1.5, kernel_size=_SSIM_WINDOW, data_range=1.0, reduction="none"
             )
         assert isinstance(similarity, Tensor)  # a tuple only with return_full_image
         ssim.append(similarity)
-        l1.append((fake - true).abs().mean(dim=(1, 2, 3)) * 2)
+        l1.append((ours - true).abs().mean(dim=(1, 2, 3)) * 2)
     per_frame = {
         "psnr": torch.cat(psnr).clamp(max=MAX_PSNR),
         "ssim": torch.cat(ssim),

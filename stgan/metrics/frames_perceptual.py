@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from stgan._deprecated import renamed
 from stgan._torchvision import ensure_torchvision
 from stgan.errors import ShapeError
 from stgan.functional import fold_time
@@ -35,14 +36,15 @@ def _check_frames_left(frames: int, *, skip_first: bool) -> int:
     return int(skip_first)
 
 
-def multiscale_ssim(generated: Tensor, real: Tensor, *, skip_first: bool = True) -> Tensor:
+@renamed("0.2", generated="fake")
+def multiscale_ssim(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> Tensor:
     """SSIM over five scales of every frame, averaged over the frames of each clip.
 
     Windows, constants and colors as of ``ssim`` in :func:`stgan.metrics.frame_scores`; each scale
     halves the frame, so that frames of 176 x 176 are the smallest.
 
     Args:
-        generated: Video in [-1, 1].
+        fake: Generated video in [-1, 1].
         real: The true continuation of the same first frame, in [-1, 1].
         skip_first: Leave out the first frame, which the generator was given.
 
@@ -63,7 +65,7 @@ def multiscale_ssim(generated: Tensor, real: Tensor, *, skip_first: bool = True)
         Wang, Simoncelli and Bovik, Multi-scale structural similarity for image quality assessment,
         2003; ``torchmetrics.functional.image``, with negative values set to zero.
     """
-    check_same_shape(generated, real)
+    check_same_shape(fake, real)
     first = _check_frames_left(real.shape[2], skip_first=skip_first)
     least = _WINDOW * 2 ** (_SCALES - 1)
     if min(real.shape[3:]) < least:
@@ -80,7 +82,7 @@ def multiscale_ssim(generated: Tensor, real: Tensor, *, skip_first: bool = True)
     with unrounded(real):
         scores = [
             measure(
-                (fake.to(dtype) + 1) / 2,
+                (ours.to(dtype) + 1) / 2,
                 (true.to(dtype) + 1) / 2,
                 sigma=1.5,
                 kernel_size=_WINDOW,
@@ -88,8 +90,8 @@ def multiscale_ssim(generated: Tensor, real: Tensor, *, skip_first: bool = True)
                 reduction="none",
                 normalize="relu",
             )
-            for fake, true in zip(
-                torch.split(_frames(generated, first), _FRAMES_AT_ONCE),
+            for ours, true in zip(
+                torch.split(_frames(fake, first), _FRAMES_AT_ONCE),
                 torch.split(_frames(real, first), _FRAMES_AT_ONCE),
                 strict=True,
             )
@@ -164,28 +166,28 @@ class LpipsNetwork(nn.Module):
             mine.load_state_dict(published.state_dict())
         self.network.requires_grad_(False).eval()
 
-    def forward(self, generated: Tensor, real: Tensor) -> Tensor:
+    @renamed("0.2", generated="fake")
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """Distance of each pair of images."""
         if min(real.shape[-2:]) < 64:
             raise ShapeError(
                 f"images must be at least 64 x 64 for LPIPS, got {real.shape[-2]} x "
                 f"{real.shape[-1]}; resize both"
             )
-        return self.network(generated, real).flatten()
+        return self.network(fake, real).flatten()
 
 
 def _convolutions(module: nn.Module) -> list[nn.Conv2d]:
     return [part for part in module.modules() if isinstance(part, nn.Conv2d)]
 
 
+@renamed("0.2", generated="fake")
 @torch.no_grad()
-def lpips(
-    generated: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = True
-) -> Tensor:
+def lpips(fake: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = True) -> Tensor:
     """LPIPS of every frame, averaged over the frames of each clip.
 
     Args:
-        generated: Video in [-1, 1].
+        fake: Generated video in [-1, 1].
         real: The true continuation of the same first frame, in [-1, 1].
         network: From two batches of images in [-1, 1] to distances ``(N,)``, such as
             :class:`LpipsNetwork`. Used as it is.
@@ -205,12 +207,12 @@ def lpips(
         >>> lpips(torch.ones(2, 3, 4, 8, 8), torch.zeros(2, 3, 4, 8, 8), mean_difference)
         tensor([1., 1.])
     """
-    check_same_shape(generated, real)
+    check_same_shape(fake, real)
     first = _check_frames_left(real.shape[2], skip_first=skip_first)
     scores = [
-        network(fake, true)
-        for fake, true in zip(
-            torch.split(_frames(generated, first), _FRAMES_AT_ONCE),
+        network(ours, true)
+        for ours, true in zip(
+            torch.split(_frames(fake, first), _FRAMES_AT_ONCE),
             torch.split(_frames(real, first), _FRAMES_AT_ONCE),
             strict=True,
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_positive
+from stgan._deprecated import renamed
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.metrics._inputs import check_same_shape, check_video
@@ -48,14 +49,15 @@ def moving_region(real: Tensor, threshold: float = 0.1) -> Tensor:
     return (real - real[:, :, :1]).abs().mean(dim=1) > threshold
 
 
-def moving_region_error(generated: Tensor, real: Tensor, threshold: float = 0.1) -> Tensor:
+@renamed("0.2", generated="fake")
+def moving_region_error(fake: Tensor, real: Tensor, threshold: float = 0.1) -> Tensor:
     """Mean absolute difference within the region where the real clip moves.
 
     A clip in which nothing moves has no such region and gets NaN, not a flattering 0: average
     with ``.nanmean()``.
 
     Args:
-        generated: Video in [-1, 1].
+        fake: Generated video in [-1, 1].
         real: The true continuation of the same first frame, in [-1, 1].
         threshold: As in :func:`moving_region`, which is taken of ``real``.
 
@@ -77,10 +79,10 @@ def moving_region_error(generated: Tensor, real: Tensor, threshold: float = 0.1)
     References:
         None; a definition of this library.
     """
-    check_same_shape(generated, real)
-    generated, real = full_precision(generated), full_precision(real)
+    check_same_shape(fake, real)
+    fake, real = full_precision(fake), full_precision(real)
     region = moving_region(real, threshold)
-    difference = (generated - real).abs().mean(dim=1)
+    difference = (fake - real).abs().mean(dim=1)
     # 0 / 0 is the NaN that the docstring promises.
     return (difference * region).sum(dim=(1, 2, 3)) / region.sum(dim=(1, 2, 3))
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from stgan._checks import check_positive
+from stgan._deprecated import renamed
 from stgan.metrics._inputs import check_video
 from stgan.metrics.modes import evaluating
 from stgan.metrics.motion_classifier import (
@@ -61,8 +62,9 @@ def motion_confusion(
     return counts / counts.sum(dim=1, keepdim=True)
 
 
+@renamed("0.2", generated="fake")
 def reverse_condition_accuracy(
-    generated: tuple[Tensor, Tensor] | Dataset[Any],
+    fake: tuple[Tensor, Tensor] | Dataset[Any],
     videos: Tensor,
     labels: Tensor,
     num_classes: int,
@@ -77,7 +79,7 @@ def reverse_condition_accuracy(
     of a classifier trained on as many real clips.
 
     Args:
-        generated: Generated clips ``(N, C, T, H, W)`` in [-1, 1] and the labels that they were
+        fake: Generated clips ``(N, C, T, H, W)`` in [-1, 1] and the labels that they were
             asked to show, or a dataset; see :func:`stgan.metrics.fit_motion_classifier`.
         videos: Real clips ``(M, C, T, H, W)`` in [-1, 1].
         labels: Their classes, ``(M,)`` int64.
@@ -102,5 +104,5 @@ def reverse_condition_accuracy(
         Ravuri and Vinyals, Classification accuracy score for conditional generative models,
         NeurIPS 2019, on images.
     """
-    classifier = fit_motion_classifier(generated, num_classes, steps=steps, seed=seed)
+    classifier = fit_motion_classifier(fake, num_classes, steps=steps, seed=seed)
     return condition_accuracy(classifier, videos, labels)

@@ -148,14 +148,14 @@ def test_inputs_are_left_as_they_were() -> None:
             torch.zeros(1, 3, 2, 16, 16),
             torch.zeros(1, 3, 3, 16, 16),
             ShapeError,
-            r"generated and real must have one shape, got \(1, 3, 2, 16, 16\) and \(1, 3, 3,",
+            r"fake and real must have one shape, got \(1, 3, 2, 16, 16\) and \(1, 3, 3,",
             id="lengths",
         ),
         pytest.param(
             torch.zeros(3, 2, 16, 16),
             torch.zeros(3, 2, 16, 16),
             ShapeError,
-            r"generated must be laid out as \(N, C, T, H, W\), got \(3, 2, 16, 16\)",
+            r"fake must be laid out as \(N, C, T, H, W\), got \(3, 2, 16, 16\)",
             id="layout",
         ),
         pytest.param(

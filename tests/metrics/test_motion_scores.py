@@ -100,7 +100,7 @@ def test_energy_is_the_mean_step_of_each_clip() -> None:
         pytest.param(
             lambda: moving_region_error(torch.zeros(1, 3, 4, 8, 8), torch.zeros(1, 3, 5, 8, 8)),
             ShapeError,
-            "generated and real must have one shape",
+            "fake and real must have one shape",
             id="lengths",
         ),
         pytest.param(
