@@ -1,24 +1,63 @@
 """Which clips of a folder take part: by pattern, by list, split for validation."""
 
 import fnmatch
-from collections.abc import Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from stgan.errors import DataError
 from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
-__all__ = ["find_clips", "read_list", "select_clips", "split_clips"]
+__all__ = ["find_clips", "read_list", "scan_clips", "select_clips", "split_clips"]
 
 _SUFFIXES = {*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES, *PICTURE_SUFFIXES}
 
 Patterns = str | Sequence[str]
 
 
+def scan_clips(root: Path, is_clip: Callable[[Path], bool]) -> list[str]:
+    """List the clips under a folder: video files, GIFs, pictures, and folders of frames.
+
+    Hidden files and other suffixes are passed over. Links are followed, but every real file and
+    folder is visited once, under the name that is no link if it has one; links to ``root`` and to
+    the folders around it lead nowhere.
+
+    Args:
+        root: The folder.
+        is_clip: Whether a folder under it is one clip; others are searched for clips.
+
+    Returns:
+        Paths relative to ``root``, with slashes on every system, in natural order.
+    """
+    met, found = _with_parents(root), []
+    waiting = deque([root])  # links wait until all that is no link has been visited
+    while waiting:
+        path = waiting.popleft()
+        real = Path(os.path.realpath(path))
+        if real in met and path != root:
+            continue
+        met.add(real)
+        if path == root or (path.is_dir() and not is_clip(path)):
+            for inside in sorted(path.iterdir()):
+                if inside.name[0] != ".":
+                    (waiting.append if inside.is_symlink() else waiting.appendleft)(inside)
+        elif path.is_dir() or path.suffix.lower() in _SUFFIXES:
+            found.append(path.relative_to(root).as_posix())
+    return sorted(found, key=natural_key)
+
+
+def _with_parents(folder: Path) -> set[Path]:
+    real = Path(os.path.realpath(folder))
+    return {real, *real.parents}
+
+
 def find_clips(root: str | Path) -> dict[str, list[str]]:
     """List the clips of every class folder.
 
     A class is a folder in ``root``; a clip is a video file, GIF, frame strip or folder of frames
-    in it. Hidden files and other suffixes are passed over.
+    in it. Hidden files and other suffixes are passed over; what is linked twice into one class is
+    one clip.
 
     Args:
         root: Folder of class folders.
@@ -33,22 +72,23 @@ def find_clips(root: str | Path) -> dict[str, list[str]]:
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"root {root} must be a folder with one folder per class; check the path")
-    classes = sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] != ".")
+    around = _with_parents(root)
+    classes = sorted(
+        path.name
+        for path in root.iterdir()
+        if path.is_dir() and path.name[0] != "." and Path(os.path.realpath(path)) not in around
+    )
     if not classes:
         raise DataError(f"root {root} must hold one folder per class, got no folder in it")
     found: dict[str, list[str]] = {}
     for name in classes:
-        clips = [
-            path.name
-            for path in (root / name).iterdir()
-            if path.name[0] != "." and (path.is_dir() or path.suffix.lower() in _SUFFIXES)
-        ]
+        clips = scan_clips(root / name, is_clip=lambda _: True)
         if not clips:
             raise DataError(
                 f"class folder {root / name} must hold clips (videos, strips or folders of "
                 f"frames), got none; fill or remove it"
             )
-        found[name] = [f"{name}/{clip}" for clip in sorted(clips, key=natural_key)]
+        found[name] = [f"{name}/{clip}" for clip in clips]
     return found
 
 
