@@ -82,10 +82,21 @@ class Augmentation(nn.Module, abc.ABC):
         *,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Augment ``(N, C, T, H, W)`` by draws ``(N, num_draws)``, or by new ones."""
+        """Augment ``(N, C, T, H, W)`` by draws ``(N, num_draws)``, or by new ones.
+
+        A clip whose draws are not all finite comes back as NaN.
+        """
         self.check_inputs(video, draws)
         if draws is None:
             draws = self.draw(video.shape[0], generator=generator, device=video.device)
+            return self._transformed(video, draws)
+        # Compared with a bound, NaN would pass for a draw by which nothing happens.
+        lost = ~draws.isfinite().all(1).to(video.device)
+        return torch.where(
+            lost[:, None, None, None, None], torch.nan, self._transformed(video, draws)
+        )
+
+    def _transformed(self, video: Tensor, draws: Tensor) -> Tensor:
         exact = video if video.dtype in (torch.float32, torch.float64) else video.float()
         return self.transform(exact, draws.to(exact)).to(video.dtype)
 

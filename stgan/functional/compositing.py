@@ -73,6 +73,7 @@ def warp_image(image: Tensor, flow: Tensor) -> Tensor:
 
     Returns:
         ``(N, C, T, H, W)``, of the type of the image; places are computed in float32 or better.
+        Where the flow is NaN, so are what was read and the gradient of the flow.
 
     Raises:
         ShapeError: If the image or the flow has another layout.

@@ -137,7 +137,8 @@ def acyclic_latents(
     Args:
         codes: ``(N, C, L)``, at least two.
         times: ``(N, k)``, in frames, from 0 to ``(L - 1) * spacing``. They need not be integers.
-            Values are not checked: outside, the nearest two anchors are used.
+            Values are not checked: outside, the nearest two anchors are used, and a time that is
+            NaN or infinite has codes of NaN.
         spacing: Frames between two anchors, :math:`d`.
         frequencies: ``(F,)``, :math:`\omega`, radians a frame.
         phase_scales: ``(F,)``, :math:`s`.
@@ -169,7 +170,8 @@ def acyclic_latents(
     # Half precision counts no further than 256 frames, and what is rounded grows with time.
     codes, times = full_precision(codes).transpose(1, 2), full_precision(times)
     position = times / spacing
-    number = position.detach().floor().clamp(0, codes.shape[1] - 2)
+    # NaN as an index lies outside of every tensor.
+    number = position.detach().nan_to_num(0).floor().clamp(0, codes.shape[1] - 2)
     left = number.long().unsqueeze(2)
 
     def at(rows: Tensor, index: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ def warp_affine(video: Tensor, matrix: Tensor) -> Tensor:
         matrix: ``(N, 2, 3)``: :math:`A`, and :math:`b` in the last column.
 
     Returns:
-        The shape of the video.
+        The shape of the video; NaN where the map leads to no number, or out of what floats resolve.
 
     Raises:
         ShapeError: If the video or the matrix has another layout.
@@ -102,14 +102,22 @@ def read_at(image: Tensor, grid: Tensor, *, beyond: Literal["border", "reflectio
         beyond: What lies behind the border.
 
     Returns:
-        ``(N, C, H', W')``, of the type of the image.
+        ``(N, C, H', W')``, of the type of the image; NaN where a place is none.
     """
     exact = torch.promote_types(full_precision(image).dtype, grid.dtype)
+    grid = grid.to(exact)
+    if beyond == "border":
+        lost = grid.isnan().any(-1)
+    else:  # a mirrored place is lost too where floats are further apart than the borders
+        lost = ~(grid.abs() < 1 / torch.finfo(exact).eps).all(-1)
+    # On a CPU, grid_sample takes NaN for a pixel, and reads and writes anywhere in memory.
     read = F.grid_sample(
         image.to(exact),
-        grid.to(exact),
+        torch.where(lost[..., None], 0, grid),
         mode="bilinear",
         padding_mode=beyond,
         align_corners=False,
     )
-    return read.to(image.dtype)
+    # Such a place has NaN as its gradient too: guards that look at gradients alone see it.
+    poison = grid.sum(-1) * torch.where(lost, torch.nan, 0.0)
+    return torch.where(lost[:, None], poison[:, None], read).to(image.dtype)
