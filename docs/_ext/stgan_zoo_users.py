@@ -20,7 +20,7 @@ PAPERS: dict[str, dict[str, str]] = {
     "layers/factorized_attention": {"G3AN": "factorized self-attention"},
     "layers/minibatch_stddev": {"Progressive GAN": "section 3"},
     "layers/axial_attention": {"DVD-GAN": "separable attention"},
-    "layers/upsample_kaiser": {"LongVideoGAN": "along time"},
+    "layers/downsample_kaiser": {"LongVideoGAN": "its latent codes, at half the cutoff"},
     "layers/upsample_linear": {"LongVideoGAN": "generator_lres.py"},
     "layers/spatial_attention": {"SAGAN": "equations 1 to 3"},
     "layers/temporal_attention": {"G3AN": "temporal half of its attention"},
@@ -64,7 +64,7 @@ PAPERS: dict[str, dict[str, str]] = {
     "heads/infogan": {"InfoGAN": "section 6"},
     "losses/non_saturating": {"ImaGINator": "both critics and the generator"},
     "losses/l1": {"ImaGINator": "distance to the real clip"},
-    "losses/relativistic_average_least_squares": {"MoCoGAN-HD": "its adversarial loss"},
+    "losses/relativistic_average_least_squares": {"MoCoGAN-HD": "halved, to targets 1 and 0"},
     "losses/relativistic_pairing": {"R3GAN": "section 2"},
 }
 

@@ -76,7 +76,8 @@ class ADAugment(Augmentation):
 
     Differs from the source:
         That is for images; here one draw serves all frames. Pixels are read bilinearly, without
-        the wavelet filters around the warp. Filtering and corruption of images, which that paper
+        the wavelet filters around the warp. The mirror beyond the border repeats the last pixel,
+        which the published code does not. Filtering and corruption of images, which that paper
         found not to help, are left out.
 
     References:

@@ -101,6 +101,9 @@ class RandomTimeFlip(_Flip):
         tensor([[3., 2., 1.],
                 [1., 2., 3.]])
 
+    Differs from the source:
+        Every clip is flipped or not by itself; the published code flips all of a batch or none.
+
     References:
         Tian et al., A Good Image Generator Is What You Need for High-Resolution Video Synthesis
         (MoCoGAN-HD), ICLR 2021.

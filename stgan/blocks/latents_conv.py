@@ -132,12 +132,12 @@ class LatentBlurredNoise(TemporalLatent):
             alone, as in the source, with ``z`` of ``(N, 0)``.
         noise_dim: Channels of white noise.
         num_filters: Filters on every channel of noise.
-        shortest: Taps of the shortest filter, odd.
-        longest: Taps of the longest filter, odd.
+        shortest: Taps of the shortest filter.
+        longest: Taps of the longest filter.
 
     Attributes:
         out_channels: ``z_dim + noise_dim * num_filters``, for the next layer to ask.
-        filters: ``(num_filters, longest)``; a buffer that is no part of the state dict.
+        filters: ``(num_filters, longest)``; a buffer of the state dict.
 
     Shape:
         - ``z``: ``(N, z_dim)``
@@ -145,7 +145,8 @@ class LatentBlurredNoise(TemporalLatent):
         - Output: ``(N, out_channels, T)``
 
     Raises:
-        ValueError: If a size or ``num_frames`` is not positive or a number of taps is even.
+        ValueError: If a size or ``num_frames`` is not positive, or ``longest`` is less than
+            ``shortest``.
         ShapeError: In ``forward``, if ``z`` or the noise has another layout.
 
     Example:
@@ -154,7 +155,7 @@ class LatentBlurredNoise(TemporalLatent):
         torch.Size([2, 128, 128])
 
     Differs from the source:
-        The source has 128 filters of up to 5000 taps and a small network behind them; here the
+        The source has 128 filters of 125 to 5000 taps and a small network behind them; here the
         filters are few and short unless asked otherwise, and the network is the caller's.
 
     References:

@@ -101,8 +101,7 @@ class FrameMergeDiscriminator(Critic):
 
     Differs from the source:
         Plain strided convolutions instead of StyleGAN2's residual ones, no statistics over the
-        batch, and two layers between times and :math:`c` instead of a mapping network. Table and
-        waves share one largest time.
+        batch, and two layers between times and :math:`c` instead of a mapping network.
 
     References:
         Skorokhodov et al., StyleGAN-V: A Continuous Video Generator with the Price, Image Quality

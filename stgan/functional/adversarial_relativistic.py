@@ -104,8 +104,9 @@ def relativistic_average_least_squares_discriminator_loss(
         tensor(2.)
 
     References:
-        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaLSGAN); MoCoGAN-HD (Tian
-        et al., ICLR 2021) trains with it.
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaLSGAN). The released code
+        of MoCoGAN-HD (Tian et al., ICLR 2021) trains with half of the same terms against the
+        targets 1 and 0.
     """
     real, fake = _against_means(real, fake)
     return add_terms(torch.square(real - 1), torch.square(fake + 1), reduction)

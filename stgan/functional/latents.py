@@ -11,6 +11,7 @@ from torch import Tensor
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision, without_autocast
+from stgan.functional.resample import kaiser_window
 
 __all__ = [
     "acyclic_latents",
@@ -197,22 +198,23 @@ def acyclic_latents(
 
 
 def lowpass_filters(num_filters: int, shortest: int, longest: int) -> Tensor:
-    r"""Windowed-sinc low-pass filters of log-spaced widths, each of unit energy.
+    r"""Low-pass filters of log-spaced widths in Kaiser windows, each of unit energy.
 
-    A filter of :math:`L` taps at :math:`k = -(L-1)/2, \ldots, (L-1)/2` is a Hamming window times
-    :math:`\mathrm{sinc}(2 c k)` with the cutoff :math:`c = \min(2 / L, 1/2)` cycles a frame,
-    divided so that the squares of its taps sum to one: white noise keeps its variance.
+    A filter of width :math:`w` has :math:`L = \lceil w \rceil` taps at
+    :math:`k = -(L-1)/2, \ldots, (L-1)/2`: a Kaiser window, for a transition of :math:`6 / w` cycles
+    a frame, times :math:`\mathrm{sinc}(2 c k)` with the cutoff :math:`c = 1 / w` cycles a frame.
+    It is divided so that the squares of its taps sum to one: white noise keeps its variance.
 
     Args:
         num_filters: Number of filters, F.
-        shortest: Taps of the first filter, odd; up to 3 it leaves noise as it is.
-        longest: Taps of the last filter, odd.
+        shortest: Taps of the first filter; 1 leaves noise as it is.
+        longest: Taps of the last filter.
 
     Returns:
-        ``(F, longest)``, float32, every filter in the middle of zeros.
+        ``(F, longest)``, float32; shorter filters stand at the end, behind zeros.
 
     Raises:
-        ValueError: If a number of taps is even, or ``longest`` is less than ``shortest``.
+        ValueError: If a number is not positive, or ``longest`` is less than ``shortest``.
 
     Example:
         >>> filters = lowpass_filters(4, shortest=3, longest=81)
@@ -221,26 +223,25 @@ def lowpass_filters(num_filters: int, shortest: int, longest: int) -> Tensor:
 
     References:
         Brooks et al., Generating Long Videos of Dynamic Scenes (LongVideoGAN), NeurIPS 2022,
-        section 3 (temporal latents); released code, ``generator_lres.py``.
+        section 3 (temporal latents); released code, ``generator_lres.py``, whose filters are
+        ``lowpass_filters(128, 125, 5000)``.
     """
     check_positive(num_filters, "num_filters")
-    for name, taps in (("shortest", shortest), ("longest", longest)):
-        if check_positive(taps, name) % 2 == 0:
-            raise ValueError(f"{name} must be odd, so that a filter has a middle, got {taps}")
-    if longest < shortest:
+    check_positive(shortest, "shortest")
+    if check_positive(longest, "longest") < shortest:
         raise ValueError(f"longest must be at least shortest={shortest}, got {longest}")
     # Where the caller asked for tensors to be, which may be the device without data.
     device = torch.empty(()).device
     filters = torch.zeros(num_filters, longest, dtype=torch.float64, device="cpu")
     for row in range(num_filters):
         share = row / max(num_filters - 1, 1)
-        width = shortest * (longest / shortest) ** share
-        taps = 2 * round((width - 1) / 2) + 1
-        middle = torch.arange(taps, dtype=torch.float64, device="cpu") - taps // 2
-        window = torch.hamming_window(taps, periodic=False, dtype=torch.float64, device="cpu")
-        filter_ = window * torch.sinc(2 * min(2 / taps, 0.5) * middle)
-        start = (longest - taps) // 2
-        filters[row, start : start + taps] = filter_ / math.sqrt(filter_.square().sum())
+        # Rounded, so that a width which is a whole number in exact arithmetic stays one.
+        width = round(shortest * (longest / shortest) ** share, 9)
+        taps = math.ceil(width)
+        places = torch.arange(taps, dtype=torch.float64, device="cpu") - (taps - 1) / 2
+        window = kaiser_window(taps, 6 / width, device="cpu")
+        filter_ = window * torch.sinc(2 * min(1 / width, 0.5) * places)
+        filters[row, longest - taps :] = filter_ / filter_.norm()
     return filters.float().to(device)
 
 

@@ -87,23 +87,48 @@ def upsample_linear(video: Tensor, scale: Size3) -> Tensor:
     return video
 
 
-def kaiser_taps(factor: int, num_taps: int = 6, *, transition: float = math.sqrt(2) - 1) -> Tensor:
+def kaiser_window(num_taps: int, transition: float, device: str | None = None) -> Tensor:
+    """Kaiser window, float64, whose low-pass has a transition band of so many cycles a sample.
+
+    References:
+        Kaiser, Nonrecursive digital filter design using the I0-sinh window function, ISCAS 1974.
+    """
+    attenuation = 2.285 * (num_taps - 1) * 2 * math.pi * transition + 7.95
+    if attenuation > 50:
+        beta = 0.1102 * (attenuation - 8.7)
+    else:
+        above = max(0.0, attenuation - 21)
+        beta = 0.5842 * above**0.4 + 0.07886 * above
+    return torch.kaiser_window(
+        num_taps, periodic=False, beta=beta, dtype=torch.float64, device=device
+    )
+
+
+def kaiser_taps(
+    factor: int,
+    num_taps: int = 6,
+    *,
+    cutoff: float = 1.0,
+    transition: float = math.sqrt(2) - 1,
+) -> Tensor:
     r"""Low-pass filter for resampling by an integer factor: a sinc in a Kaiser window.
 
-    With :math:`f` the factor and :math:`n` taps in all, tap :math:`m` at
+    With :math:`f` the factor, :math:`n` taps in all and the cutoff :math:`c`, tap :math:`m` at
     :math:`x_m = (m - (n - 1)/2) / f` coarse frames from the center is
 
-    .. math:: h_m \propto \operatorname{sinc}(x_m)
+    .. math:: h_m \propto \operatorname{sinc}(c\, x_m)
               I_0 \left( \beta \sqrt{1 - (2 m / (n - 1) - 1)^2} \right), \qquad
               \sum_m h_m = 1 .
 
-    The filter cuts at the highest frequency that the coarse clip can hold. Kaiser's rule gives
-    :math:`\beta` from the attenuation :math:`A = 2.285\,(n - 1)\, 2 \pi d / f + 7.95` dB that
-    :math:`n` taps reach with a transition :math:`d`.
+    Kaiser's rule gives :math:`\beta` from the attenuation
+    :math:`A = 2.285\,(n - 1)\, 2 \pi c d / f + 7.95` dB that :math:`n` taps reach with a transition
+    :math:`d`.
 
     Args:
         factor: Fine frames for a coarse one.
         num_taps: Coarse frames that the window spans; more are sharper and ring longer.
+        cutoff: Where the filter cuts, as a share of the highest frequency that the coarse clip
+            can hold; at most 1.
         transition: Half the width of the transition band, as a share of the cutoff.
 
     Returns:
@@ -111,7 +136,7 @@ def kaiser_taps(factor: int, num_taps: int = 6, *, transition: float = math.sqrt
         be centered (odd factor, even ``num_taps``).
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If a number is not positive, or the cutoff is above 1.
 
     Example:
         >>> kaiser_taps(2, 2).mul(100).round()
@@ -120,21 +145,18 @@ def kaiser_taps(factor: int, num_taps: int = 6, *, transition: float = math.sqrt
     References:
         Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C.
         Kaiser, Nonrecursive digital filter design using the I0-sinh window function, ISCAS 1974.
+        ``kaiser_taps(2, 6, cutoff=0.5, transition=3.0)`` is the filter by which the released code
+        of LongVideoGAN (Brooks et al., NeurIPS 2022) halves the rate of latent codes.
     """
     check_positive(factor, "factor")
     check_positive(num_taps, "num_taps")
+    if not 0 < cutoff <= 1:
+        raise ValueError(f"cutoff must be above 0 and at most 1, got {cutoff}")
     if not transition > 0:
         raise ValueError(f"transition must be above 0, got {transition}")
     n = factor + 2 * (factor * (num_taps - 1) // 2)
-    attenuation = 2.285 * (n - 1) * 2 * math.pi * transition / factor + 7.95
-    if attenuation > 50:
-        beta = 0.1102 * (attenuation - 8.7)
-    else:
-        above = max(0.0, attenuation - 21)
-        beta = 0.5842 * above**0.4 + 0.07886 * above
     x = (torch.arange(n, dtype=torch.float64) - (n - 1) / 2) / factor
-    window = torch.kaiser_window(n, periodic=False, beta=beta, dtype=torch.float64)
-    taps = torch.sinc(x) * window
+    taps = torch.sinc(cutoff * x) * kaiser_window(n, cutoff * transition / factor)
     return taps / taps.sum()
 
 
@@ -167,8 +189,7 @@ def upsample_time(video: Tensor, taps: Tensor, factor: int) -> Tensor:
 
     References:
         Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021 (upsampling as
-        interpolation); Brooks et al., LongVideoGAN, NeurIPS 2022, released code,
-        ``generator_lres.py`` (along time).
+        interpolation), here along time.
     """
     check_layout(video, "N C T H W", name="video")
     side = _side(taps, factor)

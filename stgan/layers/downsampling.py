@@ -25,8 +25,7 @@ __all__ = ["BlurPool", "DownsampleKaiser"]
 
 @LAYERS.register(
     "downsample_kaiser",
-    source="Karras et al., StyleGAN3, NeurIPS 2021, Kaiser low-pass filters; along time as in "
-    "Brooks et al., LongVideoGAN, NeurIPS 2022",
+    source="Karras et al., StyleGAN3, NeurIPS 2021, Kaiser low-pass filters, here along time",
     shape="(N, C, T, H, W) -> (N, C, T / factor, H, W)",
     example=Example(
         settings={"factor": 2, "num_taps": 4}, inputs={"video": "N C T H W"}, steps={"T": 2}
@@ -42,6 +41,8 @@ class DownsampleKaiser(nn.Module):
     Args:
         factor: Frames for which one is kept; T must be a multiple.
         num_taps: Output frames that the window spans.
+        cutoff: Where the filter cuts, as a share of the highest frequency that the coarse clip
+            can hold; at most 1.
         transition: Half the width of the transition band, as a share of the cutoff.
 
     Shape:
@@ -49,7 +50,7 @@ class DownsampleKaiser(nn.Module):
         - Output: ``(N, C, T / factor, H, W)``
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If a number is not positive, or the cutoff is above 1.
         ShapeError: In ``forward``, if the input has another layout or T is no multiple.
 
     Example:
@@ -60,18 +61,25 @@ class DownsampleKaiser(nn.Module):
         The ends are continued with the first and the last frame instead of padded with zeros.
 
     References:
-        As :class:`UpsampleKaiser`.
+        As :class:`UpsampleKaiser`. With ``cutoff=0.5, transition=3.0`` the filter is that by which
+        the released code of LongVideoGAN (Brooks et al., NeurIPS 2022) halves the rate of codes.
     """
 
     taps: Tensor
 
     def __init__(
-        self, factor: int = 2, num_taps: int = 6, *, transition: float = math.sqrt(2) - 1
+        self,
+        factor: int = 2,
+        num_taps: int = 6,
+        *,
+        cutoff: float = 1.0,
+        transition: float = math.sqrt(2) - 1,
     ) -> None:
         super().__init__()
-        taps = kaiser_taps(factor, num_taps, transition=transition)
+        taps = kaiser_taps(factor, num_taps, cutoff=cutoff, transition=transition)
         self.factor = factor
         self.num_taps = num_taps
+        self.cutoff = cutoff
         # Not in the state dict: it follows from the settings.
         self.register_buffer("taps", taps.to(torch.get_default_dtype()), persistent=False)
 
@@ -86,8 +94,8 @@ class DownsampleKaiser(nn.Module):
         return n, c, t // self.factor, h, w
 
     def extra_repr(self) -> str:
-        """Factor and window."""
-        return f"{self.factor}, num_taps={self.num_taps}"
+        """Factor, window and cutoff."""
+        return f"{self.factor}, num_taps={self.num_taps}, cutoff={self.cutoff}"
 
 
 @LAYERS.register(

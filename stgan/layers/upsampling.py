@@ -112,8 +112,7 @@ class UpsampleLinear(_Upsample):
 
 @LAYERS.register(
     "upsample_kaiser",
-    source="Karras et al., StyleGAN3, NeurIPS 2021, Kaiser low-pass filters; along time as in "
-    "Brooks et al., LongVideoGAN, NeurIPS 2022",
+    source="Karras et al., StyleGAN3, NeurIPS 2021, Kaiser low-pass filters, here along time",
     shape="(N, C, T, H, W) -> (N, C, T factor, H, W)",
     example=Example(settings={"factor": 2, "num_taps": 4}, inputs={"video": "N C T H W"}),
 )
@@ -126,6 +125,8 @@ class UpsampleKaiser(nn.Module):
     Args:
         factor: Frames for a frame.
         num_taps: Input frames that an output frame looks at.
+        cutoff: Where the filter cuts, as a share of the highest frequency that the coarse clip
+            can hold; at most 1.
         transition: Half the width of the transition band, as a share of the cutoff.
 
     Shape:
@@ -133,7 +134,7 @@ class UpsampleKaiser(nn.Module):
         - Output: ``(N, C, T factor, H, W)``
 
     Raises:
-        ValueError: If a number is not positive.
+        ValueError: If a number is not positive, or the cutoff is above 1.
         ShapeError: In ``forward``, if the input has another layout.
 
     Example:
@@ -145,19 +146,24 @@ class UpsampleKaiser(nn.Module):
         constants.
 
     References:
-        Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C;
-        Brooks et al., Generating Long Videos of Dynamic Scenes, NeurIPS 2022.
+        Karras et al., Alias-Free Generative Adversarial Networks, NeurIPS 2021, appendix C.
     """
 
     taps: Tensor
 
     def __init__(
-        self, factor: int = 2, num_taps: int = 6, *, transition: float = math.sqrt(2) - 1
+        self,
+        factor: int = 2,
+        num_taps: int = 6,
+        *,
+        cutoff: float = 1.0,
+        transition: float = math.sqrt(2) - 1,
     ) -> None:
         super().__init__()
-        taps = kaiser_taps(factor, num_taps, transition=transition)
+        taps = kaiser_taps(factor, num_taps, cutoff=cutoff, transition=transition)
         self.factor = factor
         self.num_taps = num_taps
+        self.cutoff = cutoff
         # Not in the state dict: it follows from the settings.
         self.register_buffer("taps", taps.to(torch.get_default_dtype()), persistent=False)
 
@@ -171,5 +177,5 @@ class UpsampleKaiser(nn.Module):
         return n, c, t * self.factor, h, w
 
     def extra_repr(self) -> str:
-        """Factor and window."""
-        return f"{self.factor}, num_taps={self.num_taps}"
+        """Factor, window and cutoff."""
+        return f"{self.factor}, num_taps={self.num_taps}, cutoff={self.cutoff}"

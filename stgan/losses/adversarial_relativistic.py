@@ -93,8 +93,8 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
     """Relativistic average least squares, with targets 1 and -1.
 
     See :func:`stgan.functional.relativistic_average_least_squares_generator_loss` and
-    :func:`stgan.functional.relativistic_average_least_squares_discriminator_loss`. MoCoGAN-HD
-    trains with it.
+    :func:`stgan.functional.relativistic_average_least_squares_discriminator_loss`. It is not quite
+    what MoCoGAN-HD trains with, whose targets are 1 and 0 and whose terms are halved.
 
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
@@ -113,8 +113,8 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
         tensor(2.)
 
     References:
-        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaLSGAN); MoCoGAN-HD
-        (Tian et al., ICLR 2021).
+        Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaLSGAN); for the other
+        targets the released code of Tian et al., MoCoGAN-HD, ICLR 2021.
     """
 
     def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:

@@ -334,7 +334,7 @@ def test_other_inputs_are_refused_by_call_and_promise(name: str) -> None:
         (LatentAcyclic, (0, 3, 5), {}, "out_channels must be even, .* got 5"),
         (LatentAcyclic, (0, 3, 4), {"longest_period": 2.0}, "longest_period must be at least"),
         (LatentAcyclic, (0, 3, 4), {"spacing": 0}, "spacing must be at least 1, got 0"),
-        (LatentBlurredNoise, (0, 3), {"longest": 4}, "longest must be odd"),
+        (LatentBlurredNoise, (0, 3), {"longest": 4}, "longest must be at least shortest=5"),
         (LatentBlurredNoise, (0, 0), {}, "noise_dim must be at least 1, got 0"),
     ],
 )

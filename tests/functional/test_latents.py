@@ -141,33 +141,68 @@ def test_acyclic_gradients_are_right_in_codes_weights_and_times() -> None:
     assert torch.autograd.gradcheck(call, (codes, times, *(about[name] for name in weights)))
 
 
-@given(st.integers(1, 6), st.integers(0, 5), st.integers(0, 40))
-def test_filters_have_unit_energy_and_widths_from_the_shortest_to_the_longest(
-    count: int, half: int, more: int
+@given(st.integers(1, 6), st.integers(1, 12), st.integers(0, 80))
+def test_filters_have_unit_energy_and_stand_at_the_end(
+    count: int, shortest: int, more: int
 ) -> None:
-    shortest, longest = 2 * half + 1, 2 * (half + more) + 1
+    longest = shortest + more
     filters = lowpass_filters(count, shortest, longest)
     assert filters.shape == (count, longest)
     torch.testing.assert_close(filters.square().sum(dim=1), torch.ones(count))
-    torch.testing.assert_close(filters, filters.flip(1))
-    # Every width starts at the shortest and ends at the longest; the ends of a window are not zero.
-    taps = [int(row.nonzero().max() - row.nonzero().min()) + 1 for row in filters]
-    assert taps[0] <= shortest
+    # The ends of a window are not zero.
+    taps = [longest - int(row.nonzero().min()) for row in filters]
+    assert taps[0] == shortest
     assert taps == sorted(taps)
-    assert all(number % 2 for number in taps)
+    assert count == 1 or taps[-1] == longest
+    for row, number in zip(filters, taps, strict=True):
+        torch.testing.assert_close(row[-number:], row[-number:].flip(0))
+
+
+# Center and lag-1 autocorrelation of scipy.signal.firwin(L, cutoff=2, width=12, fs=2 * L) at unit
+# energy, of scipy 1.17: LongVideoGAN's filter of L taps.
+FIRWIN = {
+    5: (0.9214169120046276, 0.5067797096940639),
+    125: (0.17922595635076063, 0.9991599007900436),
+    500: (0.08951666985963852, 0.9999477004147822),
+    5000: (0.028299461041818644, 0.9999994776648908),
+}
+
+
+@pytest.mark.parametrize("taps", FIRWIN)
+def test_a_filter_is_that_of_longvideogan(taps: int) -> None:
+    (row,) = lowpass_filters(1, taps, taps).double()
+    center, neighbor = FIRWIN[taps]
+    assert row[(taps - 1) // 2].item() == pytest.approx(center, abs=1e-7)
+    assert (row[1:] * row[:-1]).sum().item() == pytest.approx(neighbor, abs=1e-7)
+
+
+def test_the_filters_between_are_those_of_longvideogan_too() -> None:
+    # Of its 128 sampling rates from 250 to 10000, log-spaced, every 32nd; again by scipy.
+    filters = lowpass_filters(128, 125, 5000)[::32]
+    assert [5000 - int(row.nonzero().min()) for row in filters] == [125, 317, 803, 2032]
+    peaks = [0.17922595635076063, 0.11249003078242656, 0.07065407039795549, 0.044394113101522296]
+    assert filters.amax(dim=1).tolist() == pytest.approx(peaks, abs=1e-7)
+
+
+def test_filters_equal_those_of_scipy() -> None:
+    signal = pytest.importorskip("scipy.signal", reason="its values for some widths are above")
+    for taps in (3, 4, 15, 135):
+        theirs = torch.from_numpy(signal.firwin(taps, cutoff=2, width=12, fs=2 * taps))
+        ours = lowpass_filters(1, taps, taps)[0].double()
+        torch.testing.assert_close(ours, theirs / theirs.norm(), rtol=0, atol=1e-7)
 
 
 def test_widths_are_log_spaced_and_wider_filters_change_more_slowly() -> None:
     filters = lowpass_filters(4, 5, 135).double()
-    assert [int((row.abs() > 1e-9).sum()) for row in filters] == [5, 15, 45, 135]
+    assert [135 - int(row.nonzero().min()) for row in filters] == [5, 15, 45, 135]
     spectra = torch.fft.rfft(filters, 1024).abs().square()
     frequency = torch.linspace(0, 0.5, spectra.shape[1], dtype=torch.float64)
     centers = ((spectra * frequency).sum(dim=1) / spectra.sum(dim=1)).tolist()
     assert centers == sorted(centers, reverse=True)
     assert centers[0] > 5 * centers[-1]
-    # Low pass: what lies well beyond the cutoff of 2 / L is weaker by 40 dB and more.
+    # Low pass: what lies beyond the cutoff 1 / L and half the transition of 6 / L is gone.
     for row, taps in zip(spectra[1:], (15, 45, 135), strict=True):
-        assert row[frequency > 5 / taps].max() < 1e-4 * row.max()
+        assert row[frequency > 4 / taps].max() < 1e-8 * row.max()
 
 
 def test_a_filter_of_one_tap_leaves_noise_as_it_is() -> None:
@@ -216,8 +251,8 @@ def test_noise_that_starts_later_gives_the_same_codes_shifted(
     ("arguments", "message"),
     [
         ((0, 3, 5), "num_filters must be at least 1, got 0"),
-        ((2, 4, 5), "shortest must be odd, .* got 4"),
-        ((2, 3, 6), "longest must be odd, .* got 6"),
+        ((2, 0, 5), "shortest must be at least 1, got 0"),
+        ((2, 3, -6), "longest must be at least 1, got -6"),
         ((2, 7, 5), "longest must be at least shortest=7, got 5"),
     ],
 )

@@ -185,6 +185,26 @@ def test_the_kaiser_filter_passes_and_stops_what_its_rule_promises(
     assert (passed - 1).abs().max() < ripple
 
 
+@pytest.mark.parametrize(
+    ("settings", "published"),
+    [
+        # scipy.signal.firwin(12, cutoff=2, width=4 * (2**0.5 - 1), fs=8)
+        ({}, (0.44370529, 0.13409329, -0.06558016, -0.03361238, 0.01573456, 0.0056594)),
+        # scipy.signal.firwin(12, cutoff=1, width=6, fs=8), LongVideoGAN's
+        (
+            {"cutoff": 0.5, "transition": 3.0},
+            (0.29984724, 0.15848844, 0.03919804, 0.0026559, -0.00018817, -0.00000144),
+        ),
+    ],
+    ids=["stylegan3", "longvideogan"],
+)
+def test_kaiser_taps_are_those_of_the_sources(
+    settings: dict[str, float], published: tuple[float, ...]
+) -> None:
+    taps = kaiser_taps(2, 6, **settings)
+    torch.testing.assert_close(taps[6:], torch.tensor(published).double(), rtol=0, atol=1e-7)
+
+
 @given(st.sampled_from([2, 3, 4]), st.integers(1, 5), st.floats(0, 6))
 def test_kaiser_follows_a_slow_sine_that_nearest_does_not(
     factor: int, cycles: int, phase: float

@@ -52,14 +52,14 @@ def test_upsampling_equals_its_function(video: Tensor, scale: tuple[int, int, in
     _check(UpsampleLinear(scale), video, upsample_linear(video, scale))
 
 
-@given(videos(dtype=torch.float32), FACTORS, WINDOWS, WIDTHS)
+@given(videos(dtype=torch.float32), FACTORS, WINDOWS, st.sampled_from([0.5, 1.0]), WIDTHS)
 def test_kaiser_resampling_equals_its_function(
-    video: Tensor, factor: int, num_taps: int, transition: float
+    video: Tensor, factor: int, num_taps: int, cutoff: float, transition: float
 ) -> None:
-    taps = kaiser_taps(factor, num_taps, transition=transition)
-    up = UpsampleKaiser(factor, num_taps, transition=transition)
+    taps = kaiser_taps(factor, num_taps, cutoff=cutoff, transition=transition)
+    up = UpsampleKaiser(factor, num_taps, cutoff=cutoff, transition=transition)
     _check(up, video, upsample_time(video, taps, factor))
-    down = DownsampleKaiser(factor, num_taps, transition=transition)
+    down = DownsampleKaiser(factor, num_taps, cutoff=cutoff, transition=transition)
     clip = torch.cat([video] * factor, dim=2)
     _check(down, clip, downsample_time(clip, taps, factor))
 
@@ -116,6 +116,8 @@ def test_filters_follow_the_type_of_the_module_and_of_the_clip(half: torch.dtype
         (lambda: UpsampleKaiser(0), ValueError, "factor must be at least 1, got 0"),
         (lambda: UpsampleKaiser(2, 0), ValueError, "num_taps must be at least 1, got 0"),
         (lambda: DownsampleKaiser(2, transition=-1), ValueError, "transition must be above 0"),
+        (lambda: DownsampleKaiser(2, cutoff=1.5), ValueError, "cutoff .* at most 1, got 1.5"),
+        (lambda: UpsampleKaiser(2, cutoff=0), ValueError, "cutoff must be above 0 .* got 0"),
         (lambda: BlurPool(0), ValueError, "stride must be .* each at least 1, got 0"),
         (lambda: BlurPool(2, taps=(1, -1)), ValueError, r"do not sum to 0, got \(1, -1\)"),
         (lambda: BlurPool(2, taps=()), ValueError, r"taps must be numbers .* got \(\)"),
