@@ -24,6 +24,7 @@ from examples.imaginator.runs import check_run, load_generator
 from stgan.data import resize_frames
 from stgan.errors import DataError
 from stgan.io import from_uint8, read_image, write_frames, write_video
+from stgan.training import check_run_folder
 from stgan.visual import clip_grid
 
 __all__ = ["generate", "main"]
@@ -72,6 +73,8 @@ def generate(arguments: Arguments) -> list[Path]:
     draws = torch.Generator().manual_seed(arguments.seed)
     # The same noise for every label, so that only the action differs between them.
     noise = torch.randn(arguments.samples, settings.model.z_dim, generator=draws)
+    if arguments.out is None:
+        check_run_folder(arguments.run, ["generated"])
     out = arguments.out or arguments.run / "generated"
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,9 @@ from stgan.training import (
 
 __all__ = ["Run", "open_run"]
 
+# What a run writes into its folder.
+_WRITTEN = ("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard")
+
 
 @dataclass
 class Run:
@@ -231,7 +234,7 @@ def open_run(settings: Settings) -> Run:
             f"--out"
         )
     if fabric.is_global_zero:  # last, so that what was wrong before leaves no folder behind
-        check_run_folder(out)
+        check_run_folder(out, _WRITTEN)
     return run
 
 

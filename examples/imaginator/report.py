@@ -3,7 +3,6 @@
 ``python -m examples.imaginator.evaluate RUN`` writes it beside the scores as ``report.html``.
 """
 
-import json
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +14,12 @@ from examples.imaginator.config import PRESETS, Settings, preset_settings
 from examples.imaginator.examined import SCORES, Examined, results_of
 from examples.imaginator.report_clips import figures_of_clips
 from examples.imaginator.report_curves import figures_of_run
-from stgan.errors import DataError
 from stgan.io import replacing
+from stgan.training import MetricsLog
 
 __all__ = ["render_report", "settings_of", "write_report"]
+
+Numbers = dict[str, float | None]
 
 
 def settings_of(settings: Settings) -> list[tuple[str, str, bool]]:
@@ -120,24 +121,19 @@ def _cells(row: dict[str, float]) -> dict[str, str]:
     return {name: f"{value:.{SCORES[name].decimals}f}" for name, value in row.items()}
 
 
-def _read_log(path: Path) -> tuple[list[dict[str, Any]], str]:
+def _read_log(path: Path) -> tuple[list[Numbers], str]:
     """Return the lines of a log, or a sentence that says why there are none."""
     if not path.is_file():
         return [], "metrics.jsonl is not in the run folder, so there are no curves."
-    # What ends in no newline is being written just now.
-    whole = path.read_text("utf-8").rpartition("\n")[0].splitlines()
-    try:
-        lines = [json.loads(line) for line in whole if line.strip()]
-    except ValueError:
-        raise DataError(f"{path} is not of JSON lines; move it away, or pass --no-report") from None
+    lines = MetricsLog(path).read()
     if len(lines) < 2:
         return lines, "The log has fewer than two lines, so there are no curves."
     return lines, ""
 
 
-def _alarms(log: list[dict[str, Any]]) -> list[tuple[str, str]]:
+def _alarms(log: list[Numbers]) -> list[tuple[str, str]]:
     """Name every alarm of the health monitor with the steps at which it was up."""
-    steps: dict[str, list[int]] = {}
+    steps: dict[str, list[Any]] = {}
     for entry in log:
         for name, value in entry.items():
             if name.startswith("health/alarm/") and value:

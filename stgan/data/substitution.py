@@ -95,7 +95,8 @@ class SubstituteBroken(Dataset[Any]):
 
         Each is told once. To know the reason it is opened again here.
         """
-        found = {int(number) for number in self._broken.nonzero()} - self._told
+        # Of a copy: nonzero counts first and then writes, and workers may add in between.
+        found = set(self._broken.clone().nonzero().flatten().tolist()) - self._told
         self._told |= found
         return {number: self._reason(number) for number in sorted(found)}
 

@@ -5,7 +5,7 @@ library is ``(3, T, H, W)`` in [-1, 1]; bytes exist only in files and behind
 :func:`to_uint8` and :func:`from_uint8`.
 """
 
-from stgan.io.atomic import replacing
+from stgan._files import replacing
 from stgan.io.kinds import clip_kind
 from stgan.io.ranges import from_uint8, to_uint8
 from stgan.io.read import count_frames, read_image, read_video

@@ -12,9 +12,9 @@ from PIL import GifImagePlugin, Image
 from torch import Tensor
 
 from stgan._checks import check_layout
+from stgan._files import replacing
 from stgan.errors import ShapeError
 from stgan.io._av import load_av, open_av
-from stgan.io.atomic import replacing
 from stgan.io.ranges import to_uint8
 
 __all__ = ["write_frames", "write_strip", "write_video"]

@@ -23,6 +23,7 @@ from typing import Any
 from torch import nn
 
 from stgan._checks import check_positive
+from stgan._files import refuse_link
 from stgan.errors import CheckpointError
 from stgan.training._checkpoint_files import (
     CONFIG,
@@ -70,7 +71,8 @@ def save_checkpoint(
     elsewhere only the link is removed.
 
     Args:
-        folder: Where the checkpoints of a run lie; made if missing.
+        folder: Where the checkpoints of a run lie; made if missing. Not a link, through which a
+            run folder from elsewhere could have checkpoints written and removed anywhere.
         step: The number in the name, from 0.
         networks: Name to network, or to the state dict of one that is sharded, gathered on the
             process that writes. Names become file names. Tensors that several entries share are
@@ -91,8 +93,8 @@ def save_checkpoint(
         ValueError: If ``step`` or ``keep`` is out of range, or a network's name cannot be a file
             name.
         CheckpointError: If ``state`` would need code to be loaded, a network's state is not made
-            of tensors or not finite, or a file cannot be written; names the newest that stays. Also
-            if an older one cannot be removed; the new one is written then.
+            of tensors or not finite, the folder is a link, or a file cannot be written; names the
+            newest that stays. Also if an older one cannot be removed; the new one is written then.
 
     Example:
         >>> import tempfile
@@ -116,6 +118,7 @@ def save_checkpoint(
                 f"network name {name!r} cannot be a file name; use letters, digits and underscores"
             )
     folder = Path(folder)
+    refuse_link(folder, CheckpointError)
     final = folder / f"step_{step:08d}"
     work, replaced = (folder / f"{prefix}{final.name}" for prefix in (_SAVING, _REPLACED))
     try:

@@ -4,7 +4,9 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
+from stgan._files import json_lines, refuse_link, replacing
 from stgan.errors import DataError
 
 __all__ = ["MetricsLog"]
@@ -40,7 +42,11 @@ class MetricsLog:
         Args:
             step: Of the numbers.
             values: Numbers by name.
+
+        Raises:
+            DataError: If the file is a link, pipe or device.
         """
+        refuse_link(self.path)
         plain = {name: value if math.isfinite(value) else None for name, value in values.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step, **plain}) + "\n")
@@ -52,28 +58,28 @@ class MetricsLog:
             step: The last one that stays.
 
         Raises:
-            DataError: If another line than the last is not one of such a file.
+            DataError: If a line is not one of such a file, or the file is a
+                link, pipe or device.
         """
+        refuse_link(self.path)
         if not self.path.exists():
             return
-        lines = self.path.read_bytes().split(b"\n")
-        kept = []
-        for number, line in enumerate(lines[:-1], start=1):  # what ends in no newline is half
-            try:
-                done = json.loads(line)["step"]
-                keep = done <= step
-            except (ValueError, TypeError, KeyError, RecursionError):
-                if number == len(lines) - 1:
-                    continue
-                raise DataError(
-                    f"{self.path} holds no JSON with a step in line {number}; move it away, or "
-                    f"take the line out"
-                ) from None
-            if keep:
-                kept.append(line + b"\n")
-        part = self.path.with_name(f".{self.path.name}.part")
-        part.write_bytes(b"".join(kept))
-        part.replace(self.path)
+        with replacing(self.path) as part, part.open("wb") as kept:
+            for line, numbers in json_lines(self.path):
+                if cast(float, numbers["step"]) <= step:
+                    kept.write(line)
+
+    def read(self) -> list[dict[str, float | None]]:
+        """Return the numbers of every line by name, its ``step`` among them.
+
+        Half a line at the end is left out, for a run may be writing it just now.
+
+        Raises:
+            DataError: If a line is not one of such a file, or there is no file.
+        """
+        if not self.path.is_file():
+            raise DataError(f"log {self.path} does not exist; give the file that a run wrote")
+        return [numbers for _, numbers in json_lines(self.path)]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"

@@ -1,13 +1,14 @@
 """Going on with a run: from the newest sound checkpoint, in a folder that can be written."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from stgan._files import refuse_link
 from stgan.errors import CheckpointError
 from stgan.training.checkpoint import list_checkpoints
 from stgan.training.checkpoint_reading import load_verified
@@ -68,7 +69,7 @@ def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> 
     raise CheckpointError(f"folder {folder} holds no checkpoint that can be used: {reasons}")
 
 
-def check_run_folder(folder: str | Path) -> None:
+def check_run_folder(folder: str | Path, writes: Iterable[str] = ()) -> None:
     """Make the folder of a run, and make sure that files can be written there and renamed.
 
     Call it before the first step, on the process that saves: a run should not find out at its
@@ -76,9 +77,11 @@ def check_run_folder(folder: str | Path) -> None:
 
     Args:
         folder: The folder; made if missing.
+        writes: Names of files and folders that the run will write in it. None may be a link, by
+            which a run folder from elsewhere would have another place written to.
 
     Raises:
-        CheckpointError: If it cannot be made or written to; gives the reason.
+        CheckpointError: If it cannot be made or written to, or holds such a link; gives the reason.
 
     Example:
         >>> import tempfile
@@ -88,11 +91,14 @@ def check_run_folder(folder: str | Path) -> None:
         True
     """
     folder = Path(folder)
+    for name in writes:
+        refuse_link(folder / name, CheckpointError)
     # A name of its own, as the processes of two runs may look into one folder.
     probe = folder / f".probe_{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"can be written")
+        with probe.open("xb") as file:  # not through a link that lies there already
+            file.write(b"can be written")
         probe.replace(probe.with_suffix(".renamed")).unlink()
     except OSError as error:
         raise CheckpointError(

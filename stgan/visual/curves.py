@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from stgan._files import json_lines
 from stgan.errors import DataError
 
 if TYPE_CHECKING:
@@ -110,18 +110,10 @@ def _read(path: str | Path) -> dict[str, Curve]:
     if not path.is_file():
         raise DataError(f"{path} does not exist; give the file of JSON lines that a run wrote")
     points: dict[str, list[tuple[float, float]]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            step = float(entry["step"])
-        except (ValueError, KeyError, TypeError):
-            raise DataError(
-                f"line {number} of {path} is not a JSON object with a step; remove the line"
-            ) from None
+    for _, entry in json_lines(path):
+        step = float(cast(float, entry.pop("step")))
         for name, value in entry.items():
-            if name != "step" and isinstance(value, int | float) and not isinstance(value, bool):
+            if value is not None:
                 points.setdefault(name, []).append((step, float(value)))
     return {
         name: (np.array([x for x, _ in pairs]), np.array([y for _, y in pairs]))

@@ -1,5 +1,6 @@
 """Items that cannot be read are replaced, counted and named once, from whichever worker."""
 
+import threading
 from collections import Counter
 from itertools import islice
 
@@ -48,6 +49,28 @@ def test_sound_items_are_untouched_and_each_broken_one_is_told_once(
     assert all(inner.opened[number] == 1 for number in broken)
     assert items.news() == {n: f"clip {n}.mp4 is cut short" for n in broken}
     assert items.news() == {}
+
+
+def test_news_are_read_while_workers_add_to_them() -> None:
+    """What the flags of workers are read for takes two passes, between which others may fail."""
+    items = SubstituteBroken(Broken(200_000, set()))
+    flags = torch.randint(2, (2, len(items)), generator=torch.Generator().manual_seed(0)).byte()
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.is_set():
+            for row in flags:
+                items._broken.copy_(row)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        items._told = set(range(len(items)))
+        for _ in range(50):
+            assert items.news() == {}
+    finally:
+        done.set()
+        worker.join()
 
 
 @given(lengths, st.integers(0, 2**31))

@@ -176,7 +176,7 @@ def test_a_broken_log_is_refused_and_the_report_before_it_stays(
     before = (copy / "report.html").read_text(encoding="utf-8")
     with pytest.raises(SystemExit):
         _again(copy, '{\n{"step": 1}\n')
-    assert "is not of JSON lines; move it away, or pass --no-report" in capsys.readouterr().err
+    assert "metrics.jsonl is not a JSON object with a step; remove the" in capsys.readouterr().err
     assert (copy / "report.html").read_text(encoding="utf-8") == before
     assert not list(copy.glob(".report*"))
 

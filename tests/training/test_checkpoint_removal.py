@@ -74,3 +74,16 @@ def test_what_cannot_be_removed_is_named_and_the_new_one_stands(
         assert load_state(latest_checkpoint(tmp_path)) == {"step": 2}
     _save(tmp_path, 3, keep=1)
     assert _names(tmp_path) == ["step_00000003"]
+
+
+def test_a_folder_of_checkpoints_that_is_a_link_is_refused_and_its_target_untouched(
+    tmp_path: Path,
+) -> None:
+    """A run folder from a stranger could have checkpoints removed and written anywhere by it."""
+    for step in (1, 2):
+        _save(tmp_path / "mine", step)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "mine")
+    with pytest.raises(CheckpointError, match=r"run/checkpoints must be a plain .* to \S+mine;"):
+        _save(tmp_path / "run" / "checkpoints", 3, keep=1)
+    assert _names(tmp_path / "mine") == ["step_00000001", "step_00000002"]

@@ -1,6 +1,7 @@
 """The newest sound checkpoint is found, and the others are named; folders are tried beforehand."""
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -215,3 +216,22 @@ def test_a_run_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("")
     with pytest.raises(CheckpointError, match=r"run folder \S+/a cannot be written to: \w+"):
         check_run_folder(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "metrics.jsonl"])
+def test_a_run_folder_with_links_where_a_run_writes_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CheckpointError, match=f"run/{name} must be a plain file or folder"):
+        check_run_folder(tmp_path / "run", ["checkpoints", "metrics.jsonl"])
+    check_run_folder(tmp_path / "run")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_run_folder_is_not_tried_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "run" / f".probe_{os.getpid()}").symlink_to(tmp_path / "mine")
+    with pytest.raises(CheckpointError, match="cannot be written to: File exists; name another"):
+        check_run_folder(tmp_path / "run")
+    assert (tmp_path / "mine").read_text() == "mine"

@@ -1,0 +1,122 @@
+"""Files that appear whole or not at all, that no link leads astray, and that grow by lines."""
+
+import itertools
+import json
+import math
+import os
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stgan.errors import DataError
+
+__all__ = ["json_lines", "refuse_link", "replacing"]
+
+# Bytes of a line; one that a run writes has some thousands.
+_LONGEST_LINE = 2**20
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Lend a hidden name beside ``path``; rename it to ``path`` on success, remove it on failure.
+
+    The name lies in the same folder, since a rename is atomic only within one file system. Where
+    ``path`` is a link the link is replaced, and what it leads to stays as it is.
+
+    Args:
+        path: File, or folder that is missing or empty, to appear in the end.
+
+    Raises:
+        FileNotFoundError: If the folder to write into does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "scores.json")
+        ...     with replacing(path) as part:
+        ...         _ = part.write_text("{}")
+        ...         there = path.exists()
+        ...     there, path.read_text()
+        (False, '{}')
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"folder {path.parent} does not exist; create it before writing")
+    # Not a file of tempfile, which only its owner may read and would stay so after the rename.
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def refuse_link(path: Path, kind: type[ValueError] = DataError) -> None:
+    """Refuse to write where a link, pipe or device lies; a folder from a stranger may bring one.
+
+    Args:
+        path: What is about to be written, or written into.
+        kind: The error to raise if it is neither a plain file or folder nor missing.
+    """
+    if not os.path.lexists(path):
+        return
+    mode = path.lstat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        what = f"a link to {path.readlink()}" if stat.S_ISLNK(mode) else "a pipe or device"
+        raise kind(
+            f"{path} must be a plain file or folder to be written to, got {what}; move it away, "
+            f"or name another place"
+        )
+
+
+def json_lines(path: Path) -> Iterator[tuple[bytes, dict[str, float | None]]]:
+    """Yield every line of the log of a run with its numbers.
+
+    A line is a JSON object with a ``step``; what is neither a number nor ``null`` in it is left
+    out. So are blank lines, and what ends in no newline: half a line, which a killed run may leave.
+
+    Args:
+        path: The file, which must exist.
+
+    Raises:
+        DataError: If a line is something else; gives its number.
+    """
+    with path.open("rb") as file:
+        for number in itertools.count(1):
+            line = file.readline(_LONGEST_LINE)
+            if not line.endswith(b"\n") and len(line) < _LONGEST_LINE:
+                return
+            if not line.strip():
+                continue
+            numbers = _numbers(line)
+            if numbers is None:
+                raise DataError(
+                    f"line {number} of {path} is not a JSON object with a step; remove the line, "
+                    f"or move the file away"
+                )
+            yield line, numbers
+
+
+def _numbers(line: bytes) -> dict[str, float | None] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        entry = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict):
+        return None
+    step = entry.get("step")
+    if not _is_number(step) or not 0 <= step < math.inf:
+        return None
+    return {name: value for name, value in entry.items() if value is None or _is_number(value)}
+
+
+def _is_number(value: object) -> bool:
+    # An integer of a thousand digits is no number that anything could be drawn of.
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**63)
