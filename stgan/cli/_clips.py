@@ -1,24 +1,36 @@
 """Clips of a folder, one after the other, for ``stgan evaluate``."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
+from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from stgan.data import numbered_generator, resize_frames
 from stgan.data.resizing import RESIZES
+from stgan.data.selection import scan_clips
 from stgan.data.windows import WINDOWS, window_span, window_start, window_starts
 from stgan.errors import DataError
 from stgan.io import clip_kind, count_frames, from_uint8, read_video
-from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key
+from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, ClipKind
 from stgan.registry import unknown_name
 
-__all__ = ["ClipSource", "Wanted", "find_all_clips"]
+__all__ = ["ClipSource", "Wanted", "clip_name", "find_all_clips"]
 
 _FILES = {*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES}
+_ENDINGS = {*_FILES, *PICTURE_SUFFIXES}
+# Of one clip in several forms the first of these is taken, which loses least.
+_FORMS: dict[ClipKind, tuple[str, str]] = {
+    "frames": ("folder of frames", "folders of frames"),
+    "strip": ("strip of frames", "strips of frames"),
+    "video": ("video file", "video files"),
+    "animation": ("GIF", "GIFs"),
+}
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,7 @@ class Wanted:
         stride: Step between them.
         window: Which frames of a longer file; one of :data:`stgan.data.windows.WINDOWS`.
         seed: Of random windows.
+        strips: Sides whose pictures are strips of frames, ``"real"`` or ``"fake"``.
         frame_width: Width of one frame of a strip; ``None`` for square frames.
         limit: Clips at most; ``None`` for all.
         size: Height and width that all clips are brought to; ``None`` for their own.
@@ -40,6 +53,7 @@ class Wanted:
     stride: int
     window: str
     seed: int
+    strips: Sequence[str]
     frame_width: int | None
     limit: int | None
     size: tuple[int, int] | None
@@ -59,50 +73,65 @@ class Wanted:
         return f"{window}, to {self.size[0]} x {self.size[1]} by {self.resize} with antialias"
 
 
-def find_all_clips(root: Path, name: str, frame_width: int | None = None) -> list[str]:
+def find_all_clips(root: Path, name: str, *, strips: bool = False) -> list[str]:
     """List clips under a folder, relative to it, in natural order.
 
-    A clip is a video file, a GIF, a folder of pictures only, or a picture that is a strip of
-    frames; folders that hold clips are walked through. Pictures in the root itself are strips;
-    those of another folder are if the first is two frames wide or more.
+    A clip is a video file, a GIF, or a folder of pictures, which are its frames; folders that hold
+    clips are walked through. Pictures are clips of their own only where ``strips`` says so: a
+    picture alone does not show whether it is one wide frame or several side by side.
+
+    Args:
+        root: The folder.
+        name: The option that names it, for errors.
+        strips: Whether each picture is a strip of frames side by side.
 
     Raises:
-        DataError: If the folder is missing or holds no clip.
+        DataError: If the folder is missing, holds no clip, or pictures that cannot be told.
     """
     if not root.is_dir():
         raise DataError(f"{name} {root} must be a folder of clips; check the path")
-    found = sorted(_walk(root, root, frame_width), key=natural_key)
+    side_by_side = f"give --strips {name[2:]} if each is a clip with its frames side by side"
+
+    def is_clip(folder: Path) -> bool:
+        inside = sorted(path for path in folder.iterdir() if path.name[0] != ".")
+        pictures = [p for p in inside if p.suffix.lower() in PICTURE_SUFFIXES and not p.is_dir()]
+        if strips or not pictures:
+            return False
+        for path in inside:
+            below = path.is_dir() and not path.is_symlink() and scan_clips(path, lambda _: False)
+            if below or (path.suffix.lower() in _FILES and not path.is_dir()):
+                raise DataError(
+                    f"{name} {folder} holds pictures next to clips, such as {pictures[0].name} and "
+                    f"{path.name}; move them away, or {side_by_side}"
+                )
+        return True
+
+    found = scan_clips(root, is_clip)
     if not found:
         known = " ".join([*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES])
         raise DataError(
             f"{name} {root} must hold clips: video files ({known}), folders of pictures, or strips "
             f"of frames; got none"
         )
+    pictures = [clip for clip in found if clip_kind(root / clip) == "strip"]
+    if pictures and not strips:
+        what = "pictures next to clips" if len(pictures) < len(found) else "only pictures"
+        raise DataError(
+            f"{name} {root} holds {what}, such as {pictures[0]}; give the folder above if they are "
+            f"the frames of one clip, or {side_by_side}"
+        )
     return found
 
 
-def _walk(folder: Path, root: Path, frame_width: int | None) -> Iterator[str]:
-    inside = [path for path in folder.iterdir() if path.name[0] != "."]
-    pictures = [p for p in inside if p.is_file() and p.suffix.lower() in PICTURE_SUFFIXES]
-    others = [p for p in inside if p.is_dir() or p.suffix.lower() in _FILES]
-    if pictures and not others and folder != root and not _are_strips(pictures, frame_width):
-        yield folder.relative_to(root).as_posix()
-        return
-    for path in pictures:
-        yield path.relative_to(root).as_posix()
-    for path in others:
-        if path.is_dir():
-            yield from _walk(path, root, frame_width)
-        else:
-            yield path.relative_to(root).as_posix()
+def clip_name(path: str) -> str:
+    """Return the name of a clip without the ending of its form; other dots belong to the name.
 
-
-def _are_strips(pictures: list[Path], frame_width: int | None) -> bool:
-    """Whether the first picture is wide enough to be several frames side by side."""
-    from stgan.io.pictures import picture_size
-
-    height, width = picture_size(min(pictures, key=lambda path: natural_key(path.name)))
-    return width >= 2 * (frame_width or height)
+    Example:
+        >>> clip_name("wave/video.001"), clip_name("wave/video.001.MP4")
+        ('wave/video.001', 'wave/video.001')
+    """
+    stem, dot, ending = path.rpartition(".")
+    return stem if f"{dot}{ending}".lower() in _ENDINGS and stem[-1:] not in ("", "/") else path
 
 
 class ClipSource(Dataset[dict[str, Tensor]]):
@@ -110,25 +139,36 @@ class ClipSource(Dataset[dict[str, Tensor]]):
 
     Args:
         root: The folder.
-        name: What the user calls it, for errors.
+        side: ``"real"`` or ``"fake"``, as its option is called.
         wanted: What is taken of every file.
+        progress: Shows how many clips were counted so far.
+
+    Attributes:
+        names: Path of every clip below the root.
+        starts: Its first frame.
+        size: Height and width of all clips.
+        notes: What was left out.
 
     Raises:
         DataError: If the folder holds no clip, or one is broken or too short; names the file.
     """
 
-    def __init__(self, root: Path, name: str, wanted: Wanted) -> None:
+    def __init__(self, root: Path, side: str, wanted: Wanted, progress: Progress) -> None:
         if wanted.window not in WINDOWS:
             raise unknown_name("--window", wanted.window, dict.fromkeys(WINDOWS), what="window")
         if wanted.resize not in RESIZES:
             raise unknown_name("--resize", wanted.resize, dict.fromkeys(RESIZES), what="rule")
-        self.root, self.name, self.wanted = root, name, wanted
-        span = window_span(wanted.frames, wanted.stride)
+        self.root, self.side, self.wanted = root, side, wanted
+        self.name = f"--{side}"
+        self.notes: list[str] = []
         self._items: list[tuple[str, int]] = []
-        for number, clip in enumerate(find_all_clips(root, name, wanted.frame_width)):
+        span = window_span(wanted.frames, wanted.stride)
+        found = self._forms(find_all_clips(root, self.name, strips=side in wanted.strips))
+        task = progress.add_task(f"{self.name}: frames", total=len(found))
+        for number, (clip, others) in enumerate(found):
             if wanted.limit is not None and len(self._items) >= wanted.limit:
                 break
-            count = count_frames(root / clip, frame_width=self._width(root / clip))
+            count = self._count(clip, others)
             if count < span:
                 raise DataError(
                     f"clip {root / clip} has {count} frames, but {wanted.frames} frames with "
@@ -144,6 +184,8 @@ class ClipSource(Dataset[dict[str, Tensor]]):
                 ]
             )
             self._items += [(clip, start) for start in starts]
+            progress.advance(task)
+        progress.remove_task(task)
         if wanted.limit is not None:
             self._items = self._items[: wanted.limit]
         self.names = [clip for clip, _ in self._items]
@@ -151,6 +193,56 @@ class ClipSource(Dataset[dict[str, Tensor]]):
         # Of the first; others are compared with it when they are read.
         first = self._read(0)
         self.size = (first.shape[2], first.shape[3])
+
+    def _forms(self, paths: Sequence[str]) -> list[tuple[str, list[str]]]:
+        """Return each clip with the paths of its other forms, which are not counted again."""
+        together: dict[str, list[str]] = {}
+        for path in paths:
+            together.setdefault(clip_name(path), []).append(path)
+        found = []
+        for forms in together.values():
+            kinds = {path: clip_kind(self.root / path) for path in forms}
+            forms.sort(key=lambda path: [*_FORMS].index(kinds[path]))
+            for one, other in pairwise(forms):
+                if kinds[one] == kinds[other]:
+                    raise DataError(
+                        f"{self.name} {self.root} holds {one} and {other}, which are one name; "
+                        f"remove one, or rename it if it is another clip"
+                    )
+            found.append((forms[0], forms[1:]))
+        several = [(first, others) for first, others in found if others]
+        if several:
+            first, others = several[0]
+            self.notes.append(
+                f"{self.name} holds {len(several)} {'clip' if len(several) == 1 else 'clips'} in "
+                f"several forms, each counted once: {first} was taken, not {', '.join(others)}"
+            )
+        return found
+
+    def _count(self, clip: str, others: Sequence[str]) -> int:
+        counts = [
+            count_frames(self.root / path, frame_width=self._width(self.root / path))
+            for path in (clip, *others)
+        ]
+        for other, count in zip(others, counts[1:], strict=True):
+            if count != counts[0]:
+                raise DataError(
+                    f"{self.name} {self.root} holds {clip} of {counts[0]} frames and {other} of "
+                    f"{count}, which are one name and cannot be one clip; rename or remove one"
+                )
+        return counts[0]
+
+    @property
+    def about(self) -> str:
+        """What was taken, in words."""
+        files = list(dict.fromkeys(self.names))
+        counts = Counter(clip_kind(self.root / path) for path in files)
+        forms = [
+            f"{counts[kind]} {one if counts[kind] == 1 else more}"
+            for kind, (one, more) in _FORMS.items()
+            if kind in counts
+        ]
+        return f"{len(self)} clips from {' and '.join(forms)}"
 
     def _width(self, path: Path) -> int | None:
         return self.wanted.frame_width if clip_kind(path) == "strip" else None

@@ -126,6 +126,7 @@ def _evaluate(
     window: Literal["first", "center", "random", "all"] = "first",
     size: Annotated[tuple[int, int] | None, _optional("H W")] = None,
     resize: Literal["squash", "crop"] = "squash",
+    strips: Annotated[tuple[Literal["real", "fake"], ...], _optional("SIDE ...")] = (),
     frame_width: Annotated[int | None, _optional("W")] = None,
     limit: Annotated[int | None, _optional("N")] = None,
     metrics: Annotated[tuple[str, ...], _optional("NAME ...")] = (),
@@ -147,19 +148,20 @@ def _evaluate(
     """Score the clips of one folder against those of another, whoever made them.
 
     Args:
-        real: Folder of video files, GIFs, folders of pictures, or strips of frames side by side;
-            folders in it name classes.
+        real: Folder of video files, GIFs, or folders of frames; folders in it name classes.
         fake: Likewise, of generated clips.
         frames: Frames of a clip.
         stride: Step between them, in stored frames.
         window: Which frames of a longer file; all: every window that fits end to end.
         size: Bring all clips to this size first; without it, they must have one.
         resize: Squash, or crop the middle after the short side fits.
-        frame_width: Of one frame of a strip, if frames are not square.
+        strips: Where each picture is a clip with its frames side by side: real, fake, or both;
+            without it, the pictures of a folder are the frames of one clip.
+        frame_width: With --strips, of one frame, if frames are not square.
         limit: Clips of each folder at most.
         metrics: frechet kernel precision recall density coverage motion_energy static; all.
-        paired: Compare with the real clip of the same name, too: PSNR, SSIM, L1, and MS-SSIM from
-            176 x 176 on.
+        paired: Compare with the real clip of the same name, whatever its ending, too: PSNR, SSIM,
+            L1, and MS-SSIM from 176 x 176 on.
         lpips: With --paired, LPIPS too; torchvision's weights of its backbone.
         lpips_net: That backbone.
         fid: FID of all frames, too; torch-fidelity's weights of Inception.
@@ -184,12 +186,17 @@ def _evaluate(
     if sha256 is not None and weights is None:
         raise ConfigError("--sha256 is that of a file; give it as --weights")
     _sizes(size or (), None)
+    if frame_width is not None and not strips:
+        raise ConfigError(
+            "--frame-width is of strips; say which folder holds some, as in --strips real fake"
+        )
     wanted = Wanted(
         check_positive(frames, "--frames"),
         check_positive(stride, "--stride"),
         window,
         seed,
-        frame_width,
+        strips,
+        None if frame_width is None else check_positive(frame_width, "--frame-width"),
         None if limit is None else check_positive(limit, "--limit"),
         size,
         resize,

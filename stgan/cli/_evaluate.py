@@ -1,7 +1,9 @@
 """``stgan evaluate``: the clips of one folder against those of another."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,10 +18,11 @@ from stgan._checks import check_positive
 from stgan.cli._clips import ClipSource
 from stgan.cli._evaluate_frames import open_fid, open_lpips
 from stgan.cli._evaluate_network import open_extractor, share_clips
-from stgan.cli._evaluate_pairs import score_pairs
+from stgan.cli._evaluate_pairs import find_pairs, score_pairs
 from stgan.cli._evaluation import METRICS, Evaluation, leave_out, mean_of, protocol_of, share_of
 from stgan.cli._screen import pairs, paragraph, say, table
-from stgan.errors import DataError
+from stgan.errors import ConfigError, DataError
+from stgan.io import replacing
 from stgan.metrics.modes import evaluating
 from stgan.registry import unknown_name
 
@@ -41,40 +44,58 @@ def evaluate(asked: Evaluation) -> int:
     for name in asked.metrics:
         if name not in METRICS:
             raise unknown_name("evaluate", name, METRICS, what="score")
-    real = ClipSource(asked.real, "--real", asked.wanted)
-    fake = ClipSource(asked.fake, "--fake", asked.wanted)
-    if real.size != fake.size:
-        raise DataError(
-            f"--real has clips of {real.size[0]} x {real.size[1]} and --fake of {fake.size[0]} x "
-            f"{fake.size[1]}; give --size H W for one common size"
-        )
-    for source in (real, fake):
-        if len(source) < 2:
-            raise DataError(
-                f"{source.name} {source.root} must hold at least 2 clips to be compared, got "
-                f"{len(source)}"
-            )
-    lpips, fid = open_lpips(asked, real.size), open_fid(asked)
-    training, compared = share_clips(asked, real)
-    asked, notes = leave_out(asked, len(training), len(compared), len(fake))
-    results: list[measures.MetricResult] = []
+    if asked.json is not None and not asked.json.parent.is_dir():
+        raise ConfigError(f"--json {asked.json} must be in a folder that exists; create it first")
+    partners: list[int] = []
     with _progress() as progress:
+        real = ClipSource(asked.real, "real", asked.wanted, progress)
+        fake = ClipSource(asked.fake, "fake", asked.wanted, progress)
+        if real.size != fake.size:
+            raise DataError(
+                f"--real has clips of {real.size[0]} x {real.size[1]} and --fake of "
+                f"{fake.size[0]} x {fake.size[1]}; give --size H W for one common size"
+            )
+        for source in (real, fake):
+            if len(source) < 2:
+                raise DataError(
+                    f"{source.name} {source.root} must hold at least 2 clips to be compared, got "
+                    f"{len(source)}"
+                )
+        lpips, fid = open_lpips(asked, real.size), open_fid(asked)
+        training, compared = share_clips(asked, real)
+        asked, notes = leave_out(asked, len(training), len(compared), len(fake))
+        notes = [*real.notes, *fake.notes, *notes]
+        if asked.paired:
+            partners, left_out = find_pairs(asked, real, fake)
+            notes += left_out
         extractor = None
         if asked.of_features:
             extractor = open_extractor(asked, real, training, progress)
-        results += _compared(asked, real, compared, fake, extractor, fid, progress)
+        results = _compared(asked, real, compared, fake, extractor, fid, progress)
         if asked.paired:
-            results += score_pairs(asked, real, fake, lpips, progress)
-    _show(asked, results, notes)
+            results += score_pairs(asked, real, fake, partners, lpips, progress)
+    for result in results:
+        if not math.isfinite(result.value):
+            raise DataError(
+                f"{result.metric} is {result.value} for these clips, which is no score; the "
+                f"network that it is of makes values that are not finite"
+            )
+    found = {source.side: f"{source.root}: {source.about}" for source in (real, fake)}
+    if training:
+        found["real"] += f"; {len(training)} train the network, {len(compared)} are compared"
+    _show(found, results, notes)
     if asked.json is not None:
         record = {
             "real": str(asked.real),
             "fake": str(asked.fake),
+            "found": found,
             "date": datetime.now().astimezone().isoformat(timespec="seconds"),
             "notes": notes,
             "results": [result.as_dict() for result in results],
         }
-        asked.json.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        with replacing(asked.json) as part:
+            part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
+        print(f"\nwrote {asked.json}")
     return 0
 
 
@@ -108,8 +129,7 @@ def _compared(
             kept.energy.append(measures.motion_energy(video))
             kept.static.append(measures.is_static(video).float())
             if extractor is not None:
-                with torch.no_grad(), evaluating(extractor):
-                    kept.features.append(extractor(video.to(asked.device)).float().cpu())
+                kept.features.append(_features(extractor, video.to(asked.device)))
             if fid is not None:
                 fid.update(video.to(asked.device), real=source is real)
             progress.advance(task, len(batch))
@@ -141,14 +161,22 @@ def _compared(
     return results
 
 
-def _counts(numbers: Iterable[int]) -> str:
-    """Say how many clips took part, where not all scores are of all."""
-    different = sorted({n for n in numbers if n}, reverse=True)
-    return " or ".join(map(str, different)) + " clips"
+@torch.no_grad()
+def _features(extractor: measures.FeatureExtractor, video: Tensor) -> Tensor:
+    try:
+        with evaluating(extractor):
+            return extractor(video).float().cpu()
+    except RuntimeError as error:
+        # A network from a file says in its own words what it does not take, at the end.
+        reason = textwrap.shorten(str(error).strip().splitlines()[-1], 200)
+        raise DataError(
+            f"{extractor.name} cannot take clips of {tuple(video.shape)}: {reason}; change "
+            f"--frames, --size or --batch, or give another network"
+        ) from error
 
 
 def _show(
-    asked: Evaluation, results: Sequence[measures.MetricResult], notes: Sequence[str]
+    found: Mapping[str, str], results: Sequence[measures.MetricResult], notes: Sequence[str]
 ) -> None:
     rows = []
     for result in results:
@@ -165,8 +193,7 @@ def _show(
     numbers = ("value", "95% interval", "at half", "real halves")
     first = results[0]
     facts = {
-        "real": f"{asked.real}: {_counts(r.n_real for r in results)}",
-        "fake": f"{asked.fake}: {_counts(r.n_fake for r in results)}",
+        **found,
         "clips": f"{first.frames} frames of {first.size[0]} x {first.size[1]}, stride "
         f"{first.stride}, {first.clip_rule}",
     }

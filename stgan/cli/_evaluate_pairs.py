@@ -1,15 +1,17 @@
 """Scores of clips with the true clip of the same name."""
 
+from collections.abc import Sequence
+
 import torch
 from rich.progress import Progress
 from torch import Tensor
 
 import stgan.metrics as measures
-from stgan.cli._clips import ClipSource
+from stgan.cli._clips import ClipSource, clip_name
 from stgan.cli._evaluation import Evaluation, mean_of, protocol_of
 from stgan.errors import ConfigError, DataError
 
-__all__ = ["score_pairs"]
+__all__ = ["find_pairs", "score_pairs"]
 
 _TITLES = {
     "psnr": "PSNR after the first frame",
@@ -24,29 +26,55 @@ _TITLES = {
 _LEAST_MS_SSIM = 176
 
 
+def find_pairs(
+    asked: Evaluation, real: ClipSource, fake: ClipSource
+) -> tuple[list[int], list[str]]:
+    """Return the number of the real clip for each of ``--fake``, and a note on the others.
+
+    Clips belong together whose paths below their folders are the same but for the ending, window by
+    window.
+
+    Raises:
+        ConfigError: If each side draws its own windows.
+        DataError: If a clip of ``--fake`` has no partner.
+    """
+    if asked.wanted.window == "random":
+        raise ConfigError("--paired compares the same frames; give another --window than random")
+    places = {_key(real, i): i for i in range(len(real))}
+    missing = [i for i in range(len(fake)) if _key(fake, i) not in places]
+    if missing:
+        name = fake.names[missing[0]]
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        window = f" from frame {fake.starts[missing[0]]}" if asked.wanted.window == "all" else ""
+        raise DataError(
+            f"--paired needs a clip of the same name in --real for each of --fake, got none for "
+            f"{name}{window}{more}; names in --real are such as {real.names[0]}"
+        )
+    partners = [places[_key(fake, i)] for i in range(len(fake))]
+    alone = sorted({*range(len(real))} - {*partners})
+    notes = [
+        f"--paired leaves out {len(alone)} of the {len(real)} clips of --real, such as "
+        f"{real.names[i]}, whose name no clip of --fake has"
+        for i in alone[:1]
+    ]
+    return partners, notes
+
+
 def score_pairs(
     asked: Evaluation,
     real: ClipSource,
     fake: ClipSource,
+    partners: Sequence[int],
     lpips: measures.LpipsNetwork | None,
     progress: Progress,
 ) -> list[measures.MetricResult]:
-    """Compare every clip of ``--fake`` with its namesake of ``--real``."""
-    if asked.wanted.window == "random":
-        raise ConfigError("--paired compares the same frames; give another --window than random")
-    places = {_key(real, i): i for i in range(len(real))}
-    missing = [fake.names[i] for i in range(len(fake)) if _key(fake, i) not in places]
-    if missing:
-        raise DataError(
-            f"--paired needs a clip of the same name in --real for each of --fake, got none for "
-            f"{missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-        )
+    """Compare every clip of ``--fake`` with the real clip whose number is in ``partners``."""
     scores: dict[str, list[Tensor]] = {name: [] for name in _TITLES}
     task = progress.add_task("pairs", total=len(fake))
     for start in range(0, len(fake), asked.batch):
         indices = range(start, min(start + asked.batch, len(fake)))
         made = torch.stack([fake[i]["video"] for i in indices])
-        true = torch.stack([real[places[_key(fake, i)]]["video"] for i in indices])
+        true = torch.stack([real[partners[i]]["video"] for i in indices])
         for name, values in measures.frame_scores(made, true).items():
             scores[name].append(values)
         scores["moving_region_error"].append(measures.moving_region_error(made, true))
@@ -57,11 +85,12 @@ def score_pairs(
             pair = made.to(asked.device), true.to(asked.device)
             scores["lpips"].append(measures.lpips(*pair, lpips).cpu())
         progress.advance(task, len(indices))
+    # Where the real clip stands still, there is no place to compare.
+    scores["moving_region_error"] = [v[~v.isnan()] for v in scores["moving_region_error"]]
     protocol = protocol_of(asked, real)
     results = []
     for name, parts in scores.items():
         values = torch.cat(parts) if parts else torch.empty(0)
-        values = values[~values.isnan()]
         if len(values):
             counts = (len(values), len(values))
             network = lpips if name == "lpips" else None
@@ -70,7 +99,4 @@ def score_pairs(
 
 
 def _key(source: ClipSource, index: int) -> tuple[str, int]:
-    """Name without its suffix, which may differ, and the window."""
-    name = source.names[index]
-    folder, slash, last = name.rpartition("/")
-    return f"{folder}{slash}{last.rpartition('.')[0] or last}", source.starts[index]
+    return clip_name(source.names[index]), source.starts[index]

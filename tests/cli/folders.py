@@ -18,7 +18,7 @@ def make_clip(seed: int, frames: int = 6, size: tuple[int, int] = (16, 16)) -> T
     return (torch.rand(3, frames, *size, generator=generator) * 2 - 1).mul(0.9)
 
 
-def make_folder(root: Path, seeds: range, kind: str = "strip", **options: Any) -> Path:
+def make_folder(root: Path, seeds: range, kind: str = "frames", **options: Any) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     for seed in seeds:
         clip = make_clip(seed, **options)

@@ -1,17 +1,19 @@
 """``stgan evaluate`` on files of all kinds, and what it says where it cannot."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from rich.progress import Progress
 from torch import nn
 
 from stgan._torchvision import ensure_torchvision
 from stgan.cli import _evaluate
 from stgan.cli._clips import ClipSource, Wanted, find_all_clips
 from stgan.errors import DataError
-from stgan.io import read_video, write_frames, write_strip
+from stgan.io import read_video, write_frames, write_strip, write_video
 from stgan.metrics import (
     TorchvisionFeatures,
     frame_scores,
@@ -24,17 +26,18 @@ from tests.cli.shell import Shell
 FAST = "--frames 4 --resamples 4 --features torchvision --set model=mc3_18 --set image_size=8"
 
 
-def _wanted(**changes: Any) -> Wanted:
+def _source(root: Path, **changes: Any) -> ClipSource:
     settings: dict[str, Any] = {
-        "frames": 4, "stride": 1, "window": "first", "seed": 0, "frame_width": None,
+        "frames": 4, "stride": 1, "window": "first", "seed": 0, "strips": (), "frame_width": None,
         "limit": None, "size": None, "resize": "squash",
     }  # fmt: skip
-    return Wanted(**{**settings, **changes})
+    return ClipSource(root, "real", Wanted(**{**settings, **changes}), Progress(disable=True))
 
 
 @pytest.mark.parametrize("kind", ["strip", "frames", "mp4", "avi", "gif"])
 def test_clips_of_every_kind_are_found_and_read(kind: str, tmp_path: Path) -> None:
-    source = ClipSource(make_folder(tmp_path / "x", range(8, 11), kind), "--real", _wanted())
+    strips = ("real",) if kind == "strip" else ()
+    source = _source(make_folder(tmp_path / "x", range(8, 11), kind), strips=strips)
     suffix = {"strip": ".png", "frames": ""}.get(kind, f".{kind}")
     assert source.names == [f"clip_{n}{suffix}" for n in (8, 9, 10)]
     assert source.size == (16, 16)
@@ -43,36 +46,30 @@ def test_clips_of_every_kind_are_found_and_read(kind: str, tmp_path: Path) -> No
 
 
 def test_folders_are_walked_and_name_classes(tmp_path: Path) -> None:
-    make_folder(tmp_path / "wave", range(2))
-    make_folder(tmp_path / "bend" / "more", range(2), "frames")
+    make_folder(tmp_path / "wave", range(2), "mp4")
+    make_folder(tmp_path / "bend" / "more", range(2))
     write_strip(make_clip(5), tmp_path / ".hidden.png")
     (tmp_path / "notes.txt").write_text("no clip")
     assert find_all_clips(tmp_path, "--real") == [
-        "bend/more/clip_0", "bend/more/clip_1", "wave/clip_0.png", "wave/clip_1.png",
+        "bend/more/clip_0", "bend/more/clip_1", "wave/clip_0.mp4", "wave/clip_1.mp4",
     ]  # fmt: skip
-    assert ClipSource(tmp_path, "--real", _wanted()).classes == ["bend", "wave"]
-
-
-def test_wide_pictures_are_strips_unless_their_frames_are_as_wide(tmp_path: Path) -> None:
-    write_frames(make_clip(0, size=(8, 16)), tmp_path / "wide")
-    assert len(find_all_clips(tmp_path, "--real")) == 6
-    assert find_all_clips(tmp_path, "--real", frame_width=16) == ["wide"]
+    assert _source(tmp_path).classes == ["bend", "wave"]
 
 
 def test_windows_are_those_that_were_asked_for(tmp_path: Path) -> None:
     root = make_folder(tmp_path, range(3), frames=11)
-    whole = read_video(root / "clip_0.png")
+    whole = read_video(root / "clip_0")
     for window, starts in (("first", [0]), ("center", [3]), ("all", [0, 4])):
-        source = ClipSource(root, "--real", _wanted(window=window))
+        source = _source(root, window=window)
         assert source.starts == starts * 3
         for index, start in enumerate(starts):
             assert torch.equal(source[index]["video"], whole[:, start : start + 4])
-    strided = ClipSource(root, "--real", _wanted(stride=3, limit=2))
+    strided = _source(root, stride=3, limit=2)
     assert len(strided) == 2
     assert torch.equal(strided[0]["video"], whole[:, :10:3])
-    random = [ClipSource(root, "x", _wanted(window="random", seed=s)).starts for s in (0, 0, 1)]
+    random = [_source(root, window="random", seed=s).starts for s in (0, 0, 1)]
     assert random[0] == random[1] != random[2]
-    assert _wanted(window="random", seed=7).rule == "random window (seed 7)"
+    assert _source(root, window="random", seed=7).wanted.rule == "random window (seed 7)"
 
 
 def test_the_scores_are_those_of_the_functions(shell: Shell, tmp_path: Path) -> None:
@@ -132,13 +129,15 @@ def test_by_default_half_of_the_real_clips_train_a_network(
     monkeypatch.setattr(_evaluate.measures, "fit_motion_features", quick)
     for name in ("bend", "wave"):
         make_folder(tmp_path / "real" / name, range(8), "mp4")
-    fake = make_folder(tmp_path / "fake", range(30, 36), "frames")
+    fake = make_folder(tmp_path / "fake", range(30, 36))
     target = tmp_path / "scores.json"
     command = f"--fake {fake} --frames 5 --resamples 2 --json {target}"
     status, out, _ = shell(f"evaluate --real {tmp_path / 'real'} {command}")
     assert status == 0
     assert "a motion network trained on 8 real clips to tell 2 classes apart" in out
-    assert "real      " in out
+    assert "16 clips from 16 video files; 8 train the network, 8 are compared" in (
+        " ".join(out.split())
+    )
     assert read_results(target)["Frechet distance"].n_real == 8
     assert read_results(target)["motion energy, real"].n_real == 8
     shell(f"evaluate --real {tmp_path / 'real' / 'wave'} {command}")
@@ -151,8 +150,8 @@ def test_no_network_is_made_for_scores_without_one(shell: Shell, tmp_path: Path)
         make_folder(tmp_path / "real", range(2)),
         make_folder(tmp_path / "fake", range(2, 4)),
     )
-    frozen = make_clip(9)[:, :1].expand(-1, 6, -1, -1)
-    write_strip(frozen, fake / "clip_2.png")
+    write_video(make_clip(9)[:, :1].expand(-1, 6, -1, -1), fake / "clip_4.avi")
+    shutil.rmtree(fake / "clip_2")
     status, out, _ = shell(
         f"evaluate --real {real} --fake {fake} --frames 6 --metrics static motion_energy"
     )
@@ -164,19 +163,22 @@ def test_no_network_is_made_for_scores_without_one(shell: Shell, tmp_path: Path)
 
 def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
     real, fake = (
-        make_folder(tmp_path / "real", range(4)),
-        make_folder(tmp_path / "fake", range(3), "frames"),
+        make_folder(tmp_path / "real", range(4), "strip"),
+        tmp_path / "fake",
     )
-    changed = [read_video(real / f"clip_{n}.png") * 0.5 for n in range(3)]
+    fake.mkdir()
     for n in range(3):
-        write_frames(changed[n], fake / f"other_{n}")
-    for n in range(3):
-        (fake / f"clip_{n}").rename(tmp_path / f"old_{n}")
-        (fake / f"other_{n}").rename(fake / f"clip_{n}")
+        write_frames(read_video(real / f"clip_{n}.png") * 0.5, fake / f"clip_{n}")
     target = tmp_path / "scores.json"
-    command = f"evaluate --real {real} --fake {fake} --frames 4 --metrics static --paired"
-    status, _, _ = shell(f"{command} --json {target}")
+    command = (
+        f"evaluate --real {real} --strips real --fake {fake} --frames 4 --metrics static --paired"
+    )
+    status, out, _ = shell(f"{command} --json {target}")
     assert status == 0
+    assert (
+        "note: --paired leaves out 1 of the 4 clips of --real, such as clip_3.png, whose name no "
+        "clip of --fake has"
+    ) in " ".join(out.split())
     made = torch.stack([read_video(fake / f"clip_{n}")[:, :4] for n in range(3)])
     true = torch.stack([read_video(real / f"clip_{n}.png")[:, :4] for n in range(3)])
     found = read_results(target)
@@ -187,8 +189,11 @@ def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
     ):
         assert found[title].value == pytest.approx(float(values.mean()), rel=1e-4)
         assert (found[title].n_real, found[title].n_fake) == (3, 3)
-    write_strip(make_clip(0), fake / "stranger.png")
-    assert "got none for stranger.png" in shell.error(command)
+    write_video(make_clip(0), fake / "stranger.mp4")
+    assert (
+        "--paired needs a clip of the same name in --real for each of --fake, got none for "
+        "stranger.mp4; names in --real are such as clip_0.png"
+    ) in shell.error(command)
     assert "give another --window than random" in shell.error(f"{command} --window random")
 
 
@@ -204,10 +209,11 @@ def test_sizes_are_made_common_only_if_that_is_asked(shell: Shell, tmp_path: Pat
     assert "4 frames of 12 x 20, stride 1, first window, to 12 x 20 by crop with antialias" in (
         " ".join(out.split())
     )
-    write_strip(make_clip(1), fake / "clip_1.png")
-    write_strip(make_clip(1), real / "clip_0.png")
+    for folder in (real / "clip_0", fake / "clip_1"):
+        shutil.rmtree(folder)
+    make_folder(fake, range(1, 2))
     make_folder(real, range(1), size=(24, 24))
-    assert "clip_1.png is 16 x 16, the first of --real 24 x 24; give --size" in shell.error(command)
+    assert "clip_1 is 16 x 16, the first of --real 24 x 24; give --size" in shell.error(command)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
@@ -224,6 +230,11 @@ def test_a_torchscript_file_is_named_for_what_it_is(shell: Shell, tmp_path: Path
     )
     assert status == 0
     assert "features  VideoMAE\n" in out
+    torch.jit.save(torch.jit.script(nn.Conv3d(4, 4, 2)), path)
+    assert "VideoMAE cannot take clips of (6, 3, 4, 16, 16): " in shell.error(
+        f"evaluate --real {real} --fake {fake} --frames 4 --features module --weights {path} "
+        f"--set title=VideoMAE --metrics frechet"
+    )
 
 
 @pytest.fixture
@@ -238,7 +249,7 @@ def pair(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ("", "clip_0.png has 6 frames, but 16 frames with stride 1 need 16; lower --frames"),
+        ("", "clip_0 has 6 frames, but 16 frames with stride 1 need 16; lower --frames"),
         ("--frames 3 --stride 3", "3 frames with stride 3 need 7; lower --frames or --stride"),
         ("--frames 4 --metrics fid", "evaluate has no score named 'fid'"),
         ("--frames 4 --features i3", "features has no entry named 'i3'; did you mean 'i3d'?"),
@@ -255,7 +266,9 @@ def pair(tmp_path: Path) -> str:
         ("--frames 4 --set steps=9", "--set is for networks that are loaded, got steps for motion"),
         ("--frames 4 --batch 0", "--batch must be at least 1, got 0"),
         ("--frames 4 --device nowhere", "device 'nowhere' cannot be used"),
-        ("--frames 4 --frame-width 5", "must be a multiple of the frame width 5"),
+        ("--frames 4 --frame-width 5", "--frame-width is of strips; say which folder holds some"),
+        ("--strips fake --frame-width 0", "--frame-width must be at least 1, got 0"),
+        ("--frames 4 --json no/r.json", "--json no/r.json must be in a folder that exists; create"),
     ],
 )
 def test_evaluate_refuses_in_a_sentence(

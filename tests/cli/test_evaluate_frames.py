@@ -32,9 +32,9 @@ def test_lpips_and_multiscale_ssim_are_those_of_the_functions(
     real = make_folder(tmp_path / "real", range(2), **large)
     fake = make_folder(tmp_path / "fake", range(2), **large)
     for n in range(2):
-        (fake / f"clip_{1 - n}.png").rename(tmp_path / f"{n}.png")
+        (fake / f"clip_{1 - n}").rename(tmp_path / f"{n}")
     for n in range(2):
-        (tmp_path / f"{n}.png").rename(fake / f"clip_{n}.png")
+        (tmp_path / f"{n}").rename(fake / f"clip_{n}")
     target = tmp_path / "scores.json"
     status, out, _ = shell(
         f"evaluate --real {real} --fake {fake} --frames 2 --metrics static --paired "
@@ -42,7 +42,7 @@ def test_lpips_and_multiscale_ssim_are_those_of_the_functions(
     )
     assert status == 0
     true, made = (
-        torch.stack([read_video(root / f"clip_{n}.png") for n in range(2)]) for root in (real, fake)
+        torch.stack([read_video(root / f"clip_{n}") for n in range(2)]) for root in (real, fake)
     )
     network = LpipsNetwork(squeeze, "squeeze")
     found = read_results(target)
