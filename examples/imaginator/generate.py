@@ -3,17 +3,16 @@
     python -m examples.imaginator.generate runs/imaginator face.png --label smile
     python -m examples.imaginator.generate runs/imaginator face.png --samples 4    # all labels
 
-Writes one clip for each label and noise: mp4 and gif for eyes, PNG frames for measuring. Clips of
-the same names that an earlier call wrote are replaced, all of them or none.
+Writes one clip for each label and noise into one folder, which ``stgan evaluate --fake`` can score
+as it lies. Clips of the same names that an earlier call wrote are replaced, all of them or none.
 """
 
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 import tyro
@@ -46,14 +45,28 @@ class Arguments:
     """Of the noise."""
     fps: float = 12.5
     """Frames per second of the files."""
+    form: Literal["mp4", "avi", "gif", "frames"] = "mp4"
+    """Of the clips. Lossless, for exact scores: avi, and frames, a folder of PNG files each."""
+    overview: Path | None = None
+    """Write all clips side by side, too, as one gif, mp4 or avi in another folder than theirs."""
     out: Path | None = None
     """Folder to write to; none: "generated" in the run folder."""
 
 
+# Clips generated at once.
+_BATCH = 8
+_ENDINGS = (".mp4", ".avi", ".gif")
+_FORMS = {"mp4": "mp4", "avi": "lossless avi", "gif": "gif", "frames": "folders of PNG frames"}
+
+
+@torch.no_grad()
 def generate(arguments: Arguments) -> list[Path]:
-    """Generate the clips and return the files for eyes."""
+    """Generate the clips and return their files, or folders of frames."""
     if arguments.samples < 1:
         raise ValueError(f"samples must be at least 1, got {arguments.samples}")
+    out = arguments.out or arguments.run / "generated"
+    if arguments.overview is not None:
+        _check_overview(arguments.overview, out)
     check_run(arguments.run)
     trained = load_generator(arguments.run)
     settings = trained.settings
@@ -75,74 +88,99 @@ def generate(arguments: Arguments) -> list[Path]:
     noise = torch.randn(arguments.samples, settings.model.z_dim, generator=draws)
     if arguments.out is None:
         check_run_folder(arguments.run, ["generated"])
-    out = arguments.out or arguments.run / "generated"
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
         # To a place of its own first: a call that fails leaves what is there as it was.
         with tempfile.TemporaryDirectory(prefix=".generating_", dir=out) as folder:
             part = Path(folder)
-            written, rows = [], []
+            paths, rows = [], []
             for label in labels:
-                clips = trained.generator(
-                    image.expand(arguments.samples, -1, -1, -1),
-                    noise,
-                    torch.full((arguments.samples,), label),
-                )
-                rows.append(list(clips))
-                written += _write_clips(
-                    clips, part / f"{arguments.image.stem}_{names[label]}", arguments.fps
-                )
-            overview = part / f"{arguments.image.stem}.gif"
-            captions = [names[label] for label in labels]
-            grid = clip_grid(rows, row_labels=captions, scale=2)
-            write_video(grid, overview, fps=arguments.fps)
-            _replace_all(sorted(part.iterdir()), out)
-    return [out / path.name for path in (*written, overview)]
+                row = []
+                for start in range(0, arguments.samples, _BATCH):
+                    z = noise[start : start + _BATCH]
+                    clips = trained.generator(
+                        image.expand(len(z), -1, -1, -1), z, torch.full((len(z),), label)
+                    )
+                    for number, clip in enumerate(clips, start):
+                        name = f"{arguments.image.stem}_{names[label]}_{number}"
+                        paths.append(_write(clip, part / name, arguments))
+                        row += [clip] if arguments.overview else []
+                rows.append(row)
+            earlier = [old for path in paths for old in _earlier(out / path.name)]
+            if arguments.overview:
+                grid = clip_grid(rows, row_labels=[names[label] for label in labels], scale=2)
+                write_video(grid, arguments.overview, fps=arguments.fps)
+            for old in earlier:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            for path in paths:
+                path.replace(out / path.name)
+    return [out / path.name for path in paths]
 
 
-def _write_clips(clips: Tensor, name: Path, fps: float) -> list[Path]:
-    """Write each clip in three forms; return the files for eyes."""
-    written = []
-    for number, clip in enumerate(clips):
-        # Not with_suffix, which takes what follows a dot in a name for an ending.
-        for suffix in (".mp4", ".gif"):
-            path = name.with_name(f"{name.name}_{number}{suffix}")
-            write_video(clip, path, fps=fps)
-            written.append(path)
-        write_frames(clip, name.with_name(f"{name.name}_{number}"))
-    return written
+def _check_overview(overview: Path, out: Path) -> None:
+    """Refuse before clips are generated what cannot be written, or would count as a clip."""
+    if out.resolve() in overview.resolve().parents:
+        raise DataError(
+            f"--overview {overview} must not be in {out}, where it would count as one of the "
+            f"clips; name another folder"
+        )
+    if overview.suffix.lower() not in _ENDINGS or not overview.parent.is_dir():
+        raise DataError(
+            f"--overview {overview} must end in one of {' '.join(_ENDINGS)} and be in a folder "
+            f"that exists; name such a file"
+        )
 
 
-def _replace_all(paths: Sequence[Path], out: Path) -> None:
-    """Move files and folders of frames to ``out``, over those that an earlier call wrote there."""
-    for path in paths:
-        if not _is_replaceable(out / path.name, path):
+def _write(clip: Tensor, name: Path, arguments: Arguments) -> Path:
+    if arguments.form == "frames":
+        write_frames(clip, name)
+        return name
+    # Not with_suffix, which takes what follows a dot in a name for an ending.
+    path = name.with_name(f"{name.name}.{arguments.form}")
+    write_video(clip, path, fps=arguments.fps)
+    return path
+
+
+def _earlier(path: Path) -> list[Path]:
+    """What an earlier call wrote of the clip, in this form or another: one name is one clip.
+
+    Raises:
+        DataError: If something else is there.
+    """
+    name = path.name[:-4] if path.name.endswith(_ENDINGS) else path.name
+    found = []
+    for old in (path.with_name(name), *(path.with_name(name + ending) for ending in _ENDINGS)):
+        if not old.exists():
+            continue
+        ours = (
+            old.is_file()
+            if old.name != name
+            else old.is_dir()
+            and not old.is_symlink()
+            and all(re.fullmatch(r"frame_\d+\.png", p.name) for p in old.iterdir())
+        )
+        if not ours:
             raise DataError(
-                f"{out / path.name} must be what an earlier call wrote, to be replaced, got "
-                f"something else; move it away, or name another --out"
+                f"{old} must be what an earlier call wrote, to be replaced, got something else; "
+                f"move it away, or name another --out"
             )
-    for path in paths:
-        target = out / path.name
-        if target.is_dir():
-            shutil.rmtree(target)
-        path.replace(target)
-
-
-def _is_replaceable(old: Path, new: Path) -> bool:
-    if not old.exists():
-        return True
-    if not new.is_dir():
-        return old.is_file()
-    return old.is_dir() and all(re.fullmatch(r"frame_\d+\.png", p.name) for p in old.iterdir())
+        found.append(old)
+    return found
 
 
 def main(args: list[str] | None = None) -> None:
     """Generate from the command line."""
+    arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate")
     with interruptible(), user_errors():
-        written = generate(
-            tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate")
-        )
-    print(f"wrote {len(written)} files beside folders of frames; all at once: {written[-1]}")
+        written = generate(arguments)
+    folder = written[0].parent
+    count = f"{len(written)} {'clip' if len(written) == 1 else 'clips'}"
+    print(f"wrote {count} as {_FORMS[arguments.form]} to {folder}")
+    others = sum(path.name[0] != "." for path in folder.iterdir()) - len(written)
+    if others:
+        print(f"{others} other files or folders were there and stay")
+    if arguments.overview:
+        print(f"wrote {arguments.overview}, which shows all of them side by side")
 
 
 if __name__ == "__main__":
