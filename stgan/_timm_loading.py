@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stgan._excerpt import reason
 from stgan._torchvision import ensure_torchvision
 from stgan.errors import CheckpointError, ShapeError, UnknownNameError
 
@@ -67,7 +68,7 @@ def _with_published_weights(model: str, settings: dict[str, Any]) -> nn.Module:
             backbone: nn.Module = timm.create_model(model, pretrained=True, **settings)
     except Exception as error:  # of the network, the hub, or timm where none were published
         raise CheckpointError(
-            f"cannot get published weights of timm's {model} ({_brief(error)}); without a "
+            f"cannot get published weights of timm's {model} ({reason(error)}); without a "
             f"network, download its file elsewhere and give its path as weights"
         ) from error
     return backbone
@@ -97,7 +98,7 @@ def _with_weights_of_file(model: str, settings: dict[str, Any], path: Path) -> n
             )
     except Exception as error:
         raise CheckpointError(
-            f"{path} holds no weights of timm's {model}: {_brief(error)}; give the state dict of "
+            f"{path} holds no weights of timm's {model}: {reason(error)}; give the state dict of "
             f"this model, and where only positions have other sizes set input_size to "
             f"{_usual_size(model)}"
         ) from error
@@ -137,7 +138,7 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
         state: dict[str, Tensor] = dict(load_state_dict(str(path), weights_only=True))
     except Exception as error:  # torch, pickle, zip and safetensors each raise their own
         raise CheckpointError(
-            f"{path} cannot be read as a state dict: {_brief(error).split('. ')[0]}; write it "
+            f"{path} cannot be read as a state dict: {reason(error).split('. ')[0]}; write it "
             f"with torch.save(model.state_dict(), path)"
         ) from error
     if not state or not all(isinstance(tensor, Tensor) for tensor in state.values()):
@@ -146,13 +147,6 @@ def _read_state_dict(path: Path) -> dict[str, Tensor]:
             f"model.state_dict(), path) writes it"
         )
     return state
-
-
-def _brief(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    # The first line of torch's list of mismatches says only that there are some.
-    text = " ".join(line.strip() for line in lines[:2]).rstrip(". ")
-    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def _check_name(model: str) -> None:
@@ -192,7 +186,7 @@ def feature_shapes(
             maps = backbone(torch.zeros(1, 3, *input_size))
     except Exception as error:  # every family has its own way to refuse
         raise ShapeError(
-            f"timm's {model} cannot take images of {input_size}: {_brief(error)}; set "
+            f"timm's {model} cannot take images of {input_size}: {reason(error)}; set "
             f"input_size to a size that it can, such as {_usual_size(model)}"
         ) from error
     for module, mode in zip(backbone.modules(), modes, strict=True):

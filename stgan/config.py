@@ -1,48 +1,66 @@
 """Plain configurations: an architecture as data, and back.
 
 A configuration is made of dicts, lists, strings and numbers only, so it can stand in JSON or YAML
-beside a checkpoint. Building one runs no code but constructors of registered parts, of
-``torch.nn`` and of stgan itself.
+beside a checkpoint. It may come from a stranger: building one calls nothing but registered parts,
+classes of ``torch.nn`` and of stgan that are modules, and a few names that are listed here.
 """
 
 import functools
 import importlib
 import inspect
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from stgan._excerpt import brief, excerpt
+from stgan._plain import check_bounds, dump_yaml, load_yaml, read_plain
 from stgan._settings import recorded_settings
 from stgan.errors import ConfigError
 from stgan.registry import REGISTRIES, unknown_name
 
-__all__ = ["build", "to_config"]
+__all__ = ["build", "dump_yaml", "load_yaml", "read_plain", "to_config"]
+
+# All that a configuration may name besides registered parts and modules.
+_FUNCTIONS = ("stgan.layers.leaky_relu",)
+_RECORDS = (
+    "stgan.decoders.DecoderStage",
+    "stgan.discriminators.StreamSpec",
+    "stgan.shapes.Stage",
+)
 
 
-def build(config: Mapping[str, Any] | str | Path) -> Any:
+_MOST_SAID = 2000  # characters of an error, which lists what is known
+
+
+def build(config: Mapping[str, Any] | str | Path, *, trust: bool = False) -> Any:
     """Build a registered part, with everything inside it, from a plain configuration.
 
     Settings stand beside ``kind`` and ``name``. A setting may be a number, a string, a list, and
 
     - another part: ``{"kind": ..., "name": ..., <settings>}``;
     - something to be called later, such as a norm: ``{"factory": "torch.nn.GroupNorm",
-      "args": [4], "eps": 1e-6}``, where the factory is a module of ``torch.nn``, a public name of
-      stgan or ``"kind/name"`` of a registered part, and ``args`` what comes before the arguments of
-      the call;
-    - a record: ``{"type": "stgan.shapes.Stage", <fields>}``.
+      "args": [4], "eps": 1e-6}``, where the factory is ``"kind/name"`` of a registered part, a
+      module of ``torch.nn`` or of stgan, or ``"stgan.layers.leaky_relu"``, and ``args`` what comes
+      before the arguments of the call;
+    - a record: ``{"type": "stgan.shapes.Stage", <fields>}``, also ``stgan.decoders.DecoderStage``
+      and ``stgan.discriminators.StreamSpec``.
 
     Lists become tuples, as JSON knows no tuples.
 
+    A configuration may come from a stranger; :doc:`/security` says what is promised. A part that
+    would run a file as a program, such as TorchScript, is built only with ``trust=True``.
+
     Args:
         config: The configuration, or the path of a ``.json``, ``.yaml`` or ``.yml`` file with one.
+        trust: Whether files that the configuration names may be run as programs. Set it only if
+            you know where the configuration and these files come from.
 
     Raises:
-        ConfigError: If the file cannot be read, or a key is not a setting of the part that it
-            stands in; the error gives the path to it.
+        ConfigError: If the file cannot be read, a key is not a setting of the part that it stands
+            in, or what is named may not be; the error gives the path to it.
         UnknownNameError: If a kind or name is not registered; it suggests the nearest.
 
     Example:
@@ -52,12 +70,12 @@ def build(config: Mapping[str, Any] | str | Path) -> Any:
         64
     """
     if isinstance(config, str | Path):
-        config = _read(Path(config))
+        config = read_plain(Path(config))
     if not isinstance(config, Mapping) or "kind" not in config:
         raise ConfigError(
-            f"a configuration must be a mapping with kind, name and settings, got {config!r}"
+            f"a configuration must be a mapping with kind, name and settings, got {excerpt(config)}"
         )
-    return _value(config, "")
+    return _Builder(trust).value(check_bounds(config, "a configuration"), "")
 
 
 def to_config(module: Any) -> dict[str, Any]:
@@ -89,118 +107,126 @@ def to_config(module: Any) -> dict[str, Any]:
     return config
 
 
-def _read(path: Path) -> Any:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
-        raise ConfigError(f"{path} cannot be read: {reason}") from error
-    if path.suffix not in (".json", ".yaml", ".yml"):
-        raise ConfigError(f"{path} must be a .json, .yaml or .yml file")
-    try:
-        if path.suffix == ".json":
-            return json.loads(text)
+@dataclass(frozen=True)
+class _Builder:
+    """Makes objects of plain data; what may be named is decided here."""
+
+    trust: bool
+
+    def value(self, value: Any, path: str) -> Any:
+        if isinstance(value, Mapping):
+            makers = {"kind": self._part, "factory": self._factory, "type": self._record}
+            for marker, make in makers.items():
+                if marker in value:
+                    return make(value, path)
+            return {key: self.value(item, _join(path, key)) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return tuple(self.value(item, f"{path}[{index}]") for index, item in enumerate(value))
+        return value
+
+    def _part(self, config: Mapping[str, Any], path: str) -> Any:
+        kind = config["kind"]
+        if not isinstance(kind, str):
+            raise ConfigError(
+                _at(f"kind must be the name of a registry, got {excerpt(kind)}", path)
+            )
+        return self._call(_registered(kind, str(config.get("name")), path), config, path)
+
+    def _record(self, config: Mapping[str, Any], path: str) -> Any:
+        name = config["type"]
+        if name not in _RECORDS:
+            raise ConfigError(
+                _at(f"type must be one of {', '.join(_RECORDS)}, got {excerpt(name)}", path)
+            )
+        return self._call(_public(name), config, path)
+
+    def _factory(self, config: Mapping[str, Any], path: str) -> Callable[..., Any]:
+        name = str(config["factory"])
+        kind, slash, entry = name.partition("/")
+        target = _registered(kind, entry, path) if slash else _callable(name, path)
+        given = config.get("args", ())
+        if not isinstance(given, list | tuple):
+            raise ConfigError(_at(f"args must be a list, got {excerpt(given)}", path))
+        # What it will be called with is not known here.
+        if not self.trust and (runs := getattr(target, "runs_files", {})):
+            raise ConfigError(_at(_untrusted(target, next(iter(runs))), path))
+        args = self.value(given, _join(path, "args"))
+        settings = self._settings(target, config, ("factory", "args"), path)
+        return functools.partial(target, *args, **settings) if args or settings else target
+
+    def _call(self, target: Any, config: Mapping[str, Any], path: str) -> Any:
+        markers = ("type",) if "kind" not in config else ("kind", "name")
+        settings = self._settings(target, config, markers, path)
+        for key, runs in () if self.trust else getattr(target, "runs_files", {}).items():
+            if isinstance(settings.get(key), str | Path) and runs(settings[key]):
+                raise ConfigError(_at(_untrusted(target, key), path))
         try:
-            import yaml
-        except ModuleNotFoundError:
-            raise ModuleNotFoundError(
-                f"reading {path} needs PyYAML; pip install 'stgan[recipes]', or write JSON"
-            ) from None
-        try:
-            return yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ValueError(" ".join(str(error).split())) from error
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is no valid {path.suffix[1:].upper()}: {error}") from error
+            return target(**settings)
+        except Exception as error:
+            if type(error).__module__ == ConfigError.__module__ and len(str(error)) <= _MOST_SAID:
+                error.add_note(f"while building {path or 'the configuration'}")
+                raise
+            # A missing setting, or one of another type, is a mistake of the configuration here.
+            said = f"{target.__name__} refuses these settings: {brief(error, _MOST_SAID)}"
+            raise ConfigError(_at(said, path)) from error
+
+    def _settings(
+        self, target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path: str
+    ) -> dict[str, Any]:
+        parameters = inspect.signature(target).parameters
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        settings = {}
+        for key, value in config.items():
+            if key in markers:
+                continue
+            if key not in parameters and not open_ended:
+                error = unknown_name(target.__name__, key, parameters, what="setting")
+                raise ConfigError(f"{_join(path, key)}: {error}")
+            settings[key] = self.value(value, _join(path, key))
+        return settings
 
 
-def _value(value: Any, path: str) -> Any:
-    if isinstance(value, Mapping):
-        for marker, make in (("kind", _part), ("factory", _factory), ("type", _record)):
-            if marker in value:
-                return make(value, path)
-        return {key: _value(item, _join(path, key)) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return tuple(_value(item, f"{path}[{index}]") for index, item in enumerate(value))
-    return value
-
-
-def _part(config: Mapping[str, Any], path: str) -> Any:
-    kind, name = config["kind"], str(config.get("name"))
-    if not isinstance(kind, str):
-        raise ConfigError(_at(f"kind must be the name of a registry, got {kind!r}", path))
+def _registered(kind: str, name: str, path: str) -> Any:
     if kind not in REGISTRIES:
         raise unknown_name(_at("the set of registries", path), kind, REGISTRIES)
     if name not in REGISTRIES[kind]:
         raise unknown_name(_at(kind, path), name, REGISTRIES[kind])
-    return _call(REGISTRIES[kind][name], config, ("kind", "name"), path)
+    return REGISTRIES[kind][name]
 
 
-def _record(config: Mapping[str, Any], path: str) -> Any:
-    cls = _public(config["type"], path)
-    if not (inspect.isclass(cls) and is_dataclass(cls)):
-        raise ConfigError(_at(f"type {config['type']!r} is no record of stgan", path))
-    return _call(cls, config, ("type",), path)
-
-
-def _factory(config: Mapping[str, Any], path: str) -> Callable[..., Any]:
-    name = config["factory"]
-    kind, slash, entry = str(name).partition("/")
-    target = REGISTRIES[kind][entry] if slash and kind in REGISTRIES else _public(name, path)
-    given = config.get("args", ())
-    if not isinstance(given, list | tuple):
-        raise ConfigError(_at(f"args must be a list, got {given!r}", path))
-    args = _value(given, _join(path, "args"))
-    settings = _settings(target, config, ("factory", "args"), path)
-    return functools.partial(target, *args, **settings) if args or settings else target
-
-
-def _call(target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path: str) -> Any:
-    settings = _settings(target, config, markers, path)
-    try:
-        return target(**settings)
-    except Exception as error:
-        if type(error).__module__ == ConfigError.__module__:
-            error.add_note(f"while building {path or 'the configuration'}")
-            raise
-        # A missing setting, or one of another type, is a mistake of the configuration here.
-        raise ConfigError(
-            _at(f"{target.__name__} refuses these settings: {error}", path)
-        ) from error
-
-
-def _settings(
-    target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path: str
-) -> dict[str, Any]:
-    parameters = inspect.signature(target).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    settings = {}
-    for key, value in config.items():
-        if key in markers:
-            continue
-        if key not in parameters and not open_ended:
-            error = unknown_name(target.__name__, key, parameters, what="setting")
-            raise ConfigError(f"{_join(path, key)}: {error}")
-        settings[key] = _value(value, _join(path, key))
-    return settings
-
-
-def _public(name: Any, path: str) -> Any:
-    """Look up a class of ``torch.nn`` or a public name of stgan; nothing else is imported."""
-    module, _, attribute = str(name).rpartition(".")
-    if module == "torch.nn":
-        found = getattr(nn, attribute, None)
-        if inspect.isclass(found) and issubclass(found, nn.Module):
-            return found
-    elif module.startswith("stgan.") and module.count(".") == 1 and "._" not in module:
-        try:
-            home = importlib.import_module(module)
-        except ModuleNotFoundError:
-            home = None
-        if home is not None and attribute in home.__all__:
-            return getattr(home, attribute)
+def _callable(name: str, path: str) -> Any:
+    """Look up a module class or one of the few functions; nothing else is lent out."""
+    found = _public(name)
+    if name in _FUNCTIONS or (inspect.isclass(found) and issubclass(found, nn.Module)):
+        return found
     raise ConfigError(
-        _at(f"{name!r} is neither a module of torch.nn nor a public name of stgan", path)
+        _at(
+            f"{excerpt(name)} is neither a module of torch.nn or stgan, nor a registered part as "
+            f"kind/name, nor {' or '.join(_FUNCTIONS)}",
+            path,
+        )
+    )
+
+
+def _public(name: str) -> Any:
+    """Return a name of ``torch.nn``, or a public one of a package of stgan, or ``None``."""
+    module, _, attribute = name.rpartition(".")
+    if module == "torch.nn":
+        return getattr(nn, attribute, None)
+    top, _, room = module.partition(".")
+    if top != "stgan" or not room.isidentifier() or room.startswith("_"):
+        return None
+    try:
+        home = importlib.import_module(module)
+    except ModuleNotFoundError:
+        return None
+    return getattr(home, attribute) if attribute in home.__all__ else None
+
+
+def _untrusted(target: Any, key: str) -> str:
+    return (
+        f"{target.__name__} runs the file in {key!r} as a program, which a configuration may not "
+        f"ask for; pass trust=True, or --trust to a command, if you trust the file"
     )
 
 
@@ -227,9 +253,9 @@ def _plain(value: Any, path: str) -> Any:
             now = {key: _current(value, key, item) for key, item in settings.items()}
             kept = {key: _plain(item, _join(path, key)) for key, item in now.items()}
             return {"kind": kind, "name": name, **kept}
-    if is_dataclass(value):
+    if is_dataclass(value) and _name(type(value)) in _RECORDS:
         kept = {f.name: _plain(getattr(value, f.name), _join(path, f.name)) for f in fields(value)}
-        return {"type": _name_of(type(value), path), **kept}
+        return {"type": _name(type(value)), **kept}
     raise ConfigError(
         _at(f"{type(value).__name__} cannot be written as plain data; register its class", path)
     )
@@ -247,25 +273,30 @@ def _name_of(target: Any, path: str) -> str:
     for kind, registry in REGISTRIES.items():
         if (name := registry.name_of(target)) is not None:
             return f"{kind}/{name}"
-    name = getattr(target, "__name__", "")
-    parts = getattr(target, "__module__", "").split(".")
-    home = "torch.nn" if parts[:2] == ["torch", "nn"] else ".".join(parts[:2])
-    try:
-        if _public(f"{home}.{name}", path) is target:
-            return f"{home}.{name}"
-    except ConfigError:
-        pass
+    name = _name(target)
+    known = name in _FUNCTIONS or (inspect.isclass(target) and issubclass(target, nn.Module))
+    if known and _public(name) is target:
+        return name
     raise ConfigError(
         _at(
-            f"{name or target} cannot be written by name; use a module of torch.nn, a public name "
-            f"of stgan or a registered class",
+            f"{name.rpartition('.')[2] or target} cannot be written by name; use a module of "
+            f"torch.nn or stgan, a registered part or {' or '.join(_FUNCTIONS)}",
             path,
         )
     )
 
 
+def _name(target: Any) -> str:
+    """Name of a class or function where it is public, as ``stgan.shapes.Stage``."""
+    parts = getattr(target, "__module__", "").split(".")
+    home = "torch.nn" if parts[:2] == ["torch", "nn"] else ".".join(parts[:2])
+    return f"{home}.{getattr(target, '__name__', '')}"
+
+
 def _join(path: str, key: object) -> str:
-    return f"{path}.{key}" if path else str(key)
+    word = brief(key, 60)
+    joined = f"{path}.{word}" if path else word
+    return joined if len(joined) < 200 else f"...{joined[-190:]}"
 
 
 def _at(text: str, path: str) -> str:

@@ -15,6 +15,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
+from stgan._excerpt import excerpt
 from stgan._plugins import find_plugins, load_plugin, offers, package_of
 from stgan._settings import record_settings
 from stgan.errors import PluginError, UnknownNameError
@@ -225,10 +226,10 @@ def unknown_name(
 ) -> UnknownNameError:
     """Return the error for a name that is not in ``known``: near match first, then the list."""
     names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1)
+    near = difflib.get_close_matches(str(name)[:100], names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return UnknownNameError(
-        f"{kind} has no {what} named {name!r}; {hint}known: {', '.join(names) or 'none'}"
+        f"{kind} has no {what} named {excerpt(name)}; {hint}known: {', '.join(names) or 'none'}"
     )
 
 

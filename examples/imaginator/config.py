@@ -4,14 +4,14 @@ Every number that a run depends on stands here once. A run folder holds the reso
 ``config.yaml``, beside every checkpoint too.
 """
 
+import reprlib
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
-from stgan.errors import DataError, UnknownNameError
+from stgan.config import dump_yaml, read_plain
+from stgan.errors import ConfigError, DataError, UnknownNameError
 
 __all__ = [
     "PRESETS",
@@ -323,7 +323,7 @@ def write_settings(settings: Settings) -> str:
 
     # Where a run lies and how it was started are no part of what it is.
     told = asdict(replace(settings, resume=False, config=None))
-    return yaml.safe_dump(plain(told), sort_keys=False)
+    return dump_yaml(plain(told))
 
 
 def read_settings(path: Path) -> Settings:
@@ -332,12 +332,12 @@ def read_settings(path: Path) -> Settings:
     Raises:
         DataError: If the file is missing, is no YAML mapping, or has a key that no setting has.
     """
+    if not path.exists():
+        raise DataError(f"{path} does not exist; name a config.yaml of a run")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist; name a config.yaml of a run") from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise DataError(f"{path} cannot be read as YAML: {str(error).splitlines()[0]}") from error
+        content = read_plain(path)
+    except ConfigError as error:
+        raise DataError(str(error)) from error
     settings = _from_plain(Settings, content, path, prefix="")
     assert isinstance(settings, Settings)
     return settings
@@ -345,13 +345,16 @@ def read_settings(path: Path) -> Settings:
 
 def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
     if not isinstance(content, dict):
-        raise DataError(f"{path} must hold settings at {prefix or 'its top'!s}, got {content!r}")
+        shown = reprlib.repr(content)
+        raise DataError(f"{path} must hold settings at {prefix or 'its top'!s}, got {shown}")
     known = {f.name: f for f in fields(kind)}
     values: dict[str, Any] = {}
     hints = get_type_hints(kind)
     for key, value in content.items():
         if key not in known:
-            raise DataError(f"{path} has no setting {prefix}{key}; known there: {', '.join(known)}")
+            raise DataError(
+                f"{path} has no setting {prefix}{str(key)[:60]}; known there: {', '.join(known)}"
+            )
         hint = hints[key]
         if is_dataclass(hint) and isinstance(hint, type):
             values[key] = _from_plain(hint, value, path, prefix=f"{prefix}{key}.")
@@ -363,7 +366,9 @@ def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
             values[key] = value
         if not _fits(values[key], hint):
             wanted = str(getattr(hint, "__name__", hint)).replace("typing.", "")
-            raise DataError(f"{path} has {value!r} for {prefix}{key}, which must be {wanted}")
+            raise DataError(
+                f"{path} has {reprlib.repr(value)} for {prefix}{key}, which must be {wanted}"
+            )
     missing = [n for n, f in known.items() if n not in values and f.default is MISSING
                and f.default_factory is MISSING]  # fmt: skip
     if missing:

@@ -12,17 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from examples.imaginator.config import DiscriminatorSettings, ModelSettings, preset_settings
-from examples.imaginator.parts import Parts, find_parts
+from examples.imaginator.parts import find_parts
 from examples.imaginator.streams import build_discriminator
 from stgan.decoders import VideoDecoder, decoder_stages
 from stgan.encoders import TimmEncoder
 from stgan.errors import ShapeError
 from stgan.functional import one_hot_label
 from stgan.layers import init_normal_
-from stgan.shapes import Plan, plan
+from stgan.shapes import plan
 from stgan.typing import Norm
 
-__all__ = ["Generator", "ImaGINator", "build"]
+__all__ = ["Generator", "ImaGINator", "build", "build_generator"]
 
 
 def _group_norm(channels: int) -> nn.Module:
@@ -93,22 +93,34 @@ class ImaGINator(nn.Module):
         self, settings: ModelSettings, discriminator: DiscriminatorSettings, num_classes: int
     ) -> None:
         super().__init__()
-        if num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {num_classes}")
         self.settings = settings
         self.z_dim = settings.z_dim
         self.num_classes = num_classes
-        parts = find_parts(settings)
-        route = plan((settings.num_frames, *settings.image_size))
-        self.generator = _generator(settings, parts, route, num_classes)
+        self.generator = build_generator(settings, num_classes)
+        stages = plan((settings.num_frames, *settings.image_size)).stages
         self.discriminator = build_discriminator(
-            discriminator, settings, stages=route.stages, num_classes=num_classes
+            discriminator, settings, stages=stages, num_classes=num_classes
         )
         size = (1, 3, settings.num_frames, *settings.image_size)
         self.streams = tuple(self.discriminator.output_shape(size))
 
 
-def _generator(settings: ModelSettings, parts: Parts, route: Plan, num_classes: int) -> Generator:
+def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
+    """Build the generator alone, as it is used once it is trained.
+
+    Args:
+        settings: Of the networks.
+        num_classes: K, the number of actions.
+
+    Raises:
+        ShapeError: If no stack of stages reaches the clip size; names one that is near.
+        UnknownNameError: If a part is not registered.
+        ValueError: If there are no classes, or settings do not go together.
+    """
+    if num_classes < 1:
+        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+    parts = find_parts(settings)
+    route = plan((settings.num_frames, *settings.image_size))
     width, widest = settings.base_channels, 8 * settings.base_channels
     norm_2d, norm_3d = _NORMS[settings.norm]
     encoder: Any = parts.encoder(

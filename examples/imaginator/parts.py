@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import yaml
 from torch import nn
 
 import stgan
 from examples.imaginator.config import ModelSettings
+from stgan.config import load_yaml
 from stgan.encoders import TimmEncoder
 from stgan.errors import ConfigError
 from stgan.registry import ENCODERS, FUSIONS, LAYERS, REGISTRIES, unknown_name
@@ -71,12 +71,7 @@ def read_part(
         {'kind': 'samplers', 'name': 'sub_clip', 'stride': 2}
     """
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            f"{setting} cannot be read as YAML: {' '.join(str(error).split())}"
-        ) from error
+    content = load_yaml(text, setting)
     config = {"name": content} if isinstance(content, str) else content
     if not isinstance(config, dict) or not isinstance(config.get("name"), str):
         raise ConfigError(

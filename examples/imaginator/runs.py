@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from examples.imaginator.config import Settings, read_settings
-from examples.imaginator.model import ImaGINator
+from examples.imaginator.model import build_generator
 from stgan.errors import CheckpointError
 from stgan.layers import fold_batch_norms
 from stgan.training import latest_checkpoint, load_networks, load_state
@@ -37,6 +37,8 @@ class TrainedGenerator:
 def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedGenerator:
     """Load the newest generator of a run, the averaged one if there is one.
 
+    Nothing else of the run is built: its settings may come from a stranger.
+
     Args:
         run: A run folder, or one of its checkpoints.
         device: Where to put it.
@@ -51,11 +53,11 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     state = load_state(checkpoint)
     # The checkpoint holds the encoder's weights; the file that they began as may be gone.
     model = replace(settings.model, encoder_weights=None)
-    gan = ImaGINator(model, settings.discriminator, len(state["classes"]))
+    generator = build_generator(model, len(state["classes"]))
     name = "generator_ema" if settings.train.ema_decay else "generator"
-    load_networks(checkpoint, {name: gan.generator})
+    load_networks(checkpoint, {name: generator})
     return TrainedGenerator(
-        generator=fold_batch_norms(gan.generator.to(device)),
+        generator=fold_batch_norms(generator.to(device)),
         settings=settings,
         classes=tuple(state["classes"]),
         step=state["step"],

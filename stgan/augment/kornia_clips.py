@@ -1,5 +1,6 @@
 """Any augmentation of kornia, for clips."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from stgan.augment.base import Augmentation
-from stgan.errors import UnknownNameError
 from stgan.example import Example
 from stgan.functional._precision import without_autocast
 from stgan.registry import AUGMENTATIONS, unknown_name
@@ -54,7 +54,8 @@ class KorniaAugment(Augmentation):
     Args:
         transforms: Names of ``kornia.augmentation`` with their settings, or modules of kornia.
             Write the settings as plain data if the augmentation is to be written down by
-            :func:`stgan.to_config`.
+            :func:`stgan.to_config`. Containers and ``RandomDissolving``, which loads a network, can
+            be given as modules only.
 
     Attributes:
         num_draws: 1.
@@ -119,15 +120,22 @@ class KorniaAugment(Augmentation):
 def _named(transforms: Mapping[str, Mapping[str, Any]]) -> Iterator[nn.Module]:
     import kornia.augmentation as home
 
+    known = {name: cls for name in home.__all__ if _is_plain(cls := getattr(home, name, None))}
     for name, settings in transforms.items():
-        cls = getattr(home, name, None)
-        if name not in home.__all__ or not isinstance(cls, type):
-            raise _unknown(name, home.__all__)
-        yield cls(**settings)
+        if name not in known:
+            raise unknown_name("kornia.augmentation", name, known, what="augmentation")
+        yield known[name](**settings)
 
 
-def _unknown(name: str, known: Sequence[str]) -> UnknownNameError:
-    return unknown_name("kornia.augmentation", name, known, what="augmentation")
+def _is_plain(cls: Any) -> bool:
+    """Whether a class is an augmentation that keeps its settings to itself.
+
+    What passes them on, as ``RandomDissolving`` to a loader of networks, may do anything with them.
+    """
+    if not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
+        return False
+    parameters = inspect.signature(cls).parameters.values()
+    return not any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +47,8 @@ class I3DFeatures(FeatureExtractor):
 
     - a state dict in the layout of :class:`stgan.metrics.I3D`, as ``i3d_pretrained_400.pt``;
     - TorchScript, as ``i3d_torchscript.pt``, which is called with ``rescale=False, resize=False,
-      return_features=True`` on clips that are resized here. **TorchScript is code**: it runs.
+      return_features=True`` on clips that are resized here. **TorchScript is code**: it runs, so
+      that a configuration may name such a file only if it is built with ``trust=True``.
 
     Without a file the weights are random.
 
@@ -84,6 +85,8 @@ class I3DFeatures(FeatureExtractor):
         Unterthiner et al., Towards accurate generative models of video, 2018, section 3;
         Carreira and Zisserman, Quo vadis, action recognition?, CVPR 2017.
     """
+
+    runs_files: ClassVar = {"weights": is_torchscript}
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """Features of any network, as a module or in a file."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +44,8 @@ class ModuleFeatures(FeatureExtractor):
     content-debiased distance takes VideoMAE v2 (ViT-g, fine-tuned on Something-Something v2) on 16
     frames of 224 x 224 in [0, 1], squashed, and the mean over its tokens:
     ``ModuleFeatures("videomae.pt", "VideoMAE v2 ViT-g SSv2", image_size=224, range="[0, 1]",
-    tokens=True)``. **TorchScript is code**: it runs.
+    tokens=True)``. **TorchScript is code**: it runs, so that a configuration may name a file only
+    if it is built with ``trust=True``.
 
     Args:
         module: From clips to features ``(N, D)``, to maps ``(N, D, ...)`` whose places are
@@ -77,6 +79,8 @@ class ModuleFeatures(FeatureExtractor):
         Ge et al., On the content bias in Fréchet video distance, CVPR 2024, section 4, for
         VideoMAE.
     """
+
+    runs_files: ClassVar = {"module": lambda path: True}
 
     def __init__(
         self,

@@ -106,17 +106,17 @@ class TorchvisionFeatures(FeatureExtractor):
         self.resize = resize_rule(self.image_size, resize)
         self.range = "[0, 1], normalized"
         self.name = f"{model} (torchvision)"
+        self.network: nn.Module = models.get_model(model, weights=None)
         if str(weights) == "pretrained":
             try:
-                self.network: nn.Module = models.get_model(model, weights=published)
+                state = published.get_state_dict(check_hash=True, weights_only=True)
             except Exception as error:  # of the network or the cache
                 raise CheckpointError(
                     f"cannot get published weights of torchvision's {model} "
                     f"({str(error)[:120]}); download the file elsewhere and give its path"
                 ) from error
+            self.network.load_state_dict(state)
             self.name += f" {published.name}"
-        else:
-            self.network = models.get_model(model, weights=None)
         if weights is None or str(weights) == "pretrained":
             if sha256 is not None:
                 raise ValueError("sha256 is that of a file of weights; give its path as weights")

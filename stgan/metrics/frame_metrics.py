@@ -1,7 +1,7 @@
 """Scores of single frames as metrics of torchmetrics; clips are folded into frames at the door."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -130,6 +130,9 @@ class FrameFrechetDistance(FrechetInceptionDistance):
     References:
         Heusel et al., GANs trained by a two time-scale update rule, NIPS 2017.
     """
+
+    # torch-fidelity reads the file as torch's default is, which before torch 2.6 runs programs.
+    runs_files: ClassVar = {"network": lambda path: True}
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from stgan._excerpt import reason
 from stgan.errors import CheckpointError
 
 __all__ = [
@@ -57,10 +58,11 @@ def module_sha256(module: nn.Module) -> str:
 
 def is_torchscript(path: str | Path) -> bool:
     """Whether a file is a TorchScript archive, which holds code beside its weights."""
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
 def load_script(path: str | Path) -> nn.Module:
@@ -78,7 +80,7 @@ def load_script(path: str | Path) -> nn.Module:
             )
     except Exception as error:  # whatever its parser stumbles over
         raise CheckpointError(
-            f"{path} cannot be read as TorchScript: {_brief(error)}; save it with torch.jit.save"
+            f"{path} cannot be read as TorchScript: {reason(error)}; save it with torch.jit.save"
         ) from error
     return module.eval()
 
@@ -96,7 +98,7 @@ def load_state(module: nn.Module, path: str | Path, what: str) -> None:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch, pickle and zip each raise their own
         raise CheckpointError(
-            f"{path} cannot be read as a state dict: {_brief(error)}; write it with "
+            f"{path} cannot be read as a state dict: {reason(error)}; write it with "
             f"torch.save(model.state_dict(), path)"
         ) from error
     for key in ("state_dict", "model"):
@@ -112,11 +114,4 @@ def load_state(module: nn.Module, path: str | Path, what: str) -> None:
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
-        raise CheckpointError(f"{path} holds no weights of {what}: {_brief(error)}") from error
-
-
-def _brief(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    # The first line of torch's list of mismatches says only that there are some.
-    text = " ".join(line.strip() for line in lines[:2]).rstrip(". ")
-    return text if len(text) <= 200 else f"{text[:200]}..."
+        raise CheckpointError(f"{path} holds no weights of {what}: {reason(error)}") from error
