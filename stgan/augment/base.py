@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
+from stgan.functional._random import random_source
 
 __all__ = ["Augmentation"]
 
@@ -69,10 +70,7 @@ class Augmentation(nn.Module, abc.ABC):
             generator: Where the numbers come from; ``None`` for the global state of torch.
             device: Where they go; ``None`` for that of the generator, or else the default.
         """
-        size = (batch, self.num_draws)
-        if generator is None:  # named, even None keeps a batch of free size from being traced
-            return torch.rand(size, device=device) * 2 - 1
-        drawn = torch.rand(size, generator=generator, device=generator.device) * 2 - 1
+        drawn = torch.rand(batch, self.num_draws, **random_source(generator, device)) * 2 - 1
         return drawn if device is None else drawn.to(device)
 
     def forward(

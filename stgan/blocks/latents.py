@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.example import Example
+from stgan.functional._random import random_source
 from stgan.functional.latents import repeat_latent
 from stgan.registry import BLOCKS
 
@@ -89,9 +90,8 @@ class TemporalLatent(nn.Module, abc.ABC):
         check_positive(num_frames, "num_frames")
         shape = self.noise_shape(z.shape[0], num_frames)
         if noise is None:
-            if generator is None:  # named, even None keeps a batch of free size from being traced
-                return torch.randn(shape, dtype=z.dtype, device=z.device)
-            return torch.randn(shape, generator=generator, dtype=z.dtype, device=z.device)
+            drawn = torch.randn(shape, dtype=z.dtype, **random_source(generator, z.device))
+            return drawn.to(z.device)
         self._check_noise(tuple(noise.shape), z.shape[0], num_frames)
         return noise[:, :, : shape[2]]
 

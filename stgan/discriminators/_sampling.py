@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan.functional._random import random_source
+
 
 class DrawnFrames(ABC):
     """Draw a number of frames from every clip.
@@ -28,13 +30,12 @@ class DrawnFrames(ABC):
     ) -> Tensor:
         """Return ``(num_clips, k)`` indices, rising along each row."""
         self._check(num_frames)
-        draw_on = generator.device if generator is not None else device
-        indices = self._draw(num_clips, num_frames, generator=generator, device=draw_on)
+        indices = self._draw(num_clips, num_frames, **random_source(generator, device))
         return indices.to(device)
 
     @abstractmethod
     def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
-        """Draw the indices with a ``generator`` on a ``device``, both for torch to take."""
+        """Draw the indices; ``source`` is for torch to take, and holds the ``device``."""
 
     def _check(self, num_frames: int) -> None:
         if self.needed > num_frames:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from stgan.functional._precision import full_precision
+from stgan.functional._random import random_source
 
 __all__ = ["Critic", "drawn", "list_logits", "slope"]
 
@@ -63,6 +64,5 @@ def _as_seen(sample: Tensor, critic: Critic) -> Tensor:
 
 def drawn(shape: tuple[int, ...], like: Tensor, generator: torch.Generator | None) -> Tensor:
     """Draw uniform numbers in [0, 1) of the type and device of a tensor."""
-    device = like.device if generator is None else generator.device
-    numbers = torch.rand(shape, generator=generator, dtype=like.dtype, device=device)
+    numbers = torch.rand(shape, dtype=like.dtype, **random_source(generator, like.device))
     return numbers.to(like.device)

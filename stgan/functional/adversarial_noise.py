@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from stgan.functional._random import random_source
+
 __all__ = ["instance_noise"]
 
 
@@ -44,6 +46,6 @@ def instance_noise(
         raise ValueError(f"std must not be negative, got {std}")
     if std == 0:
         return video
-    device = video.device if generator is None else generator.device
-    noise = torch.randn(video.shape, generator=generator, dtype=video.dtype, device=device)
+    source = random_source(generator, video.device)
+    noise = torch.randn(video.shape, dtype=video.dtype, **source)
     return video + std * noise.to(video.device)

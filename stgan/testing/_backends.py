@@ -34,7 +34,10 @@ def check_channels_last(subject: Subject) -> None:
 
 
 def check_compile(subject: Subject) -> None:
-    """Compiled without a graph break, outputs and gradients are the same, in both modes."""
+    """Compiled without a graph break, outputs and gradients are the same, in both modes.
+
+    In evaluation mode the same program then takes another batch, whose size is free by then.
+    """
     for train in (False, True):
         what = f"the compiled module in {'training' if train else 'evaluation'} mode"
         module, twin = subject.copy(train=train), subject.copy(train=train)
@@ -48,10 +51,17 @@ def check_compile(subject: Subject) -> None:
                 output, gradients = subject.output(module), {}
                 with torch.no_grad():
                     got, got_gradients = subject.run(compiled), {}
+            close(tensors(got), tensors(output), what)
+            close(got_gradients, gradients, what)
+            if subject.batched and not train:
+                more = [i % subject.size for i in range(subject.size + 3)]
+                close(
+                    tensors(subject.run(compiled, subject.samples(*more))),
+                    tensors(subject.output(module, subject.samples(*more))),
+                    f"{what} with a batch of {len(more)}",
+                )
         finally:
             torch.compiler.reset()
-        close(tensors(got), tensors(output), what)
-        close(got_gradients, gradients, what)
 
 
 def check_export(subject: Subject) -> None:

@@ -82,16 +82,40 @@ def check_config(subject: SamplerSubject) -> None:
     _require_same(subject, build(to_config(subject.sampler)), "the configuration")
 
 
+def check_compile(subject: SamplerSubject) -> None:
+    """Compiled without a graph break, it draws the same indices, for another number of clips too.
+
+    The numbers are torch's own, since torch traces no generator.
+    """
+
+    def indices(clips: Tensor) -> Tensor:
+        return subject.sampler(clips.shape[0], frames, device=clips.device)
+
+    frames, usual = subject.inputs["num_frames"], subject.inputs["num_clips"]
+    torch.compiler.reset()
+    try:
+        compiled = torch.compile(indices, fullgraph=True, backend="aot_eager")
+        for clips in (torch.empty(n) for n in (usual, usual + 3)):
+            torch.manual_seed(subject.seed)
+            mine = indices(clips)
+            torch.manual_seed(subject.seed)
+            _require_equal("the compiled sampler", compiled(clips), mine)
+    finally:
+        torch.compiler.reset()
+
+
 def _require_same(subject: SamplerSubject, twin: Any, what: str) -> None:
     # Also one that draws from elsewhere must draw the same; that it does so is another check's.
     torch.manual_seed(subject.seed)
     mine = subject.draw()
     torch.manual_seed(subject.seed)
-    other = subject.draw(twin)
+    _require_equal(f"what comes out of {what}", subject.draw(twin), mine)
+
+
+def _require_equal(who: str, got: Tensor, expected: Tensor) -> None:
     require(
-        torch.equal(mine, other),
-        f"what comes out of {what} must draw the same indices, got {other.tolist()} for "
-        f"{mine.tolist()}",
+        torch.equal(got, expected),
+        f"{who} must draw the same indices, got {got.tolist()} for {expected.tolist()}",
     )
 
 
@@ -102,4 +126,5 @@ SAMPLER_CHECKS = {
     "pickle": check_pickle,
     "deepcopy": check_deepcopy,
     "config": check_config,
+    "compile": check_compile,
 }

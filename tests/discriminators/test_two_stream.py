@@ -323,6 +323,24 @@ def test_it_compiles_and_penalties_take_it_as_it_is() -> None:
     assert (penalty > 0).all()
 
 
+@pytest.mark.parametrize("name", stgan.list("samplers"))
+def test_a_compiled_critic_draws_for_batches_of_any_size(name: str) -> None:
+    example = stgan.info("samplers", name).example
+    sampler = stgan.create("samplers", name, **(example.settings if example else {}))
+    network = nn.Sequential(nn.Flatten(), nn.Linear(48, 1), nn.Flatten(0))
+    critic = TwoStreamDiscriminator(image=network, sampler=sampler)
+    torch.compiler.reset()
+    compiled = torch.compile(critic, fullgraph=True, backend="aot_eager")
+    for size in (2, 5, 1, 3):
+        video = torch.rand(size, 3, 6, 4, 4)
+        answers = []
+        for call in (critic, compiled):
+            torch.manual_seed(size)
+            answers.append(call(video)["image"])
+        torch.testing.assert_close(answers[1], answers[0], rtol=0, atol=0)
+        assert answers[0].shape == (size,)
+
+
 @given(st.integers(1, 3), st.integers(1, 4))
 @settings(max_examples=8)
 def test_streams_of_any_modules_return_one_logit_a_clip(n: int, count: int) -> None:
