@@ -4,6 +4,11 @@ One layout and one range everywhere: video ``(N, C, T, H, W)``, image ``(N, C, H
 [-1, 1]; label ``(N,)`` integers or ``(N, K)`` rows; geometry ``int`` or ``(t, h, w)``.
 """
 
+import importlib
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from stgan import (
     augment,
     blocks,
@@ -18,8 +23,19 @@ from stgan import (
 )
 from stgan.config import build, to_config
 from stgan.example import Example
-from stgan.registry import Registry, create, info, list
+from stgan.registry import Registry, create, info
+from stgan.registry import list as list
 
+if TYPE_CHECKING:
+    from stgan import cli as cli
+    from stgan import data as data
+    from stgan import io as io
+    from stgan import profiling as profiling
+    from stgan import testing as testing
+    from stgan import training as training
+    from stgan import visual as visual
+
+# Without "list", by which ``from stgan import *`` would hide Python's own.
 __all__ = [
     "Example",
     "Registry",
@@ -33,7 +49,6 @@ __all__ = [
     "functional",
     "info",
     "layers",
-    "list",
     "losses",
     "metrics",
     "shapes",
@@ -41,3 +56,17 @@ __all__ = [
 ]
 
 __version__ = "0.1.0.dev0"
+
+# Imported when they are first asked for, with what they need: films, figures, Hypothesis.
+_LAZY = frozenset({"cli", "data", "io", "profiling", "testing", "training", "visual"})
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return importlib.import_module(f"stgan.{name}")
+    message = f"module 'stgan' has no attribute {name!r}"
+    raise AttributeError(message, name=name, obj=sys.modules[__name__])
+
+
+def __dir__() -> Iterable[str]:
+    return {*globals(), *_LAZY}

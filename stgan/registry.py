@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import EntryPoint
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from stgan._excerpt import excerpt
@@ -21,6 +22,7 @@ from stgan._settings import record_settings
 from stgan.errors import PluginError, UnknownNameError
 from stgan.example import Example
 
+# Without "list", which would hide Python's own.
 __all__ = [
     "AUGMENTATIONS",
     "BLOCKS",
@@ -40,7 +42,6 @@ __all__ = [
     "Registry",
     "create",
     "info",
-    "list",
 ]
 
 Factory = Callable[..., Any]
@@ -59,6 +60,7 @@ class EntryInfo:
         signature: The settings of the constructor.
         owner: Module and qualified name of the class or function.
         example: Settings and inputs to try it with; ``None`` if it was registered without.
+        aliases: Other words of the field by which it is found.
     """
 
     name: str
@@ -68,6 +70,7 @@ class EntryInfo:
     signature: str
     owner: str
     example: Example | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,14 @@ class _Entry:
     source: str
     shape: str
     example: Example | None
+    aliases: tuple[str, ...]
 
 
 class Registry(Mapping[str, Factory]):
     """A read-only mapping from names to factories that refuses, suggests and lends nothing out.
+
+    An entry is found by its name, by an alias, both in any case and with hyphens, and by the name
+    of its class. What is listed and written down is its name.
 
     Args:
         kind: The plural noun that the top-level functions use, such as ``"layers"``.
@@ -100,7 +107,13 @@ class Registry(Mapping[str, Factory]):
         self._entries: dict[str, _Entry] = {}
 
     def register(
-        self, name: str, *, source: str, shape: str, example: Example | None = None
+        self,
+        name: str,
+        *,
+        source: str,
+        shape: str,
+        example: Example | None = None,
+        aliases: Iterable[str] = (),
     ) -> Callable[[F], F]:
         """Return a decorator that adds a class or function under ``name``.
 
@@ -109,18 +122,23 @@ class Registry(Mapping[str, Factory]):
             source: The paper with its section or equation.
             shape: The shape contract in one line.
             example: Settings and inputs with which the entry is checked, shown and profiled.
+            aliases: Other words of the field for it, in snake case, such as ``"lsgan"``.
 
         Raises:
-            ValueError: If the name is taken or is not snake case.
+            ValueError: If the name or an alias is taken or is not snake case.
             TypeError: If what is decorated is neither a class nor a function.
         """
-        if not name.isidentifier() or name != name.lower():
-            raise ValueError(f"a name in {self.kind} must be snake_case, got {name!r}")
-        if name in self._entries:
-            raise ValueError(
-                f"{self.kind} already has {name!r}, registered by "
-                f"{_owner(self._entries[name].factory)}; choose another name"
-            )
+        words = name, *aliases
+        for word in words:
+            if not word.isidentifier() or word != word.lower():
+                raise ValueError(f"a name in {self.kind} must be snake_case, got {word!r}")
+            if (taken := self._aliases().get(word, word)) in self._entries:
+                raise ValueError(
+                    f"{self.kind} already has {word!r}, registered by "
+                    f"{_owner(self._entries[taken].factory)}; choose another name"
+                )
+        if len({*words}) < len(words):
+            raise ValueError(f"name and aliases of {name!r} in {self.kind} must differ")
 
         def add(factory: F) -> F:
             if inspect.isclass(factory):
@@ -131,7 +149,7 @@ class Registry(Mapping[str, Factory]):
                     f"{name!r} in {self.kind} must be a class or a function, got {factory!r}; "
                     f"write a function that calls it"
                 )
-            self._entries[name] = _Entry(factory, source, shape, example)
+            self._entries[name] = _Entry(factory, source, shape, example, words[1:])
             return factory
 
         return add
@@ -157,14 +175,32 @@ class Registry(Mapping[str, Factory]):
         entry = self._entry(name)
         doc = inspect.getdoc(entry.factory) or ""
         return EntryInfo(
-            name=name,
+            name=self.find(name) or name,
             summary=doc.partition("\n")[0],
             source=entry.source,
             shape=entry.shape,
             signature=str(inspect.signature(entry.factory)),
             owner=_owner(entry.factory),
             example=entry.example,
+            aliases=entry.aliases,
         )
+
+    def find(self, word: object) -> str | None:
+        """Return the name of the entry that a name, alias or class name means, or ``None``.
+
+        Aliases and classes of another package are known once it is loaded.
+        """
+        if not isinstance(word, str):
+            return None
+        folded = word.lower().replace("-", "_").replace(" ", "_")
+        for name in (word, folded, self._aliases().get(folded)):
+            if name in self._entries or name in self._plugins:
+                return name
+        of_class = [n for n, entry in self._entries.items() if entry.factory.__name__ == word]
+        return of_class[0] if len(of_class) == 1 else None
+
+    def _aliases(self) -> dict[str, str]:
+        return {alias: name for name, entry in self._entries.items() for alias in entry.aliases}
 
     def name_of(self, factory: object) -> str | None:
         """Return the name under which a class or function is registered here, or ``None``."""
@@ -176,12 +212,17 @@ class Registry(Mapping[str, Factory]):
         return find_plugins(self.kind, owners)
 
     def _entry(self, name: str) -> _Entry:
-        if name not in self._entries and name in self._plugins:
-            self._load(self._plugins[name])
-        try:
-            return self._entries[name]
-        except KeyError:
-            raise unknown_name(self.kind, name, self) from None
+        found = self.find(name)
+        if found is None:
+            raise self._unknown(name)
+        if found not in self._entries:
+            self._load(self._plugins[found])
+        return self._entries[found]
+
+    def _unknown(self, name: str) -> UnknownNameError:
+        elsewhere = [(each.kind, each.find(name)) for each in REGISTRIES.values() if each != self]
+        hints = [f"{kind} has {found!r}" for kind, found in elsewhere if found]
+        return unknown_name(self.kind, name, self, aliases=self._aliases(), hints=hints)
 
     def _load(self, point: EntryPoint) -> None:
         offer = f"{point.name!r}, which the package {package_of(point)} offers to {self.kind}"
@@ -215,21 +256,38 @@ class Registry(Mapping[str, Factory]):
         return len({*self._entries, *self._plugins})
 
     def __contains__(self, name: object) -> bool:
-        return name in self._entries or name in self._plugins
+        return self.find(name) is not None
 
     def __repr__(self) -> str:
         return f"Registry({self.kind!r}: {', '.join(self)})"
 
 
 def unknown_name(
-    kind: str, name: object, known: Iterable[str], *, what: str = "entry"
+    kind: str,
+    name: object,
+    known: Iterable[str],
+    *,
+    what: str = "entry",
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    hints: Iterable[str] = (),
 ) -> UnknownNameError:
-    """Return the error for a name that is not in ``known``: near match first, then the list."""
+    """Return the error for a name that is not in ``known``: near match first, then the list.
+
+    Args:
+        kind: Where it was looked for.
+        name: What was looked for.
+        known: All names there are.
+        what: What has these names.
+        aliases: Other words that are looked through for a near match, with the names they mean.
+        hints: Where else it might be.
+    """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name)[:100], names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = difflib.get_close_matches(str(name)[:100], [*names, *aliases], n=1)
+    meant = [f"did you mean {aliases.get(word, word)!r}? " for word in near]
+    there = "".join(f"{hint}; " for hint in hints)
     return UnknownNameError(
-        f"{kind} has no {what} named {excerpt(name)}; {hint}known: {', '.join(names) or 'none'}"
+        f"{kind} has no {what} named {excerpt(name)}; {there}{''.join(meant)}known: "
+        f"{', '.join(names) or 'none'}"
     )
 
 
@@ -271,7 +329,8 @@ def create(kind: str, name: str, /, *args: Any, **settings: Any) -> Any:
 
     Args:
         kind: A key of :data:`REGISTRIES`.
-        name: A name that :func:`list` shows.
+        name: A name that :func:`list` shows, an alias such as ``"lsgan"``, or the name of the
+            class.
         *args: Passed to the constructor.
         **settings: Passed to the constructor; an unknown one raises its own ``TypeError``.
 

@@ -1,6 +1,9 @@
 """Imports go down only, and importing the library stays cheap and silent."""
 
 import ast
+import builtins
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +80,32 @@ def test_every_public_module_names_its_public_names(path: Path) -> None:
         isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__"
         for node in tree.body
     )
+
+
+def test_every_public_module_is_an_attribute_in_a_fresh_process() -> None:
+    public = {info.name for info in pkgutil.iter_modules(stgan.__path__) if info.name[0] != "_"}
+    program = (
+        f"import stgan; names = {sorted(public)}; assert {{*names}} <= {{*dir(stgan)}}\n"
+        "print([name for name in names if getattr(stgan, name).__name__ != f'stgan.{name}'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_what_stgan_does_not_have_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'stgan' has no attribute 'trainer'"):
+        stgan.trainer  # noqa: B018
+
+
+def test_no_star_import_hides_a_builtin_of_python() -> None:
+    modules = ["stgan", *(m.name for m in pkgutil.walk_packages(stgan.__path__, "stgan."))]
+    for name in modules:
+        if not name.endswith("__main__"):
+            public = {*getattr(importlib.import_module(name), "__all__", ())}
+            assert not public & {*vars(builtins)}, name
+    assert stgan.list("heads", "lin*") == ["linear"]
 
 
 def test_importing_stgan_is_silent_and_leaves_the_heavy_libraries_alone() -> None:

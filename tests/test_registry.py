@@ -76,6 +76,84 @@ def test_an_unknown_name_is_answered_with_the_nearest_then_the_list() -> None:
     )
 
 
+# What users of other libraries ask for, and the entry that it is.
+WORDS = {
+    ("losses", "HingeLoss"): "hinge",
+    ("losses", "HINGE"): "hinge",
+    ("losses", "lsgan"): "least_squares",
+    ("losses", "LSGAN"): "least_squares",
+    ("losses", "least squares"): "least_squares",
+    ("losses", "bce"): "non_saturating",
+    ("losses", "ns"): "non_saturating",
+    ("losses", "wgan"): "wasserstein",
+    ("losses", "L1Loss"): "l1",
+    ("losses", "mse"): "l2",
+    ("penalties", "wgan-gp"): "wgan_gp",
+    ("penalties", "WGAN-GP"): "wgan_gp",
+    ("penalties", "R1"): "r1",
+    ("layers", "ConvTranspose1Plus2d"): "conv_transpose_1p2d",
+    ("fusions", "SpatioTemporalFusion"): "concat",
+    ("discriminators", "TwoStreamDiscriminator"): "two_stream",
+    ("samplers", "RandomFrames"): "random_frames",
+}
+
+
+@pytest.mark.parametrize(("kind", "word"), WORDS, ids="/".join)
+def test_words_of_the_field_and_classes_find_their_entry(kind: str, word: str) -> None:
+    name, registry = WORDS[kind, word], REGISTRIES[kind]
+    assert word in registry
+    assert registry[word] is registry[name]
+    assert stgan.info(kind, word) == stgan.info(kind, name)
+    assert word not in stgan.list(kind)
+
+
+def test_what_is_written_down_has_the_name_itself() -> None:
+    for config in (
+        stgan.to_config(stgan.create("losses", "LSGAN")),
+        stgan.to_config(stgan.build({"kind": "losses", "name": "lsgan"})),
+    ):
+        assert config["name"] == "least_squares"
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_every_word_means_one_entry(kind: str) -> None:
+    registry = REGISTRIES[kind]
+    for name in registry:
+        words = [name, *registry.info(name).aliases, registry[name].__name__]
+        assert {registry.find(word) for word in words} == {name}
+        assert all(about.isidentifier() and about == about.lower() for about in words[:-1])
+
+
+def test_an_alias_is_unique_and_snake_case() -> None:
+    pens = _registry()
+    pens.register("brush", source="", shape="", aliases=("paint_brush",))(lambda: "brush")
+    assert pens.create("Paint-Brush") == "brush"
+    for words in (["fountain"], ["paint_brush"], ["quill"], ["nib", "nib"]):
+        with pytest.raises(ValueError, match=r"already has '\w+', registered|must differ"):
+            pens.register("quill", source="", shape="", aliases=words)
+    with pytest.raises(ValueError, match="already has 'paint_brush', registered by .*lambda"):
+        pens.register("paint_brush", source="", shape="")
+    with pytest.raises(ValueError, match="must be snake_case, got 'Goose'"):
+        pens.register("quill", source="", shape="", aliases=("Goose",))
+    assert pens.list() == ["ball_point", "brush", "fountain"]
+
+
+def test_a_class_of_two_entries_is_found_by_neither() -> None:
+    pens = _registry()
+    pens.register("biro", source="", shape="")(pens["ball_point"])
+    assert "BallPoint" not in pens
+    with pytest.raises(UnknownNameError, match="pens has no entry named 'BallPoint'"):
+        pens["BallPoint"]
+
+
+def test_a_near_word_and_another_kind_are_named() -> None:
+    with pytest.raises(UnknownNameError, match="named 'lsgam'; did you mean 'least_squares'"):
+        stgan.create("losses", "lsgam")
+    with pytest.raises(UnknownNameError, match="named 'wgan-gp'; penalties has 'wgan_gp'; did"):
+        stgan.create("losses", "wgan-gp")
+    assert REGISTRIES["losses"].find(3) is None
+
+
 def test_it_is_a_read_only_mapping() -> None:
     pens = _registry()
     assert (len(pens), list(pens), "fountain" in pens) == (2, ["ball_point", "fountain"], True)

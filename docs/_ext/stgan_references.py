@@ -78,7 +78,8 @@ def public_names() -> dict[str, Any]:
     Public are the names in the ``__all__`` of stgan, its packages and its ground modules. What
     stgan itself offers is left out of the module that it comes from.
     """
-    top = {f"stgan.{name}": getattr(stgan, name) for name in stgan.__all__}
+    # Left out of __all__, where it would hide Python's own.
+    top = {f"stgan.{name}": getattr(stgan, name) for name in (*stgan.__all__, "list")}
     rooms = [info.name for info in pkgutil.iter_modules(stgan.__path__) if info.name[0] != "_"]
     inside = {
         f"stgan.{room}.{name}": getattr(importlib.import_module(f"stgan.{room}"), name)

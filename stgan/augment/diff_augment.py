@@ -20,6 +20,7 @@ _DRAWS = {"color": 3, "translation": 2, "cutout": 2}
     "diff_augment",
     source="Zhao et al., DiffAugment, NeurIPS 2020, section 3.2 and released code",
     shape="(N, C, T, H, W), (N, D) -> (N, C, T, H, W)",
+    aliases=("diffaug", "diffaugment"),
     example=Example(inputs={"video": "N C T H W", "draws": "N 7"}),
 )
 class DiffAugment(Augmentation):

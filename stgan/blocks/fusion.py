@@ -149,6 +149,7 @@ def without_storage(shape: Sequence[int]) -> Tensor:
     "concat",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
     shape="(N, C1, T, H, W), (N, C2, H, W), (N,) -> (N, C1 + C2 + K, T, H, W)",
+    aliases=("cat",),
     example=Example(
         settings={"video_channels": 4, "appearance_channels": 2, "num_classes": 3},
         inputs={"video": "N 4 T H W", "appearance": "N 2 H W", "label": "N < 3"},

@@ -18,6 +18,7 @@ __all__ = ["AddFusion", "AddTemporalConcatSpatialFusion"]
     "add",
     source="Long et al., Fully Convolutional Networks, CVPR 2015, section 4.2",
     shape="(N, C1, T, H, W), (N, C2, H, W), (N,) -> (N, C1, T, H, W)",
+    aliases=("sum",),
     example=Example(
         settings={"video_channels": 4, "appearance_channels": 2, "num_classes": 3},
         inputs={"video": "N 4 T H W", "appearance": "N 2 H W", "label": "N < 3"},

@@ -30,11 +30,10 @@ def find(name: str) -> tuple[str, str]:
     """
     kind, slash, entry = name.partition("/")
     if slash:
-        REGISTRIES[check_kind(kind)][entry]
-        return kind, entry
+        return kind, REGISTRIES[check_kind(kind)].info(entry).name
     homes = [kind for kind, registry in REGISTRIES.items() if name in registry]
     if len(homes) == 1:
-        return homes[0], name
+        return homes[0], REGISTRIES[homes[0]].info(name).name
     if homes:
         raise ValueError(f"{name} stands in several kinds; write {_either(homes, name)}")
     raise UnknownNameError(_unknown(name))

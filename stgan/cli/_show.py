@@ -61,6 +61,8 @@ def show_entry(asked: str) -> int:
     for text in _description(inspect.getdoc(factory) or ""):
         parts += [paragraph(text, hanging=2 if text.startswith("- ") else 0)]
     facts = {"shape": info.shape, "source": info.source, "class": info.owner}
+    if info.aliases:
+        facts["also"] = ", ".join(info.aliases)
     parts += [pairs(facts), "", "settings"]
     lines = [_argument(p) for p in inspect.signature(factory).parameters.values()]
     parts += [paragraph(line, indent=2) for line in lines or ["none"]]

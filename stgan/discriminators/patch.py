@@ -143,6 +143,7 @@ class _PatchDiscriminator(Critic):
     "image_patch",
     source="Isola et al., pix2pix, CVPR 2017, section 3.2.2 and appendix 6.1.2",
     shape="(N, C, H, W), (N,) -> (N, H', W'), x' by one conv_size for every stride",
+    aliases=("patchgan",),
     example=Example(
         settings={
             "strides": (2, 1, 1), "num_classes": 3, "base_channels": 2, "max_channels": 4,

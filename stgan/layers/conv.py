@@ -246,6 +246,7 @@ class Conv1Plus2d(_FactorizedConv):
     "conv_2p1d",
     source="Tran et al., R(2+1)D, CVPR 2018, section 3.5",
     shape="(N, C_in, T, H, W) -> (N, C_out, T', H', W'), x' = floor((x + 2 p - k) / s) + 1",
+    aliases=("r2plus1d",),
     example=Example(
         settings={"in_channels": 4, "out_channels": 3, "kernel_size": 3, "stride": 2, "padding": 1},
         inputs={"video": "N 4 T H W"},

@@ -18,6 +18,7 @@ __all__ = ["MinibatchStddev"]
     "minibatch_stddev",
     source="Karras et al., Progressive Growing of GANs, ICLR 2018, section 3",
     shape="(N, C, [T,] H, W) -> (N, C + 1, [T,] H, W)",
+    aliases=("mbstd",),
     example=Example(
         settings={"in_channels": 3},
         inputs={"x": "N 3 H W"},

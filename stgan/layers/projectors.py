@@ -54,6 +54,7 @@ class _Projector(nn.Module):
     "one_hot",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py, DecBlock",
     shape="(N,) or (N, K) -> (N, K, T, H, W)",
+    aliases=("onehot",),
     example=Example(settings={"num_classes": 3}, inputs={"label": "N < 3", "size": "= T H W"}),
 )
 class OneHotMapProjector(_Projector):

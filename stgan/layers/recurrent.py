@@ -45,6 +45,7 @@ def _check_shapes(video: Shape, states: tuple[Shape, ...], in_channels: int, sta
     "conv_gru",
     source="Ballas et al., ICLR 2016, section 3.1; Clark et al., DVD-GAN, 2019 (ConvGRU)",
     shape="(N, C_in, T, H, W), (N, C, H, W) -> (N, C, T, H, W), (N, C, H, W)",
+    aliases=("convgru",),
     example=Example(
         settings={"in_channels": 3, "hidden_channels": 2},
         inputs={"video": "N 3 T H W", "state": "N 2 H W"},
@@ -150,6 +151,7 @@ class ConvGRU(nn.Module):
     source="Shi et al., ConvLSTM, NeurIPS 2015, equation 3; without peepholes as in the released "
     "code of Saito et al., TGANv2, IJCV 2020",
     shape="(N, C_in, T, H, W), 2 x (N, C, H, W) -> (N, C, T, H, W), 2 x (N, C, H, W)",
+    aliases=("convlstm",),
     example=Example(
         settings={"in_channels": 3, "hidden_channels": 2},
         inputs={"video": "N 3 T H W", "state": ("N 2 H W", "N 2 H W")},

@@ -15,6 +15,7 @@ __all__ = ["TemporalShift"]
     "temporal_shift",
     source="Lin, Gan and Han, TSM, ICCV 2019",
     shape="(N, C, T, H, W) -> (N, C, T, H, W)",
+    aliases=("tsm",),
     example=Example(settings={"channels": 4, "divisor": 4}, inputs={"video": "N 4 T H W"}),
 )
 class TemporalShift(nn.Module):

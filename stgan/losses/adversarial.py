@@ -119,6 +119,7 @@ def create_family(name: str, **settings: Any) -> AdversarialLoss:
     "non_saturating",
     source="Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, section 3",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("ns", "nsgan", "bce", "vanilla", "logistic"),
     example=_EXAMPLE,
 )
 class NonSaturatingLoss(_SmoothedLoss):
@@ -167,6 +168,7 @@ class NonSaturatingLoss(_SmoothedLoss):
     "minimax",
     source="Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("saturating",),
     example=_EXAMPLE,
 )
 class MinimaxLoss(_SmoothedLoss):
@@ -252,6 +254,7 @@ class HingeLoss(AdversarialLoss):
     "least_squares",
     source="Mao et al., Least Squares GAN, ICCV 2017, equation 9",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("lsgan",),
     example=_EXAMPLE,
 )
 class LeastSquaresLoss(_SmoothedLoss):
@@ -296,6 +299,7 @@ class LeastSquaresLoss(_SmoothedLoss):
     "wasserstein",
     source="Arjovsky et al., Wasserstein GAN, ICML 2017, equation 2",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("wgan",),
     example=_EXAMPLE,
 )
 class WassersteinLoss(AdversarialLoss):

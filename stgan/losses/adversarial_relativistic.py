@@ -49,6 +49,7 @@ class _RelativisticLoss(AdversarialLoss, ABC):
     "relativistic_average",
     source="Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, RaSGAN",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("ragan", "rasgan"),
     example=_AVERAGES,
 )
 class RelativisticAverageLoss(_RelativisticLoss):
@@ -87,6 +88,7 @@ class RelativisticAverageLoss(_RelativisticLoss):
     "relativistic_average_least_squares",
     source="Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, RaLSGAN",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("ralsgan",),
     example=_AVERAGES,
 )
 class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
@@ -128,6 +130,7 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
     "relativistic_average_hinge",
     source="Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, RaHingeGAN",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("rahinge",),
     example=_AVERAGES,
 )
 class RelativisticAverageHingeLoss(_RelativisticLoss):
@@ -166,6 +169,7 @@ class RelativisticAverageHingeLoss(_RelativisticLoss):
     "relativistic_pairing",
     source="Huang et al., The GAN is dead; long live the GAN!, NeurIPS 2024, section 2",
     shape="real (N,), fake (N,) -> ()",
+    aliases=("rpgan", "rsgan"),
     example=_PAIRS,
 )
 class RelativisticPairingLoss(_RelativisticLoss):

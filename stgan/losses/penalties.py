@@ -147,6 +147,7 @@ class _BetweenPenalty(CriticPenalty):
     "wgan_gp",
     source="Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3",
     shape="critic, real (N, ...), fake (N, ...) -> ()",
+    aliases=("gp",),
     example=Example(
         settings={"reduction": "none"},
         # What is drawn would differ from call to call.

@@ -40,6 +40,7 @@ class _AugmentedPenalty(CriticPenalty):
     "consistency",
     source="Zhang et al., Consistency Regularization for GANs, ICLR 2020, algorithm 1",
     shape="critic, real (N, ...) -> ()",
+    aliases=("crgan",),
     example=Example(
         settings=_SETTINGS,
         inputs={"critic": CRITIC, "real": CLIPS, "label": "N < 3"},
@@ -94,6 +95,7 @@ class ConsistencyPenalty(_AugmentedPenalty):
     "balanced_consistency",
     source="Zhao et al., Improved Consistency Regularization for GANs, AAAI 2021, algorithm 1",
     shape="critic, real (N, ...), fake (N, ...) -> ()",
+    aliases=("bcr",),
     example=Example(
         settings=_SETTINGS,
         inputs={"critic": CRITIC, "real": CLIPS, "fake": CLIPS, "label": "N < 3"},

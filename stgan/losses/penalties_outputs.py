@@ -144,6 +144,7 @@ class LecamPenalty(_OutputPenalty):
     "mode_seeking",
     source="Mao et al., Mode Seeking GANs for Diverse Image Synthesis, CVPR 2019",
     shape="fake 2 x (N, ...), z 2 x (N, ...) -> ()",
+    aliases=("msgan",),
     example=Example(
         settings={"reduction": "none"},
         inputs={"fake": ("N C T H W", "N C T H W"), "z": ("N Z", "N Z")},

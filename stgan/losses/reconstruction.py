@@ -76,6 +76,7 @@ class ReconstructionLoss(nn.Module, ABC):
     "l1",
     source="Isola et al., Image-to-Image Translation, CVPR 2017, equation 3",
     shape=_SHAPE,
+    aliases=("mae",),
     example=Example(settings=_SETTINGS, inputs=_INPUTS),
 )
 class L1Loss(ReconstructionLoss):
@@ -112,6 +113,7 @@ class L1Loss(ReconstructionLoss):
     "l2",
     source="Mathieu et al., Deep multi-scale video prediction, ICLR 2016, equation 1",
     shape=_SHAPE,
+    aliases=("mse",),
     example=Example(settings=_SETTINGS, inputs=_INPUTS),
 )
 class L2Loss(ReconstructionLoss):
@@ -279,6 +281,7 @@ class FrameDifferenceLoss(ReconstructionLoss):
     "gradient",
     source="Mathieu et al., Deep multi-scale video prediction, ICLR 2016, section 3.2",
     shape=_SHAPE,
+    aliases=("gdl",),
     example=Example(settings=_SETTINGS, inputs=_INPUTS, smallest={"H": 2, "W": 2}),
 )
 class GradientLoss(ReconstructionLoss):

@@ -25,6 +25,7 @@ _INPUTS = {"fake": "N 3 T H W", "real": "N 3 T H W"}
     "focal_frequency",
     source="Jiang et al., Focal Frequency Loss, ICCV 2021, section 3",
     shape="fake (N, C, T, H, W), real (N, C, T, H, W) -> ()",
+    aliases=("ffl",),
     example=Example(
         settings={"reduction": "none"},
         inputs=_INPUTS,

@@ -19,6 +19,7 @@ _SHAPE = "fake (N, C, T, H, W), real (N, C, T, H, W) -> ()"
     "ssim_2d",
     source="Wang et al., Image quality assessment, IEEE TIP 2004, equation 13",
     shape=_SHAPE,
+    aliases=("ssim",),
     example=Example(
         settings={"window_size": 5, "reduction": "none"},
         inputs=_INPUTS,

@@ -1,6 +1,7 @@
 """Scores of generated clips; everything takes videos in [-1, 1] and converts by itself."""
 
 import importlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from stgan.metrics.content import average_content_distance, first_frame_fidelity
@@ -111,3 +112,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LATE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_LATE[name]}"), name)
+
+
+def __dir__() -> Iterable[str]:
+    return {*globals(), *_LATE}

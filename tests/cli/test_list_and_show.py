@@ -11,6 +11,14 @@ from tests.cli.shell import Shell
 ENTRIES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry]
 
 
+def test_show_finds_words_of_the_field_and_names_them(shell: Shell) -> None:
+    status, out, _ = shell("show lsgan")
+    assert status == 0
+    assert out.startswith("losses/least_squares\n")
+    assert re.search(r"^also +lsgan$", out, re.MULTILINE)
+    assert shell("show losses/LeastSquaresLoss")[1] == out
+
+
 def test_list_counts_the_entries_of_every_kind(shell: Shell) -> None:
     status, out, _ = shell("list")
     assert status == 0
