@@ -1,8 +1,11 @@
 """What a training run works on, opened and checked before its first step."""
 
+import threading
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -32,8 +35,8 @@ from stgan.training import (
     MetricsLog,
     Resumed,
     Retention,
+    RunFolder,
     allow_tf32,
-    check_run_folder,
     checkpoint_activations,
     ddp_settings,
     load_optimizer_state,
@@ -55,7 +58,13 @@ _WRITTEN = ("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard")
 
 @dataclass
 class Run:
-    """Everything that a run changes, and what it works on."""
+    """Everything that a run changes, and what it works on.
+
+    Attributes:
+        folder: Of the run, on the process that writes to it.
+        metrics: What the log said last, by which the best checkpoints are found.
+        checkpoint: The newest one that this process wrote or went on from.
+    """
 
     settings: Settings
     clips: Clips
@@ -67,13 +76,16 @@ class Run:
     discriminator_optimizer: torch.optim.Optimizer
     health: HealthMonitor
     guard: FiniteGuard
+    folder: RunFolder | None
     step: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    checkpoint: Path | None = None
 
     def networks(self) -> dict[str, nn.Module]:
         """Name every network for the checkpoint."""
         return _networks(self.gan, self.objective, self.average)
 
-    def save(self, metrics: dict[str, float]) -> None:
+    def save(self) -> None:
         """Write a checkpoint of this step; the first process writes, and all take part."""
         options = self.settings.train
         networks = {name: whole_state(n.state_dict()) for name, n in self.networks().items()}
@@ -83,24 +95,29 @@ class Run:
         )
         if not self.fabric.is_global_zero:
             return
-        save_checkpoint(
-            self.settings.out / "checkpoints",
-            step=self.step,
-            networks=networks,
-            state={
-                "step": self.step,
-                "classes": list(self.clips.classes),
-                "generator_optimizer": generator,
-                "discriminator_optimizer": discriminator,
-                "schedules": self.objective.schedule_state(),
-                "health": self.health.state_dict(),
-                "guard": self.guard.state_dict(),
-                "rng": rng_state(),
-            },
-            config=write_settings(self.settings),
-            keep=Retention(last=options.keep, every=options.keep_every, best=options.keep_best),
-            metrics=metrics,
-        )
+        # One that a signal or the end of a run puts between the others is there to go on from. If
+        # it were ranked, a run that was stopped would keep others than one that was not.
+        ranked = self.step % options.save_every == 0
+        with self.writing("checkpoints"):
+            self.checkpoint = save_checkpoint(
+                self.settings.out / "checkpoints",
+                step=self.step,
+                networks=networks,
+                state={
+                    "step": self.step,
+                    "classes": list(self.clips.classes),
+                    "generator_optimizer": generator,
+                    "discriminator_optimizer": discriminator,
+                    "schedules": self.objective.schedule_state(),
+                    "health": self.health.state_dict(),
+                    "guard": self.guard.state_dict(),
+                    "metrics": self.metrics,
+                    "rng": rng_state(),
+                },
+                config=write_settings(self.settings),
+                keep=Retention(last=options.keep, every=options.keep_every, best=options.keep_best),
+                metrics=self.metrics if ranked else {},
+            )
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from the state of a checkpoint, whose networks have been loaded already."""
@@ -116,19 +133,58 @@ class Run:
         self.guard.load_state_dict(state["guard"])
         set_rng_state(state["rng"])
         self.step = state["step"]
+        self.metrics = state.get("metrics", {})  # of older checkpoints, whose next line brings them
+
+    def writing(self, name: str) -> AbstractContextManager[None]:
+        """Say in a sentence why a file could not be written, on the process that writes."""
+        return nullcontext() if self.folder is None else self.folder.writing(name)
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Keep the run folder and TensorBoard's file, and let both go at the end."""
+        before = threading.excepthook
+
+        def without_writer(args: threading.ExceptHookArgs) -> None:
+            # Its errors are raised again where it is called; the traceback of its thread would only
+            # stand above the sentence.
+            if not type(args.thread).__module__.startswith("tensorboard."):
+                before(args)
+
+        threading.excepthook = without_writer
+        try:
+            with self.writing("tensorboard"):
+                writer = self._writer()
+            try:
+                yield
+            finally:
+                if self.folder is not None:
+                    with suppress(OSError):  # which the loop has been told
+                        writer.file_writer.close()  # not the whole, which stops at an error
+        finally:
+            if self.folder is not None:
+                self.folder.close()
+            threading.excepthook = before
+
+    def _writer(self) -> Any:
+        return cast(TensorBoardLogger, self.fabric.logger).experiment
 
     def log(self, values: dict[str, float]) -> None:
         """Write a line of metrics.jsonl, and to TensorBoard."""
-        self.fabric.log_dict(values, step=self.step)
-        if self.fabric.is_global_zero:
+        if not self.fabric.is_global_zero:
+            return
+        with self.writing("metrics.jsonl"):
             MetricsLog(self.settings.out / "metrics.jsonl").append(self.step, values)
+        with self.writing("tensorboard"):
+            self.fabric.log_dict(values, step=self.step)
+            self._writer().flush()  # waits for its thread, which alone knows whether it could
 
     def show(self, samples: FixedSamples) -> None:
         """Show what the generator that would be evaluated makes of fixed samples."""
         generator = self.gan.generator if self.average is None else self.average.module
-        writer = cast(TensorBoardLogger, self.fabric.logger).experiment
-        writer.add_image("samples/images_by_label", samples.picture(generator), self.step)
-        writer.flush()  # to be seen now, not after the next minutes
+        picture = samples.picture(generator)
+        with self.writing("tensorboard"):
+            self._writer().add_image("samples/images_by_label", picture, self.step)
+            self._writer().flush()
 
     def draw(self) -> Draws:
         """Draw what is random in the next step, numbered by seed and step, for this process."""
@@ -170,8 +226,16 @@ def _check_classes(settings: Settings, resumed: Resumed, classes: Sequence[str])
 def open_run(settings: Settings) -> Run:
     """Open clips, networks and optimizers, and the checkpoint that is resumed.
 
-    Whatever a user can get wrong is found here, before the first step.
+    Whatever a user can get wrong is found here, before the first step. The run holds its folder
+    from here on; :meth:`Run.recording` lets it go.
     """
+    with ExitStack() as undo:
+        run = _open(settings, undo)
+        undo.pop_all()
+    return run
+
+
+def _open(settings: Settings, undo: ExitStack) -> Run:
     out, options = settings.out, settings.train
     check_settings(settings)
     clips = open_clips(settings)
@@ -204,7 +268,10 @@ def open_run(settings: Settings) -> Run:
         average = ExponentialMovingAverage(gan.generator, options.ema_decay)
     objective = objective.to(fabric.device)
     networks = _networks(gan, objective, average)
-    resumed = _resume(settings, clips.classes, networks) if settings.resume else None
+    folder = resumed = None
+    if settings.resume:  # held before it is read: a run that is there would change what is read
+        folder = _hold(fabric, settings, undo)
+        resumed = _resume(settings, clips.classes, networks)
     if options.shard:  # after networks are loaded whole, before optimizers hold their parameters
         # Logits are views, which nothing writes into.
         warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
@@ -223,19 +290,35 @@ def open_run(settings: Settings) -> Run:
         discriminator_optimizer=_adam(gan.discriminator, settings),
         health=HealthMonitor(),
         guard=FiniteGuard(_networks(gan, objective), skip=options.skip_steps),
+        folder=folder,
     )
     if resumed is not None:
         for reason in resumed.skipped.values() if fabric.is_global_zero else ():
             print(f"passed over: {reason}")
         run.restore(resumed.state)
-    elif (out / "checkpoints").is_dir():
-        raise CheckpointError(
-            f"run folder {out} holds checkpoints already; add --resume to go on, or name another "
-            f"--out"
-        )
-    if fabric.is_global_zero:  # last, so that what was wrong before leaves no folder behind
-        check_run_folder(out, _WRITTEN)
+        run.checkpoint = resumed.path
+    else:  # last, so that what was wrong before leaves no folder behind
+        run.folder = _hold(fabric, settings, undo)
+        if (out / "checkpoints").is_dir():
+            raise CheckpointError(
+                f"run folder {out} holds checkpoints already; add --resume to go on, or name "
+                f"another --out"
+            )
     return run
+
+
+def _hold(fabric: Fabric, settings: Settings, undo: ExitStack) -> RunFolder | None:
+    """Hold the run folder on the process that writes; if it cannot, all processes are refused."""
+    folder = refused = None
+    if fabric.is_global_zero:
+        try:
+            folder = undo.enter_context(RunFolder(settings.out, _WRITTEN))
+        except CheckpointError as error:
+            refused = str(error)
+    refused = fabric.broadcast(refused)
+    if refused is not None:
+        raise CheckpointError(refused)
+    return folder
 
 
 def _networks(

@@ -10,7 +10,7 @@ from examples.imaginator.config import Settings, read_settings
 from examples.imaginator.model import build_generator
 from stgan.errors import CheckpointError
 from stgan.layers import fold_batch_norms
-from stgan.training import latest_checkpoint, load_networks, load_state
+from stgan.training import load_networks, load_state, sound_checkpoint
 
 __all__ = ["TrainedGenerator", "load_generator"]
 
@@ -35,7 +35,9 @@ class TrainedGenerator:
 
 
 def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedGenerator:
-    """Load the newest generator of a run, the averaged one if there is one.
+    """Load the newest sound generator of a run, the averaged one if there is one.
+
+    Newer checkpoints that are damaged are passed over, and named in what is printed.
 
     Nothing else of the run is built: its settings may come from a stranger.
 
@@ -48,7 +50,11 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     """
     if not run.is_dir():
         raise CheckpointError(f"run folder {run} does not exist; train one first")
-    checkpoint = run if (run / "state.pt").is_file() else latest_checkpoint(run / "checkpoints")
+    checkpoint = run
+    if not (run / "state.pt").is_file():
+        checkpoint, skipped = sound_checkpoint(run / "checkpoints")
+        for reason in skipped.values():
+            print(f"passed over: {reason}")
     settings = read_settings(checkpoint / "config.yaml")
     state = load_state(checkpoint)
     # The checkpoint holds the encoder's weights; the file that they began as may be gone.

@@ -32,7 +32,7 @@ from examples.imaginator.steps import train_step
 from stgan.data import naming_dead_workers
 from stgan.errors import CheckpointError, DataError, UnknownNameError
 from stgan.io import replacing
-from stgan.training import MetricsLog, StopSignals, latest_checkpoint
+from stgan.training import MetricsLog, StopSignals
 
 __all__ = ["Run", "main", "open_run", "train"]
 
@@ -57,11 +57,6 @@ def train(run: Run) -> Path:
     batches: Iterator[dict[str, Tensor]] = iter(
         cast(Any, fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     )
-    if first:
-        # Whole or not at all: without it the run could not be resumed.
-        with replacing(settings.out / "config.yaml") as part:
-            part.write_text(write_settings(settings), encoding="utf-8")
-        MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
     # Sharded, one process alone has no network that could make them.
     shown = first and options.sample_every and not options.shard
     samples = FixedSamples(settings, run.clips) if shown else None
@@ -86,9 +81,16 @@ def train(run: Run) -> Path:
     last, logged = run.step >= options.steps, run.step
     values: dict[str, float] = {}
     with (
+        run.recording(),
         StopSignals() as stop,
         tqdm(total=options.steps, initial=run.step, unit="step", disable=not first) as bar,
     ):
+        if first:
+            # Whole or not at all: without it the run could not be resumed.
+            with run.writing("config.yaml"), replacing(settings.out / "config.yaml") as part:
+                part.write_text(write_settings(settings), encoding="utf-8")
+            with run.writing("metrics.jsonl"):
+                MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
         while not last:
             engine.due = (run.step + 1) % options.log_every == 0
             batch, draws = next(batches), run.draw()
@@ -117,6 +119,8 @@ def train(run: Run) -> Path:
                 now = time.perf_counter()
                 speed = (run.step - logged) * options.batch_size / (now - timer)
                 timer, logged = now, run.step
+                if engine.due:
+                    run.metrics = values
                 run.log(values | {"speed/clips_per_second": speed})
                 bar.set_postfix_str(
                     f"L1 {values['generator/reconstruction']:.3f}, "
@@ -130,11 +134,11 @@ def train(run: Run) -> Path:
                 run.show(samples)
             if run.step % options.save_every == 0 or last:
                 run.guard.check(run.step)
-                run.save(values)
+                run.save()
                 fabric.barrier()
     if stop.name and first:
         print(f"stopped by {stop.name} after step {run.step}; add --resume to go on")
-    return latest_checkpoint(settings.out / "checkpoints")
+    return cast(Path, fabric.broadcast(run.checkpoint))
 
 
 def main(args: list[str] | None = None) -> None:

@@ -26,8 +26,9 @@ from stgan.training.health_measures import (
 from stgan.training.lazy import LazySchedule
 from stgan.training.metrics_log import MetricsLog
 from stgan.training.precision import allow_tf32
-from stgan.training.resuming import Resumed, check_run_folder, resume_checkpoint
+from stgan.training.resuming import Resumed, resume_checkpoint, sound_checkpoint
 from stgan.training.retention import Retention
+from stgan.training.run_folder import RunFolder, check_run_folder
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
 from stgan.training.sharding import load_optimizer_state, shard_stages, whole_state
 from stgan.training.stopping import StopSignals
@@ -41,6 +42,7 @@ __all__ = [
     "MetricsLog",
     "Resumed",
     "Retention",
+    "RunFolder",
     "StopSignals",
     "SynchronizedBatchNorm",
     "allow_tf32",
@@ -64,6 +66,7 @@ __all__ = [
     "seed_everything",
     "set_rng_state",
     "shard_stages",
+    "sound_checkpoint",
     "spectral_sigmas",
     "split_batch",
     "synchronize_batch_norm",

@@ -12,6 +12,7 @@ A checkpoint is a folder::
 One process writes to a folder of checkpoints at a time; any number may read.
 """
 
+import errno
 import json
 import os
 import re
@@ -38,6 +39,7 @@ from stgan.training._checkpoint_files import (
     write_network,
     write_state,
 )
+from stgan.training.checkpoint_reading import is_sound
 from stgan.training.retention import Retention
 
 __all__ = [
@@ -81,7 +83,8 @@ def save_checkpoint(
             and dictionaries: state dicts of optimizers, :func:`stgan.training.rng_state`, counters.
         config: The text of ``config.yaml``.
         keep: Which checkpoints stay: a number means this one, and of the others those of the
-            highest steps; a :class:`Retention` has more rules.
+            highest steps; a :class:`Retention` has more rules. Damaged ones do not count, and stay
+            until they are older than those that do.
         metrics: Numbers by which :class:`Retention` finds the best, such as ``{"fvd": 310.5}``.
         finite: Refuse networks with NaN or infinity in them, so that what has gone wrong is never
             saved over what was right.
@@ -94,7 +97,7 @@ def save_checkpoint(
             name.
         CheckpointError: If ``state`` would need code to be loaded, a network's state is not made
             of tensors or not finite, the folder is a link, or a file cannot be written; names the
-            newest that stays. Also if an older one cannot be removed; the new one is written then.
+            newest sound one. Also if an older one cannot be removed; the new one is written then.
 
     Example:
         >>> import tempfile
@@ -144,10 +147,11 @@ def save_checkpoint(
     except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
         if isinstance(error, OSError):
-            raise _not_written(final, error) from error
+            raise not_written(f"checkpoint {final}", folder, error) from error
         raise
     saved = {_step(path): path for path in _checkpoints(folder)}
-    kept = keep.kept({key: read_metrics(path) for key, path in saved.items()}, newest=step)
+    metrics_of = {key: read_metrics(path) for key, path in saved.items()}
+    kept = keep.kept(metrics_of, newest=step, sound=lambda key: key == step or is_sound(saved[key]))
     outdated = [saved[key] for key in sorted(saved.keys() - kept)]
     for path in [replaced, *outdated] if os.path.lexists(replaced) else outdated:
         try:
@@ -160,13 +164,27 @@ def save_checkpoint(
     return final
 
 
-def _not_written(final: Path, error: OSError) -> CheckpointError:
-    found = _checkpoints(final.parent) if final.parent.is_dir() else []
-    newest = max(found, key=_step).name if found else None
+def not_written(what: str, folder: Path, error: OSError) -> CheckpointError:
+    """Say why a run could not write something, which checkpoint it has, and how to go on.
+
+    Args:
+        what: What could not be written.
+        folder: Where the checkpoints of the run lie.
+        error: The system's; what holds no number of it is taken for a full disk.
+    """
+    found = sorted(_checkpoints(folder), key=_step, reverse=True) if folder.is_dir() else []
+    newest = next((path.name for path in found if is_sound(path)), None)
+    stays = f"{newest} and those before it are as they were" if newest else "no checkpoint is there"
+    if error.errno in (None, errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        fix = "make room"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        fix = "change its permissions"
+    else:
+        fix = "check the disk"
+    again = "resume" if newest else "begin again"
     return CheckpointError(
-        f"checkpoint {final} could not be written: {error.strerror or error}; "
-        + (f"{newest} and those before it are as they were" if newest else "there is none before")
-        + ", so make room or name another folder"
+        f"{what} could not be written: {error.strerror or error}; {stays}, so {fix} and {again}, "
+        f"or name another folder"
     )
 
 

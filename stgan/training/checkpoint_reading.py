@@ -1,11 +1,14 @@
 """Reading checkpoints: all of one, some of it, or only whether it is sound. No code is run."""
 
+import functools
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from stgan.errors import CheckpointError
 from stgan.training._checkpoint_files import (
     NETWORK,
     STATE,
@@ -148,3 +151,27 @@ def check_checkpoint(path: str | Path) -> None:
     for name in sums:
         verify(path / name, sums)
     read_state(path / STATE, mapped=True)
+
+
+def is_sound(path: Path) -> bool:
+    """Whether :func:`check_checkpoint` finds nothing; what has not changed is not read again.
+
+    A save asks it of the older ones. A file system may give two writes of one moment the same time,
+    so files are known by their times only once these lie some seconds back.
+    """
+    try:
+        stats = {file.name: file.stat() for file in path.iterdir()}
+    except OSError:
+        return False
+    files = frozenset((name, s.st_ino, s.st_size, s.st_mtime_ns) for name, s in stats.items())
+    settled = time.time() - max((s.st_mtime for s in stats.values()), default=0) > 2
+    return (_passes if settled else _passes.__wrapped__)(path, files)
+
+
+@functools.lru_cache(maxsize=128)
+def _passes(path: Path, files: frozenset[tuple[str, int, int, int]]) -> bool:
+    try:
+        check_checkpoint(path)
+    except CheckpointError:
+        return False
+    return True

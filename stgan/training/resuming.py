@@ -1,19 +1,19 @@
-"""Going on with a run: from the newest sound checkpoint, in a folder that can be written."""
+"""Going on with a run: from the newest sound checkpoint, and which that is."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
-from stgan._files import refuse_link
 from stgan.errors import CheckpointError
 from stgan.training.checkpoint import list_checkpoints
-from stgan.training.checkpoint_reading import load_verified
+from stgan.training.checkpoint_reading import check_checkpoint, load_verified
 
-__all__ = ["Resumed", "check_run_folder", "resume_checkpoint"]
+__all__ = ["Resumed", "resume_checkpoint", "sound_checkpoint"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -59,49 +59,49 @@ def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> 
         ...     resumed.path.name, resumed.state, [path.name for path in resumed.skipped]
         ('step_00000001', {'at': 1}, ['step_00000002'])
     """
+    path, state, skipped = _newest(folder, lambda path: load_verified(path, networks, others=True))
+    return Resumed(path, state, skipped)
+
+
+def sound_checkpoint(folder: str | Path) -> tuple[Path, dict[Path, str]]:
+    """Return the newest checkpoint of which every byte is what was written, and those passed over.
+
+    For generating and evaluating: as :func:`resume_checkpoint` they should not end at a checkpoint
+    that is damaged where an older one is sound. It runs nothing, and keeps nothing in memory.
+
+    Args:
+        folder: Where the checkpoints of a run lie.
+
+    Returns:
+        The folder of the checkpoint, and the newer ones that are damaged, the newest first, each
+        with the reason; tell the user of them.
+
+    Raises:
+        CheckpointError: If the folder is missing, or none of its checkpoints is sound; gives the
+            reason for each.
+
+    Example:
+        >>> import tempfile
+        >>> from stgan.training import save_checkpoint
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for step in (1, 2):
+        ...         path = save_checkpoint(folder, step=step, networks={}, state={}, config="")
+        ...     _ = (path / "config.yaml").write_text("damaged")
+        ...     sound, skipped = sound_checkpoint(folder)
+        ...     sound.name, [path.name for path in skipped]
+        ('step_00000001', ['step_00000002'])
+    """
+    path, _, skipped = _newest(folder, check_checkpoint)
+    return path, skipped
+
+
+def _newest(folder: str | Path, use: Callable[[Path], T]) -> tuple[Path, T, dict[Path, str]]:
+    """Return the newest checkpoint that can be used, what using it gave, and those passed over."""
     skipped: dict[Path, str] = {}
     for path in list_checkpoints(folder):
         try:
-            return Resumed(path, load_verified(path, networks, others=True), skipped)
+            return path, use(path), skipped
         except CheckpointError as error:
             skipped[path] = str(error)
     reasons = "; ".join(f"{path.name}: {reason}" for path, reason in skipped.items())
     raise CheckpointError(f"folder {folder} holds no checkpoint that can be used: {reasons}")
-
-
-def check_run_folder(folder: str | Path, writes: Iterable[str] = ()) -> None:
-    """Make the folder of a run, and make sure that files can be written there and renamed.
-
-    Call it before the first step, on the process that saves: a run should not find out at its
-    first checkpoint.
-
-    Args:
-        folder: The folder; made if missing.
-        writes: Names of files and folders that the run will write in it. None may be a link, by
-            which a run folder from elsewhere would have another place written to.
-
-    Raises:
-        CheckpointError: If it cannot be made or written to, or holds such a link; gives the reason.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     check_run_folder(Path(folder) / "runs" / "a")
-        ...     (Path(folder) / "runs" / "a").is_dir()
-        True
-    """
-    folder = Path(folder)
-    for name in writes:
-        refuse_link(folder / name, CheckpointError)
-    # A name of its own, as the processes of two runs may look into one folder.
-    probe = folder / f".probe_{os.getpid()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with probe.open("xb") as file:  # not through a link that lies there already
-            file.write(b"can be written")
-        probe.replace(probe.with_suffix(".renamed")).unlink()
-    except OSError as error:
-        raise CheckpointError(
-            f"run folder {folder} cannot be written to: {error.strerror}; name another one, or "
-            f"change its permissions"
-        ) from error

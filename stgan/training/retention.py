@@ -1,8 +1,9 @@
 """Which checkpoints of a run stay when a new one has been written."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from stgan._checks import check_positive
 
@@ -14,7 +15,8 @@ class Retention:
     """Say which checkpoints of a run are kept; each rule keeps its own, whatever the others do.
 
     Give it to :func:`stgan.training.save_checkpoint` as ``keep=``. The one just written is always
-    kept.
+    kept. A damaged one counts for nothing: it is never among the best, and among the last it stays
+    in addition, until all those that count are newer.
 
     Attributes:
         last: How many of the highest steps stay.
@@ -48,15 +50,27 @@ class Retention:
         if self.every is not None:
             check_positive(self.every, "every")
 
-    def kept(self, saved: Mapping[int, Mapping[str, float]], *, newest: int) -> set[int]:
+    def kept(
+        self,
+        saved: Mapping[int, Mapping[str, float]],
+        *,
+        newest: int,
+        sound: Callable[[int], bool] = lambda step: True,
+    ) -> set[int]:
         """Return the steps that stay.
 
         Args:
             saved: The metrics of every checkpoint by its step, that of ``newest`` among them.
             newest: The step that was just written.
+            sound: Whether the checkpoint of a step is undamaged; asked for no more steps than it
+                takes to find those that stay.
         """
-        others = sorted(saved.keys() - {newest}, reverse=True)
-        kept = {newest, *others[: self.last - 1]}
+        kept, counted = {newest}, 1
+        for step in sorted(saved.keys() - {newest}, reverse=True):
+            if counted == self.last:
+                break
+            kept.add(step)
+            counted += sound(step)
         if self.every is not None:
             kept |= {step for step in saved if step % self.every == 0}
         if self.best is not None:
@@ -67,5 +81,5 @@ class Retention:
                 (step for step, score in scores.items() if not math.isnan(score)),
                 key=lambda step: (sign * scores[step], -step),
             )
-            kept |= set(ranked[: self.num_best])
+            kept |= set(islice(filter(sound, ranked), self.num_best))
         return kept

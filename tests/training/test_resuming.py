@@ -1,7 +1,6 @@
 """The newest sound checkpoint is found, and the others are named; folders are tried beforehand."""
 
 import hashlib
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,13 +15,13 @@ from torch import nn
 from stgan.errors import CheckpointError
 from stgan.training import (
     check_checkpoint,
-    check_run_folder,
     latest_checkpoint,
     list_checkpoints,
     load_checkpoint,
     load_state,
     resume_checkpoint,
     save_checkpoint,
+    sound_checkpoint,
 )
 
 
@@ -71,6 +70,7 @@ def test_a_harmed_checkpoint_is_named_and_the_one_before_is_taken(
     assert list(resumed.skipped) == [paths[2]]
     assert "step_00000002" in resumed.skipped[paths[2]]
     torch.testing.assert_close(loaded.state_dict(), networks[1].state_dict(), rtol=0, atol=0)
+    assert sound_checkpoint(tmp_path) == (paths[1], resumed.skipped)
 
 
 def test_one_of_another_network_is_passed_over_and_changes_nothing(tmp_path: Path) -> None:
@@ -95,6 +95,8 @@ def test_if_none_can_be_used_each_reason_is_told_and_the_network_stays(tmp_path:
         r"state\.pt.*; step_00000001: ",
     ):
         resume_checkpoint(tmp_path, {"net": loaded})
+    with pytest.raises(CheckpointError, match="holds no checkpoint that can be used: step_"):
+        sound_checkpoint(tmp_path)
     torch.testing.assert_close(loaded.state_dict(), before, rtol=0, atol=0)
 
 
@@ -174,7 +176,7 @@ def test_what_cannot_be_written_is_told_with_what_stays(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(
         CheckpointError,
-        match=r"file/run/step_00000001 could not be written: Not a directory; there is none befor",
+        match=r"file/run/step_00000001 could not be written: Not a directory; no checkpoint is ",
     ):
         _save(tmp_path / "file" / "run", 1)
 
@@ -205,33 +207,3 @@ def test_a_sum_that_overflows_is_finite_all_the_same(tmp_path: Path) -> None:
     large = nn.Linear(2, 3)
     nn.init.constant_(large.weight, 3e38)
     _save(tmp_path, 1, large)
-
-
-def test_a_run_folder_is_made_and_left_empty(tmp_path: Path) -> None:
-    check_run_folder(tmp_path / "runs" / "a")
-    assert list((tmp_path / "runs" / "a").iterdir()) == []
-
-
-def test_a_run_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("")
-    with pytest.raises(CheckpointError, match=r"run folder \S+/a cannot be written to: \w+"):
-        check_run_folder(tmp_path / "a")
-
-
-@pytest.mark.parametrize("name", ["checkpoints", "metrics.jsonl"])
-def test_a_run_folder_with_links_where_a_run_writes_is_refused(tmp_path: Path, name: str) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(CheckpointError, match=f"run/{name} must be a plain file or folder"):
-        check_run_folder(tmp_path / "run", ["checkpoints", "metrics.jsonl"])
-    check_run_folder(tmp_path / "run")
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_a_run_folder_is_not_tried_through_a_link(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir()
-    (tmp_path / "mine").write_text("mine")
-    (tmp_path / "run" / f".probe_{os.getpid()}").symlink_to(tmp_path / "mine")
-    with pytest.raises(CheckpointError, match="cannot be written to: File exists; name another"):
-        check_run_folder(tmp_path / "run")
-    assert (tmp_path / "mine").read_text() == "mine"
