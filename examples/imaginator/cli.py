@@ -11,7 +11,7 @@ from pathlib import Path
 import tyro
 
 from examples.imaginator.config import Settings, preset_settings, read_settings
-from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError
+from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
 
 __all__ = ["parse_settings", "user_errors"]
 
@@ -29,9 +29,11 @@ def user_errors(
     try:
         yield
     except kinds as error:
-        # An error of a loader's worker arrives with its traceback; the sentence is at its end.
-        sentence = re.split(r"\w*Error: ", str(error).strip())[-1]
-        print(f"error: {sentence}", file=sys.stderr)
+        sentence = str(error).strip()
+        if sentence.startswith("Caught "):
+            # By a worker of a loader, with the traceback there; the sentence is at its end.
+            sentence = re.split(r"\w*Error: ", sentence)[-1]
+        print(f"error: {printable(sentence, 4000)}", file=sys.stderr)
         raise SystemExit(2) from error
 
 

@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from examples.imaginator.cli import user_errors, writing
-from stgan.errors import CheckpointError
+from stgan.errors import CheckpointError, printable
 from stgan.io import replacing
 
 __all__ = ["convert_state_dict", "main"]
@@ -152,7 +152,7 @@ def main(args: list[str] | None = None) -> None:
         with writing(arguments.target), replacing(arguments.target) as part:
             # Through a file of Python, which says why it cannot be written.
             part.write_bytes(save(converted, metadata={"network": network}))
-    print(f"wrote {arguments.target}: {network}, {len(converted)} tensors")
+    print(f"wrote {printable(arguments.target)}: {network}, {len(converted)} tensors")
 
 
 if __name__ == "__main__":

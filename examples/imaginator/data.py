@@ -18,7 +18,7 @@ from stgan.data import (
     endless_loader,
     split_clips,
 )
-from stgan.errors import DataError
+from stgan.errors import DataError, printable
 
 __all__ = [
     "Clips",
@@ -104,7 +104,8 @@ def _open_folder(root: Path, settings: Settings, size: dict[str, Any]) -> Clips:
     for folder in filter(None, (training, validation)):
         for path, reason in folder.skipped.items():
             # That it could be skipped is known already.
-            print(f"skipped {path}: {_as_options(reason.partition('; lower them')[0], settings)}")
+            why = _as_options(reason.partition("; lower them")[0], settings)
+            print(printable(f"skipped {path}: {why}"))
     clips = _augmented(training, settings)
     if data.skip_broken:  # those that break while the run reads them, too
         clips = SubstituteBroken(clips, seed=settings.train.seed)
@@ -134,7 +135,7 @@ def clips_line(settings: Settings, clips: Clips) -> str:
     """Say in one line which clips a run works on."""
     root = settings.data.root
     kept = 0 if clips.validation is None else len(cast(Any, clips.validation))
-    return (
+    return printable(
         f"data: {'moving shapes, without --data.root' if root is None else root}, "
         f"{len(cast(Any, clips.training))} training and {kept} validation clips, "
         f"{len(clips.classes)} classes"

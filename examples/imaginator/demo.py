@@ -23,6 +23,7 @@ from examples.imaginator.examined import examine
 from examples.imaginator.runs import TrainedGenerator, load_generator
 from examples.imaginator.train import open_run, train
 from stgan.data import MovingShapes
+from stgan.errors import printable
 from stgan.io import write_video
 from stgan.visual import clip_grid, film_strip_grid, plot_curves, write_picture
 
@@ -110,7 +111,7 @@ def run_demo(arguments: Arguments) -> dict[str, dict[str, float]]:
         ("every logged number", metrics),
         ("the checkpoint", checkpoint),
     ):
-        print(f"{what:<34}{path}")
+        print(f"{what:<34}{printable(path)}")
     return scores
 
 

@@ -19,7 +19,7 @@ from examples.imaginator.data import Clips, open_clips
 from examples.imaginator.examined import SCORES, Scores, examine
 from examples.imaginator.report import write_report
 from examples.imaginator.runs import TrainedGenerator, check_run, load_generator
-from stgan.errors import CheckpointError, DataError
+from stgan.errors import CheckpointError, DataError, printable
 from stgan.io import replacing
 from stgan.training import check_run_folder
 
@@ -127,11 +127,11 @@ def main(args: list[str] | None = None) -> None:
         print(format_table(examined.scores), flush=True)
         with writing(path), replacing(path) as part:
             part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        print(f"\nwrote {path}")
+        print(f"\nwrote {printable(path)}")
         if arguments.report:
             with writing(report):
                 write_report(report, arguments.run, examined)
-            print(f"wrote {report}; open it in a browser")
+            print(f"wrote {printable(report)}; open it in a browser")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from torch import Tensor
 from examples.imaginator.cli import check_choice, interruptible, user_errors, writing
 from examples.imaginator.runs import check_run, load_generator
 from stgan.data import resize_frames
-from stgan.errors import DataError
+from stgan.errors import DataError, printable
 from stgan.io import from_uint8, read_image, write_frames, write_video
 from stgan.training import check_run_folder
 from stgan.visual import clip_grid
@@ -103,7 +103,7 @@ def generate(arguments: Arguments) -> list[Path]:
                     )
                     for number, clip in enumerate(clips, start):
                         name = f"{arguments.image.stem}_{names[label]}_{number}"
-                        paths.append(_write(clip, part / name, arguments))
+                        paths.append(_write(clip, part / printable(name), arguments))
                         row += [clip] if arguments.overview else []
                 rows.append(row)
             earlier = [old for path in paths for old in _earlier(out / path.name)]
@@ -175,12 +175,12 @@ def main(args: list[str] | None = None) -> None:
         written = generate(arguments)
     folder = written[0].parent
     count = f"{len(written)} {'clip' if len(written) == 1 else 'clips'}"
-    print(f"wrote {count} as {_FORMS[arguments.form]} to {folder}")
+    print(f"wrote {count} as {_FORMS[arguments.form]} to {printable(folder)}")
     others = sum(path.name[0] != "." for path in folder.iterdir()) - len(written)
     if others:
         print(f"{others} other files or folders were there and stay")
     if arguments.overview:
-        print(f"wrote {arguments.overview}, which shows all of them side by side")
+        print(f"wrote {printable(arguments.overview)}, which shows all of them side by side")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from examples.imaginator.precision import precision_settings
 from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import make_draws
 from stgan.data import numbered_generator
-from stgan.errors import CheckpointError, ConfigError, DataError
+from stgan.errors import CheckpointError, ConfigError, DataError, printable
 from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
@@ -294,7 +294,7 @@ def _open(settings: Settings, undo: ExitStack) -> Run:
     )
     if resumed is not None:
         for reason in resumed.skipped.values() if fabric.is_global_zero else ():
-            print(f"passed over: {reason}")
+            print(f"passed over: {printable(reason)}")
         run.restore(resumed.state)
         run.checkpoint = resumed.path
     else:  # last, so that what was wrong before leaves no folder behind

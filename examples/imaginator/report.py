@@ -14,6 +14,7 @@ from examples.imaginator.config import PRESETS, Settings, preset_settings
 from examples.imaginator.examined import SCORES, Examined, results_of
 from examples.imaginator.report_clips import figures_of_clips
 from examples.imaginator.report_curves import figures_of_run
+from stgan.errors import printable
 from stgan.io import replacing
 from stgan.training import MetricsLog
 
@@ -72,7 +73,7 @@ def render_report(run: Path, examined: Examined) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     ).get_template("report.html.jinja")
-    return page.render(
+    text = page.render(
         name=run.resolve().name,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         facts=_facts(examined),
@@ -87,6 +88,8 @@ def render_report(run: Path, examined: Examined) -> str:
         settings=settings,
         preset=trained.settings.preset,
     )
+    # Names may come from anyone, and not all that a name can hold can stand in a file of text.
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def write_report(path: Path, run: Path, examined: Examined) -> None:

@@ -30,7 +30,7 @@ from examples.imaginator.opening import Run, open_run
 from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import train_step
 from stgan.data import naming_dead_workers
-from stgan.errors import CheckpointError, DataError, UnknownNameError
+from stgan.errors import CheckpointError, DataError, UnknownNameError, printable
 from stgan.io import replacing
 from stgan.training import MetricsLog, StopSignals
 
@@ -129,7 +129,7 @@ def train(run: Run) -> Path:
                     f"{speed:.1f} clips/s"
                 )
                 for reason in broken_news(run.clips.training):
-                    bar.write(f"broken since the start: {reason}")
+                    bar.write(f"broken since the start: {printable(reason)}")
             if samples is not None and run.step % options.sample_every == 0:
                 run.show(samples)
             if run.step % options.save_every == 0 or last:
@@ -152,7 +152,7 @@ def main(args: list[str] | None = None) -> None:
         with user_errors(told), naming_dead_workers():
             checkpoint = train(run)
         if run.fabric.is_global_zero:
-            print(f"checkpoint: {checkpoint}")
+            print(f"checkpoint: {printable(checkpoint)}")
 
 
 if __name__ == "__main__":

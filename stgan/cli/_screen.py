@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from stgan.errors import printable
+
 __all__ = [
     "bytes_of",
     "complain",
@@ -31,18 +33,28 @@ def say(*parts: RenderableType) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     with console.capture() as capture:
         for part in parts:
-            console.print(part)
+            console.print(_text(part) if isinstance(part, str) else part)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     while lines and not lines[0]:
         del lines[0]
     print("\n".join(lines))
 
 
+def _text(text: str) -> Text:
+    """Text whose lines a terminal can be given, whatever names stand in it."""
+    return Text("\n".join(map(printable, text.split("\n"))))
+
+
 def complain(sentence: str) -> None:
     """Tell the user what was wrong, beside the output proper."""
     width = Console(stderr=True).width
     print(
-        textwrap.fill(f"error: {sentence}", width, break_long_words=False, break_on_hyphens=False),
+        textwrap.fill(
+            f"error: {printable(sentence, 4000)}",
+            width,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ),
         file=sys.stderr,
     )
 
@@ -55,11 +67,11 @@ def plain(text: str) -> str:
 def paragraph(text: str, *, indent: int = 0, hanging: int = 0) -> RenderableType:
     """Text that wraps at words; with ``hanging`` all lines but the first are set in."""
     if not hanging:
-        return Padding(Text(text), (0, 0, 0, indent))
+        return Padding(_text(text), (0, 0, 0, indent))
     grid = Table.grid()
     grid.add_column(width=indent + hanging)
     grid.add_column()
-    grid.add_row(" " * indent + text[:hanging], Text(text[hanging:]))
+    grid.add_row(" " * indent + text[:hanging], _text(text[hanging:]))
     return grid
 
 
@@ -69,7 +81,7 @@ def pairs(rows: Mapping[str, str], *, indent: int = 0) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows.items():
-        grid.add_row(Text(name), Text(value))
+        grid.add_row(_text(name), _text(value))
     return Padding(grid, (0, 0, 0, indent))
 
 
@@ -89,7 +101,7 @@ def table(
             Text(header), no_wrap=index == 0, justify="right" if header in right else "left"
         )
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*map(_text, row))
     return made
 
 

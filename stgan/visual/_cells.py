@@ -12,6 +12,7 @@ from torch import Tensor
 
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
+from stgan.visual._names import caption
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont, ImageFont
@@ -89,7 +90,7 @@ def check_labels(labels: Sequence[str] | None, count: int, name: str) -> list[st
         return [""] * count
     if isinstance(labels, str) or len(labels) != count:
         raise ValueError(f"{name} must be {count} captions, got {labels!r}")
-    return [str(label) for label in labels]
+    return [caption(label) for label in labels]
 
 
 def load_font(size: int) -> Font:

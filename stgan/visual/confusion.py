@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
+from stgan.visual._names import AS_IT_IS, caption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,21 +66,24 @@ def plot_confusion(
     from matplotlib.figure import Figure
 
     count = _count_classes(confusion)
-    names = [str(k) for k in range(count)] if classes is None else list(classes)
+    names = (
+        [str(k) for k in range(count)] if classes is None else [caption(name) for name in classes]
+    )
     if isinstance(classes, str) or len(names) != count:
         raise ValueError(f"classes must be {count} names, one for each row, got {classes!r}")
     side = max(2.6, 0.42 * count + 1.4)
     figure = Figure(
         figsize=(side * len(confusion) + 1.2, side + 1.1), layout="constrained", dpi=110
     )
-    figure.suptitle(title or "")
+    figure.suptitle(caption(title or ""), **AS_IT_IS)
     panels = figure.subplots(1, len(confusion), squeeze=False, sharey=True)[0]
     for panel, (name, shares) in zip(panels, confusion.items(), strict=True):
         shown = shares.detach().float().cpu().numpy()
         image = panel.imshow(shown, vmin=0, vmax=1, cmap="Blues")
-        panel.set_title(name)
-        panel.set_xticks(range(count), names, rotation=45, ha="right", rotation_mode="anchor")
-        panel.set_yticks(range(count), names)
+        panel.set_title(caption(name), **AS_IT_IS)
+        turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        panel.set_xticks(range(count), names, **turned, **AS_IT_IS)
+        panel.set_yticks(range(count), names, **AS_IT_IS)
         panel.set_xlabel("taken for")
         for i, row in enumerate(shown):
             for j, share in enumerate(row):

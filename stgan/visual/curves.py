@@ -11,10 +11,12 @@ import numpy as np
 
 from stgan._files import json_lines
 from stgan.errors import DataError
+from stgan.visual._names import AS_IT_IS, add_legend, caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from numpy.typing import NDArray
 
 __all__ = ["plot_curves"]
@@ -76,7 +78,7 @@ def plot_curves(
     columns = min(2, len(panels))
     lines = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(6.2 * columns, 3.4 * lines), layout="constrained", dpi=110)
-    figure.suptitle(title or "")
+    figure.suptitle(caption(title or ""), **AS_IT_IS)
     axes = figure.subplots(lines, columns, squeeze=False).ravel()
     for panel, (name, members) in zip(axes, panels.items(), strict=False):
         _draw(panel, name, {member: curves[member] for member in members})
@@ -149,20 +151,20 @@ def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _draw(axes: Axes, title: str, curves: Mapping[str, Curve]) -> None:
-    sizes = []
+    sizes: list[NDArray[np.float64]] = []
+    lines: list[Line2D] = []
     for index, (name, (steps, values)) in enumerate(curves.items()):
         values = np.where(np.isfinite(values), values, np.nan)
         color = f"C{index % 10}"
-        label = name.removeprefix(f"{title}/")
         # A handful of points is a curve already; smoothing would only bend it.
         smoothed = len(values) >= 20
         if smoothed:
             axes.plot(steps, values, color=color, alpha=0.25, linewidth=0.8)
-        axes.plot(
+        lines += axes.plot(
             steps,
             _smooth(values) if smoothed else values,
             color=color,
-            label=label,
+            label=name.removeprefix(f"{title}/"),
             linewidth=1.6,
             marker="o" if len(values) < 20 else None,
             markersize=3,
@@ -172,10 +174,10 @@ def _draw(axes: Axes, title: str, curves: Mapping[str, Curve]) -> None:
         medians = [float(np.median(size)) for size in sizes]
         if max(medians) / min(medians) > _LOG_BEYOND:
             axes.set_yscale("log")
-    axes.set_title(title)
+    axes.set_title(caption(title), **AS_IT_IS)
     axes.set_xlabel("step")
     axes.set_ylabel("value, log scale" if axes.get_yscale() == "log" else "value")
     axes.grid(alpha=0.3, linewidth=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     if len(curves) > 1 or title not in curves:
-        axes.legend(frameon=False)
+        add_legend(axes, lines, frameon=False)

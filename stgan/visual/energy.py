@@ -12,9 +12,11 @@ from torch import Tensor
 
 from stgan.errors import ShapeError
 from stgan.visual._kinds import check_kinds
+from stgan.visual._names import AS_IT_IS, add_legend, caption
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["plot_motion_energy"]
 
@@ -66,15 +68,16 @@ def plot_motion_energy(
         energies[name] = torch.diff(video.float(), dim=2).abs().mean(dim=(1, 3, 4)).cpu()
 
     figure = Figure(figsize=(11, 4.1), layout="constrained", dpi=110)
-    figure.suptitle(title or "")
+    figure.suptitle(caption(title or ""), **AS_IT_IS)
     over_time, over_clips = figure.subplots(1, 2)
     most = max(float(energy.mean(dim=1).max()) for energy in energies.values()) or 1.0
     edges = np.linspace(0, most * 1.02, 21)
+    lines: list[Line2D] = []
     for index, (name, energy) in enumerate(energies.items()):
         color, label = f"C{index}", f"{name} (n = {len(energy)})"
         steps = np.arange(1, energy.shape[1] + 1)
         mean, spread = energy.mean(dim=0).numpy(), energy.std(dim=0, correction=0).numpy()
-        over_time.plot(steps, mean, color=color, label=label, marker="o", markersize=3)
+        lines += over_time.plot(steps, mean, color=color, label=label, marker="o", markersize=3)
         over_time.fill_between(
             steps, (mean - spread).clip(min=0), mean + spread, color=color, alpha=0.15, linewidth=0
         )
@@ -94,8 +97,7 @@ def plot_motion_energy(
     for panel in (over_time, over_clips):
         panel.grid(alpha=0.3, linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
-    handles, labels = over_time.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    add_legend(figure, lines, loc="outside lower center", ncols=len(lines), frameon=False)
     if path is not None:
         figure.savefig(path)
     return figure

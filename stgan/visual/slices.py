@@ -13,6 +13,7 @@ from stgan.errors import ShapeError
 from stgan.registry import unknown_name
 from stgan.visual._cells import as_bytes
 from stgan.visual._kinds import check_kinds
+from stgan.visual._names import AS_IT_IS, caption
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +89,7 @@ def plot_slices(
     figure = Figure(
         figsize=(1.9 * (len(clips) + 1) + 0.4, 1.9 * lines + 0.5), layout="constrained", dpi=110
     )
-    figure.suptitle(title or "")
+    figure.suptitle(caption(title or ""), **AS_IT_IS)
     panels = figure.subplots(lines, len(clips) + 1, squeeze=False)
     first = next(iter(clips.values()))
     for row, line in enumerate(panels):
@@ -99,7 +100,7 @@ def plot_slices(
             mark(positions[row], color="C3", linewidth=1.4, linestyle="--")
         line[0].set_axis_off()
         for panel, (name, kind) in zip(line[1:], clips.items(), strict=True):
-            panel.set_title(name if row == 0 else "")
+            panel.set_title(caption(name) if row == 0 else "", **AS_IT_IS)
             if row >= len(kind):
                 panel.set_axis_off()
                 continue
