@@ -69,11 +69,12 @@ def render_report(run: Path, examined: Examined) -> str:
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=printable,  # not all that a name can hold can stand in a page
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     ).get_template("report.html.jinja")
-    text = page.render(
+    return page.render(
         name=run.resolve().name,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
         facts=_facts(examined),
@@ -88,8 +89,6 @@ def render_report(run: Path, examined: Examined) -> str:
         settings=settings,
         preset=trained.settings.preset,
     )
-    # Names may come from anyone, and not all that a name can hold can stand in a file of text.
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def write_report(path: Path, run: Path, examined: Examined) -> None:

@@ -102,7 +102,7 @@ def read_list(path: str | Path) -> list[str]:
         DataError: If the file is missing or is not text.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
             f"list {path} must be a text file of relative paths, one a line: {error}"
@@ -118,8 +118,13 @@ def _matches(path: str, patterns: Patterns) -> bool:
 
 def _listed(clips: Sequence[str], files: str | Path | Sequence[str], root: Path) -> set[str]:
     names = read_list(files) if isinstance(files, str | Path) else list(files)
-    wanted = {PurePosixPath(name.replace("\\", "/")).as_posix() for name in names}
-    missing = sorted(wanted.difference(clips))
+    known = frozenset(clips)
+    # A backslash parts folders in a list of Windows, and may stand in a name elsewhere.
+    wanted = {
+        name if name in known else PurePosixPath(name.replace("\\", "/")).as_posix()
+        for name in names
+    }
+    missing = sorted(wanted - known)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(

@@ -1,5 +1,6 @@
 """Which clips a folder holds, and that a split holds out what every one of its patterns says."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,15 @@ def test_links_to_the_root_are_no_classes_and_those_within_a_class_no_clips(link
         "again": ["again/a_link.mp4", "again/deep", "again/one.mp4"],
         "wave": ["wave/a_link.mp4", "wave/deep", "wave/one.mp4"],
     }
+
+
+@pytest.mark.parametrize(
+    "name", ["back\\slash", "two\nlines", "a$b_{c$", "\x1b[31m", os.fsdecode(b"\xff")], ids=ascii
+)
+def test_clips_of_any_name_are_held_out_by_pattern_and_by_list(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    for number in (1, 2):
+        write_strip(torch.zeros(3, 2, 8, 8), tmp_path / name / f"{number}.png")
+    wanted = ([f"{name}/1.png"], [f"{name}/2.png"])
+    assert split_clips(tmp_path, pattern="*2.png") == wanted
+    assert split_clips(tmp_path, files=wanted[1]) == wanted
