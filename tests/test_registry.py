@@ -131,7 +131,7 @@ def test_an_alias_is_unique_and_snake_case() -> None:
     for words in (["fountain"], ["paint_brush"], ["quill"], ["nib", "nib"]):
         with pytest.raises(ValueError, match=r"already has '\w+', registered|must differ"):
             pens.register("quill", source="", shape="", aliases=words)
-    with pytest.raises(ValueError, match="already has 'paint_brush', registered by .*lambda"):
+    with pytest.raises(ValueError, match=r"already has 'paint_brush', registered by .*lambda"):
         pens.register("paint_brush", source="", shape="")
     with pytest.raises(ValueError, match="must be snake_case, got 'Goose'"):
         pens.register("quill", source="", shape="", aliases=("Goose",))
