@@ -144,6 +144,11 @@ def load_yaml(text: str, subject: str) -> Any:
         return check_bounds(loader_of(text, subject).get_single_data(), subject)
     except ConfigError:
         raise
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = "" if mark is None else f", line {mark.line + 1}, column {mark.column + 1}"
+        said = brief(f"{error.context or ''} {error.problem or ''}")
+        raise ConfigError(f"{subject} is no valid YAML{where}: {said}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{subject} is no valid YAML: {brief(error)}") from error
 

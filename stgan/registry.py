@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from stgan._excerpt import excerpt
+from stgan._excerpt import brief, excerpt
 from stgan._plugins import find_plugins, load_plugin, offers, package_of
 from stgan._settings import record_settings
 from stgan.errors import PluginError, UnknownNameError
@@ -235,10 +235,11 @@ class Registry(Mapping[str, Factory]):
                 for name in each._entries.keys() - names:
                     if offers(point, each._entries[name].factory.__module__):
                         del each._entries[name]
-            if not isinstance(error, Exception):
+            if isinstance(error, KeyboardInterrupt):  # of the user, not of the package
                 raise
             raise PluginError(
-                f"cannot load {offer}: {type(error).__name__}: {error}; mend or remove that package"
+                f"cannot load {offer}: {type(error).__name__}: {brief(error)}; fix or remove that "
+                f"package"
             ) from error
         if point.name not in self._entries:
             raise PluginError(

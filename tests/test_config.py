@@ -179,7 +179,7 @@ def test_what_cannot_be_plain_is_pointed_at() -> None:
     [
         ("gone.json", None, "gone.json cannot be read: No such file"),
         ("a.json", "{", "a.json is no valid JSON"),
-        ("a.yaml", "a: [", "a.yaml is no valid YAML"),
+        ("a.yaml", "a: [", "a.yaml is no valid YAML, line 1, column 5: while parsing"),
         ("a.txt", "{}", "must be a .json, .yaml or .yml file"),
         ("a.yaml", "- 1", "must be a mapping with kind, name and settings"),
     ],

@@ -63,7 +63,7 @@ def test_listing_imports_nothing_and_asking_loads(offer: Offer) -> None:
     [
         (
             "bad_pens:x",
-            "cannot load 'quill', which the package unknown offers to pens: Module.* mend",
+            "cannot load 'quill', which the package unknown offers to pens: Module.* fix",
         ),
         (
             "no_pens:quill",

@@ -174,8 +174,9 @@ def _check_parts(settings: Settings) -> None:
             settings.model,
             stages=plan((settings.model.num_frames, *settings.model.image_size)).stages,
             num_classes=2,
+            trust=settings.trust,
         )
-        Objective(settings.loss, settings.discriminator, critic, ())
+        Objective(settings.loss, settings.discriminator, critic, (), trust=settings.trust)
 
 
 def _check_shardable(settings: Settings) -> None:

@@ -11,20 +11,27 @@ from pathlib import Path
 import tyro
 
 from examples.imaginator.config import Settings, preset_settings, read_settings
-from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
+from stgan.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    PluginError,
+    UnknownNameError,
+    printable,
+)
 
 __all__ = ["parse_settings", "user_errors"]
 
 
 @contextmanager
 def user_errors(
-    kinds: tuple[type[Exception], ...] = (ValueError, UnknownNameError),
+    kinds: tuple[type[Exception], ...] = (ValueError, UnknownNameError, PluginError),
 ) -> Iterator[None]:
     """End the program with one sentence where the user, not the program, is mistaken.
 
     Args:
-        kinds: The errors to tell; by default every ``ValueError`` and unknown name, for the part
-            of a program that reads settings and opens files.
+        kinds: The errors to tell; by default every ``ValueError``, unknown name and broken plugin,
+            for the part of a program that reads settings and opens files.
     """
     try:
         yield
@@ -78,7 +85,8 @@ def parse_settings(args: list[str] | None = None) -> Settings:
             )
         saved = replace(read_settings(out / "config.yaml"), out=out)
     elif start.config is not None:
-        default = read_settings(start.config)
+        # A file that may come from a stranger does not choose where is written.
+        default = replace(read_settings(start.config), out=default.out)
     settings = tyro.cli(
         Settings, args=given, default=saved or default, prog="python -m examples.imaginator.train"
     )

@@ -241,13 +241,18 @@ class Settings:
     resume: bool = False
     """Go on from the newest checkpoint in the run folder, with its settings."""
     config: Path | None = None
-    """Start from a config.yaml in place of a preset."""
+    """Start from a config.yaml instead of a preset; the run folder is still that of --out."""
+    trust: bool = False
+    """Run files that settings name and that are programs, which may do anything."""
     model: ModelSettings = field(default_factory=ModelSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     data: DataSettings = field(default_factory=DataSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
 
+
+# How a run was started is no part of what it is.
+_OF_THE_START = ("resume", "config", "trust")
 
 PRESETS: dict[str, Settings] = {
     # The method with its defects mended; the README lists every deviation and its reason.
@@ -321,9 +326,8 @@ def write_settings(settings: Settings) -> str:
             return [plain(item) for item in value]
         return str(value) if isinstance(value, Path) else value
 
-    # Where a run lies and how it was started are no part of what it is.
-    told = asdict(replace(settings, resume=False, config=None))
-    return dump_yaml(plain(told))
+    told = asdict(settings)
+    return dump_yaml(plain({key: told[key] for key in told if key not in _OF_THE_START}))
 
 
 def read_settings(path: Path) -> Settings:
@@ -340,7 +344,8 @@ def read_settings(path: Path) -> Settings:
         raise DataError(str(error)) from error
     settings = _from_plain(Settings, content, path, prefix="")
     assert isinstance(settings, Settings)
-    return settings
+    # Of older runs, or of a stranger, who is not asked.
+    return replace(settings, resume=False, config=None, trust=False)
 
 
 def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:

@@ -152,7 +152,7 @@ def _augmented(clips: Dataset[Any], settings: Settings) -> Dataset[Any]:
     text = settings.data.augment
     if text is None:
         return clips
-    augment = stgan.build(read_part(text, "augmentations", "data.augment"))
+    augment = stgan.build(read_part(text, "augmentations", "data.augment"), trust=settings.trust)
     return AugmentedClips(clips, augment, seed=settings.train.seed)
 
 

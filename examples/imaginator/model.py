@@ -78,6 +78,12 @@ class Generator(nn.Module):
 class ImaGINator(nn.Module):
     """The generator and its two discriminators.
 
+    Args:
+        settings: Of the generator, and the size of the clips.
+        discriminator: Of the discriminators.
+        num_classes: K.
+        trust: Whether files that the settings name may be run, see :func:`stgan.build`.
+
     Attributes:
         generator: ``generator(image, z, label) -> video``.
         discriminator: ``discriminator(video, label) -> {"video": (N,), "image": (N,)}``, made of
@@ -90,7 +96,12 @@ class ImaGINator(nn.Module):
     """
 
     def __init__(
-        self, settings: ModelSettings, discriminator: DiscriminatorSettings, num_classes: int
+        self,
+        settings: ModelSettings,
+        discriminator: DiscriminatorSettings,
+        num_classes: int,
+        *,
+        trust: bool = False,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -99,7 +110,7 @@ class ImaGINator(nn.Module):
         self.generator = build_generator(settings, num_classes)
         stages = plan((settings.num_frames, *settings.image_size)).stages
         self.discriminator = build_discriminator(
-            discriminator, settings, stages=stages, num_classes=num_classes
+            discriminator, settings, stages=stages, num_classes=num_classes, trust=trust
         )
         size = (1, 3, settings.num_frames, *settings.image_size)
         self.streams = tuple(self.discriminator.output_shape(size))

@@ -64,6 +64,7 @@ class Objective(nn.Module):
         discriminator: Augmentation, and heads that predict.
         critic: The streams.
         names: Of their logits, such as ``("video", "image")``.
+        trust: Whether files that the settings name may be run, see :func:`stgan.build`.
 
     Attributes:
         adversarial: The loss family.
@@ -84,16 +85,18 @@ class Objective(nn.Module):
         discriminator: DiscriminatorSettings,
         critic: TwoStreamDiscriminator,
         names: Sequence[str],
+        *,
+        trust: bool = False,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.adversarial = create_family(settings.family)
         self.reconstruction = L1Loss()
         self.terms, self._term_weights = build_terms(
-            settings.generator_terms, "loss.generator_terms", _OF_GENERATOR
+            settings.generator_terms, "loss.generator_terms", _OF_GENERATOR, trust=trust
         )
         self.penalties, self._penalty_weights = build_terms(
-            settings.penalties, "loss.penalties", _OF_DISCRIMINATOR
+            settings.penalties, "loss.penalties", _OF_DISCRIMINATOR, trust=trust
         )
         for name, penalty in self.penalties.items():
             if isinstance(penalty, LecamPenalty):  # which remembers the logits of one stream
@@ -108,7 +111,7 @@ class Objective(nn.Module):
                     "loss.clip_singular_values_every is for weights that are not normalized; tell "
                     "the streams so, such as '{name: video, spectral_norm: false}'"
                 )
-        self.augment = build_augmentation(discriminator)
+        self.augment = build_augmentation(discriminator, trust=trust)
         heads = (discriminator.video_head or "", discriminator.image_head or "")
         predicting = any(name in text for text in heads for name in ("auxiliary", "infogan"))
         self.matching = any(isinstance(term, _MATCHING) for term in self.terms.values())

@@ -255,8 +255,12 @@ def _open(settings: Settings, undo: ExitStack) -> Run:
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
     # A checkpoint holds the encoder's weights; the file that they began as may be gone.
     begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
-    gan = ImaGINator(begun, settings.discriminator, len(clips.classes)).to(fabric.device)
-    objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
+    trust = settings.trust
+    gan = ImaGINator(begun, settings.discriminator, len(clips.classes), trust=trust)
+    gan = gan.to(fabric.device)
+    objective = Objective(
+        settings.loss, settings.discriminator, gan.discriminator, gan.streams, trust=trust
+    )
     if options.cuda_graph:
         check_recordable(options, objective, fabric.device.type)
     if several:

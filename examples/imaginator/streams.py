@@ -14,7 +14,7 @@ from examples.imaginator.config import DiscriminatorSettings, ModelSettings
 from examples.imaginator.parts import read_part
 from stgan.discriminators import FrameSampler, StreamSpec, TwoStreamDiscriminator
 from stgan.errors import ConfigError
-from stgan.registry import DISCRIMINATORS, HEADS, SAMPLERS
+from stgan.registry import DISCRIMINATORS, SAMPLERS
 from stgan.shapes import Stage
 
 __all__ = ["build_discriminator"]
@@ -33,6 +33,7 @@ def build_discriminator(
     *,
     stages: Sequence[Stage],
     num_classes: int,
+    trust: bool = False,
 ) -> TwoStreamDiscriminator:
     """Build the streams that settings name.
 
@@ -41,12 +42,13 @@ def build_discriminator(
         model: Size of the clips and width of the networks.
         stages: Geometry of the networks, coarse to fine.
         num_classes: K.
+        trust: Whether files that the settings name may be run, see :func:`stgan.build`.
 
     Raises:
         ConfigError: If a part cannot do what it is asked to, or settings do not go together.
         UnknownNameError: If a name is not registered; suggests the nearest.
     """
-    make = partial(_stream, settings, model, stages, num_classes)
+    make = partial(_stream, settings, model, stages, num_classes, trust)
     if settings.video is None and settings.image is None:
         raise ConfigError("discriminator.video and discriminator.image are both none; name one")
     return TwoStreamDiscriminator(
@@ -60,6 +62,7 @@ def _stream(
     model: ModelSettings,
     stages: Sequence[Stage],
     num_classes: int,
+    trust: bool,
     stream: Literal["video", "image"],
     text: str,
 ) -> StreamSpec:
@@ -71,7 +74,7 @@ def _stream(
             f"discriminator.{stream} must judge {'frames' if stream == 'image' else 'clips'}, got "
             f"{name!r}; choose one of {', '.join(known)}"
         )
-    sampler = _sampler(settings, stream, name)
+    sampler = _sampler(settings, stream, name, trust)
     frames = model.num_frames
     if stream == "video" and sampler is not None:
         frames = sampler(1, model.num_frames).shape[1]
@@ -89,7 +92,7 @@ def _stream(
     # A head that names the classes is not told them.
     labeled = (stream == "video" or settings.image_label) and chosen != "auxiliary_classifier"
     usual["num_classes"] = num_classes if labeled else 0
-    network = stgan.build({**usual, **head, **config})
+    network = stgan.build({**usual, **head, **config}, trust=trust)
     # Beside its image a frame is judged as a part of its clip.
     alone = stream == "image" and name != "first_frame_image"
     seen = model.image_size if alone else (frames, *model.image_size)
@@ -136,13 +139,15 @@ def _head(
         )
     if head == "auxiliary_classifier":
         given["num_classes"] = num_classes
-    made: dict[str, Any] = {"head": partial(HEADS[head], **given)}
+    made: dict[str, Any] = {"head": {"factory": f"heads/{head}", **given}}
     if head == "projection":
         made["label_to"] = "head"
     return made, head
 
 
-def _sampler(settings: DiscriminatorSettings, stream: str, name: str) -> FrameSampler | None:
+def _sampler(
+    settings: DiscriminatorSettings, stream: str, name: str, trust: bool
+) -> FrameSampler | None:
     """Build the sampler of a stream; ``None`` if it sees whole clips."""
     text = settings.image_sampler if stream == "image" else settings.video_sampler
     text = text or _TIMED.get(name)
@@ -155,6 +160,6 @@ def _sampler(settings: DiscriminatorSettings, stream: str, name: str) -> FrameSa
     usual["per_clip"] = settings.frames_per_clip
     told = inspect.signature(SAMPLERS[config["name"]]).parameters
     sampler: FrameSampler = stgan.build(
-        {**{key: value for key, value in usual.items() if key in told}, **config}
+        {**{key: value for key, value in usual.items() if key in told}, **config}, trust=trust
     )
     return sampler

@@ -120,18 +120,19 @@ class KorniaAugment(Augmentation):
 def _named(transforms: Mapping[str, Mapping[str, Any]]) -> Iterator[nn.Module]:
     import kornia.augmentation as home
 
-    known = {name: cls for name in home.__all__ if _is_plain(cls := getattr(home, name, None))}
+    known = {name: getattr(home, name) for name in home.__all__ if _is_plain(home, name)}
     for name, settings in transforms.items():
         if name not in known:
             raise unknown_name("kornia.augmentation", name, known, what="augmentation")
         yield known[name](**settings)
 
 
-def _is_plain(cls: Any) -> bool:
-    """Whether a class is an augmentation that keeps its settings to itself.
+def _is_plain(home: Any, name: str) -> bool:
+    """Whether a name is of an augmentation that keeps its settings to itself.
 
     What passes them on, as ``RandomDissolving`` to a loader of networks, may do anything with them.
     """
+    cls = getattr(home, name, None)
     if not (inspect.isclass(cls) and issubclass(cls, nn.Module)):
         return False
     parameters = inspect.signature(cls).parameters.values()

@@ -84,6 +84,7 @@ def _profile(
     threads: Annotated[int | None, _optional("N")] = None,
     device: Annotated[str, arg(metavar="DEVICE")] = "cpu",
     dtype: Literal["float32", "float64", "bfloat16", "float16"] = "float32",
+    trust: bool = False,
     json: Annotated[Path | None, _optional("FILE")] = None,
 ) -> int:
     """Measure parameters, multiply-adds, memory and time of a part.
@@ -100,6 +101,7 @@ def _profile(
         threads: Threads of the CPU.
         device: Where to run, such as cuda.
         dtype: Type of the floats.
+        trust: Run files that settings name and that are programs, which may do anything.
         json: Write the numbers to this file, too.
     """
     sizes = _sizes(size, batch)
@@ -114,7 +116,7 @@ def _profile(
     )
     if name == FAMILY:
         return profile_family(settings, sizes, inputs, measurement)
-    return profile_entry(name, settings, sizes, inputs, measurement)
+    return profile_entry(name, settings, sizes, inputs, measurement, trust=trust)
 
 
 def _evaluate(
@@ -137,6 +139,7 @@ def _evaluate(
     features: Annotated[str, arg(metavar="NAME")] = "motion",
     weights: Annotated[Path | None, _optional("FILE")] = None,
     sha256: Annotated[str | None, _optional("HEX")] = None,
+    trust: bool = False,
     set: Annotated[UseAppendAction[tuple[str, ...]], arg(metavar="KEY=VALUE")] = (),
     neighbors: Annotated[int, arg(metavar="K")] = 5,
     resamples: Annotated[int, arg(metavar="N")] = 100,
@@ -169,6 +172,7 @@ def _evaluate(
             of the real clips, and the other half is compared.
         weights: Of that network.
         sha256: That the weights must have; a distance is called FVD only then.
+        trust: Run weights that are a program, such as TorchScript, which may do anything.
         set: Setting of the features, as in model=r3d_18.
         neighbors: For precision, recall, density and coverage.
         resamples: Halves for the intervals; 0 for none.
@@ -212,6 +216,7 @@ def _evaluate(
             features=features,
             weights=weights,
             sha256=sha256,
+            trust=trust,
             settings=read_settings(set),
             batch=batch,
             device=device_of(device),

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 import stgan.metrics as measures
 from stgan.cli._clips import ClipSource
 from stgan.cli._evaluation import MOTION, Evaluation
+from stgan.config import build
 from stgan.errors import ConfigError, DataError
 from stgan.registry import FEATURES, unknown_name
 
@@ -67,10 +68,9 @@ def open_extractor(
         given["weights"] = asked.weights
     if asked.sha256 is not None:
         given["sha256"] = asked.sha256
-    try:
-        extractor: measures.FeatureExtractor = FEATURES.create(asked.features, **given)
-    except TypeError as error:
-        raise ConfigError(f"features/{asked.features}: {error}") from error
+    extractor: measures.FeatureExtractor = build(
+        {"kind": "features", "name": asked.features, **given}, trust=asked.trust
+    )
     # The sentence of the network comes before the first clip is read, not after an hour.
     if asked.features != "module":
         extractor.output_shape((1, 3, asked.wanted.frames, *real.size))

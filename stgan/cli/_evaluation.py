@@ -39,6 +39,7 @@ class Evaluation:
     features: str
     weights: Path | None
     sha256: str | None
+    trust: bool
     settings: Mapping[str, Any]
     batch: int
     device: torch.device

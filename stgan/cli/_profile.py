@@ -104,6 +104,8 @@ def profile_entry(
     sizes: Mapping[str, int],
     layouts: Sequence[str],
     measurement: Measurement,
+    *,
+    trust: bool,
 ) -> int:
     """Measure one registered entry."""
     kind, name = find(asked)
@@ -122,7 +124,7 @@ def profile_entry(
             f"{', '.join(example.axes) or 'numbers'}; describe them with --inputs"
         )
     try:
-        module = build({"kind": kind, "name": name, **example.settings})
+        module = build({"kind": kind, "name": name, **example.settings}, trust=trust)
     except TypeError as error:
         raise ConfigError(f"{kind}/{name}: {error}; 'stgan show {kind}/{name}' explains") from error
     if not isinstance(module, nn.Module):

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from stgan.errors import DataError
+from stgan.errors import DataError, PluginError
 from stgan.registry import REGISTRIES
 from stgan.testing.contracts import check_entry
 
@@ -81,3 +81,5 @@ def check_all(only: Sequence[str] = ()) -> Iterator[tuple[str, Row | AssertionEr
             yield f"{kind}/{name}", check_entry(kind, name)
         except AssertionError as error:
             yield f"{kind}/{name}", error
+        except PluginError as error:
+            yield f"{kind}/{name}", AssertionError(str(error))

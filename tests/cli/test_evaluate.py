@@ -226,14 +226,14 @@ def test_a_torchscript_file_is_named_for_what_it_is(shell: Shell, tmp_path: Path
     torch.jit.save(torch.jit.script(nn.Conv3d(3, 4, 2)), path)
     status, out, _ = shell(
         f"evaluate --real {real} --fake {fake} --frames 4 --features module --weights {path} "
-        f"--resamples 0 --set title=VideoMAE --metrics frechet"
+        f"--trust --resamples 0 --set title=VideoMAE --metrics frechet"
     )
     assert status == 0
     assert "features  VideoMAE\n" in out
     torch.jit.save(torch.jit.script(nn.Conv3d(4, 4, 2)), path)
     assert "VideoMAE cannot take clips of (6, 3, 4, 16, 16): " in shell.error(
         f"evaluate --real {real} --fake {fake} --frames 4 --features module --weights {path} "
-        f"--set title=VideoMAE --metrics frechet"
+        f"--trust --set title=VideoMAE --metrics frechet"
     )
 
 
@@ -257,7 +257,7 @@ def pair(tmp_path: Path) -> str:
         ("--frames 4 --features module", "--features module needs --weights FILE"),
         ("--frames 4 --features i3d --weights no.pt", "weights file no.pt does not exist"),
         ("--frames 4 --sha256 00", "--sha256 is that of a file; give it as --weights"),
-        ("--frames 4 --features torchvision --set wide=3", "features/torchvision: "),
+        ("--frames 4 --features torchvision --set wide=3", "Features has no setting named 'wide'"),
         ("--frames 0", "--frames must be at least 1, got 0"),
         ("--frames 4 --limit 1", "must hold at least 2 clips to be compared, got 1"),
         ("--frames 4 --limit 3", "must hold at least 4 files, so that half of them can train"),

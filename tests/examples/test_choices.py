@@ -170,7 +170,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"video": "two_stream"}, {}, "discriminator.video must judge clips, got 'two_stream'"),
     ({"video": None, "image": None}, {}, "discriminator.image are both none; name one"),
     ({"video": "{name: video, width: 3}"}, {}, "width"),
-    ({"video": "{name: [}"}, {}, "discriminator.video cannot be read as YAML"),
+    ({"video": "{name: [}"}, {}, "discriminator.video is no valid YAML, line 1"),
     ({"video": "[video]"}, {}, "discriminator.video must be a name or a mapping with one"),
     ({"video": "video_residual", "video_head": "patch"}, {},
      "discriminator.video_head goes with video or first_frame_video, got 'video_residual'"),

@@ -245,7 +245,7 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="must hold settings at its top, got"):
         read_settings(path)
     path.write_text("{")
-    with pytest.raises(DataError, match="cannot be read as YAML"):
+    with pytest.raises(DataError, match=r"is no valid YAML, line 1, column 2: while parsing"):
         read_settings(path)
 
 
