@@ -1,37 +1,74 @@
 """Argument checks that every floor uses; each raises one sentence that says what to write."""
 
-from collections.abc import Sequence
-from typing import Any
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NoReturn, TypeAlias
 
+import torch
 from torch import Tensor
 
 from stgan.errors import ShapeError
 from stgan.typing import Size2, Size3
 
 __all__ = [
+    "as_integer",
     "check_axes",
+    "check_count",
+    "check_floats",
     "check_layout",
     "check_positive",
     "check_stride",
-    "check_tensor",
     "pair",
     "triple",
 ]
 
+Kind: TypeAlias = Literal["float", "integer", "real", "boolean", "any"]
+
+
+def as_integer(value: Any) -> int | None:
+    """Return a whole number, such as one of NumPy, as a plain ``int``; ``None`` for all else.
+
+    Booleans are none: ``True`` in the place of a number is a mistake.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or getattr(value, "dtype", None) is torch.bool:
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
 
 def check_positive(value: int, name: str) -> int:
-    """Return ``value`` if it is a positive integer; raise otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    """Return ``value`` as a plain ``int`` if it is a positive integer; raise otherwise."""
+    number = as_integer(value)
+    if number is None:
         raise TypeError(f"{name} must be a positive integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
-    return value
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return number
+
+
+def check_count(value: int, name: str, *, minimum: int = 0) -> int:
+    """Return ``value`` as a plain ``int`` if it is an integer of at least ``minimum``."""
+    number = as_integer(value)
+    if number is None:
+        raise TypeError(f"{name} must be an integer, at least {minimum}, got {value!r}")
+    if number < minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {number}")
+    return number
 
 
 def _sizes(value: int | Sequence[int], name: str, axes: str, minimum: int) -> tuple[int, ...]:
-    sizes = (value,) * len(axes) if isinstance(value, int) else tuple(value)
+    number = as_integer(value)
+    if number is not None:
+        found: list[int | None] = [number] * len(axes)
+    else:
+        found = [as_integer(size) for size in value] if isinstance(value, Iterable) else []
     wanted = f"an integer or ({', '.join(axes)})"
-    if len(sizes) != len(axes) or any(isinstance(s, bool) or not isinstance(s, int) for s in sizes):
+    sizes = tuple(size for size in found if size is not None)
+    if len(found) != len(axes) or len(sizes) != len(axes):
         raise TypeError(f"{name} must be {wanted}, got {value!r}")
     if min(sizes) < minimum:
         raise ValueError(f"{name} must be {wanted}, each at least {minimum}, got {value!r}")
@@ -39,13 +76,13 @@ def _sizes(value: int | Sequence[int], name: str, axes: str, minimum: int) -> tu
 
 
 def triple(value: Size3, name: str, *, minimum: int = 1) -> tuple[int, int, int]:
-    """Spread an ``int`` over (T, H, W), or check a triple."""
+    """Spread an integer over (T, H, W), or check a triple; plain ``int`` come out."""
     t, h, w = _sizes(value, name, "THW", minimum)
     return t, h, w
 
 
 def pair(value: Size2, name: str, *, minimum: int = 1) -> tuple[int, int]:
-    """Spread an ``int`` over (H, W), or check a pair."""
+    """Spread an integer over (H, W), or check a pair; plain ``int`` come out."""
     h, w = _sizes(value, name, "HW", minimum)
     return h, w
 
@@ -62,36 +99,65 @@ def check_stride(kernel_size: Sequence[int], stride: Sequence[int]) -> None:
             )
 
 
-def check_layout(tensor: Tensor, layout: str, *, name: str, **sizes: int) -> None:
-    """Check the axes of a tensor by its shape alone, so that it costs no device synchronization.
+_KINDS: dict[str, Callable[[Tensor], bool]] = {
+    "float": Tensor.is_floating_point,
+    "integer": lambda x: not (x.is_floating_point() or x.is_complex() or x.dtype is torch.bool),
+    "real": lambda x: not (x.is_complex() or x.dtype is torch.bool),
+    "boolean": lambda x: x.dtype is torch.bool,
+    "any": lambda x: True,
+}
+
+
+def check_layout(
+    tensor: Tensor, layout: str, *, name: str, kind: Kind = "float", **sizes: int
+) -> None:
+    """Check type and axes of a tensor without its values, so that no device is waited for.
 
     Args:
         tensor: The tensor to check.
         layout: Axis letters separated by spaces, such as ``"N C T H W"``.
         name: What the tensor is called in the sentence of the error.
+        kind: The types that it may have; ``"real"`` are floats and integers.
         **sizes: Sizes that named axes must have, such as ``C=3``.
 
     Raises:
-        TypeError: If it is no tensor, such as features that are fused lazily.
+        TypeError: If it is no tensor, such as features that are fused lazily, or of another type.
         ShapeError: If the number of axes or a named size differs.
     """
-    check_tensor(tensor, name)
-    check_axes(tuple(tensor.shape), layout, name=name, **sizes)
+    if not isinstance(tensor, Tensor):
+        _refuse(tensor, name, kind, picture=True)
+    check_axes(tensor.shape, layout, name=name, **sizes)
+    if not _KINDS[kind](tensor):
+        _refuse(tensor, name, kind, picture=layout.endswith("H W"))
 
 
-def check_tensor(value: Any, name: str) -> None:
-    """Refuse what is no tensor, such as features that are fused lazily."""
+def check_floats(value: Any, name: str, *, picture: bool = True) -> None:
+    """Refuse what is no tensor of floats; bytes would be taken for values in [-1, 1]."""
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        _refuse(value, name, "float", picture=picture)
+
+
+def _refuse(value: Any, name: str, kind: Kind, *, picture: bool) -> NoReturn:
     if not isinstance(value, Tensor):
         way_out = "; call its materialize()" if hasattr(value, "materialize") else ""
         raise TypeError(f"{name} must be a tensor, got {type(value).__name__}{way_out}")
+    if kind == "float" and picture:
+        raise TypeError(
+            f"{name} must be of a float type with values in [-1, 1], got {value.dtype}; convert "
+            f"bytes by stgan.io.from_uint8"
+        )
+    article = "an" if kind == "integer" else "a"
+    way_out = "; convert it by .float()" if kind == "float" else ""
+    raise TypeError(f"{name} must be of {article} {kind} type, got {value.dtype}{way_out}")
 
 
-def check_axes(shape: tuple[int, ...], layout: str, *, name: str, **sizes: int) -> None:
+def check_axes(shape: Sequence[int], layout: str, *, name: str, **sizes: int) -> None:
     """Check a shape as :func:`check_layout` checks that of a tensor."""
     axes = layout.split()
-    wrong = len(shape) != len(axes) or any(
-        shape[axes.index(axis)] != size for axis, size in sizes.items()
-    )
+    wrong = len(shape) != len(axes)
+    if not wrong:
+        for axis, size in sizes.items():
+            wrong = wrong or shape[axes.index(axis)] != size
     if wrong:
         wanted = ", ".join(f"{axis}={sizes[axis]}" if axis in sizes else axis for axis in axes)
-        raise ShapeError(f"{name} must be laid out as ({wanted}), got {shape}")
+        raise ShapeError(f"{name} must be laid out as ({wanted}), got {tuple(shape)}")

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from stgan._checks import check_axes, pair, triple
+from stgan._checks import check_axes, check_floats, pair, triple
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._kernel import Conv3d, convolved
@@ -56,6 +56,7 @@ class _DownStage(nn.Module):
     def forward(self, x: Tensor | FusedFeatures) -> Tensor:
         """Downsample; a video may come as features that are fused lazily."""
         self._check(tuple(x.shape))
+        check_floats(x.video if isinstance(x, FusedFeatures) else x, "x")
         out: Tensor = self.act(self.norm(convolved(self.conv, x)))
         return out
 

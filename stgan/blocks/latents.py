@@ -5,7 +5,7 @@ import abc
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_floats, check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional._random import random_source
@@ -92,6 +92,7 @@ class TemporalLatent(nn.Module, abc.ABC):
         if noise is None:
             drawn = torch.randn(shape, dtype=z.dtype, **random_source(generator, z.device))
             return drawn.to(z.device)
+        check_floats(noise, "noise", picture=False)
         self._check_noise(tuple(noise.shape), z.shape[0], num_frames)
         return noise[:, :, : shape[2]]
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_positive
+from stgan._checks import check_floats, check_positive
 from stgan.blocks.latents import TemporalLatent
 from stgan.errors import ShapeError
 from stgan.example import Example
@@ -146,6 +146,7 @@ class LatentAcyclic(TemporalLatent):
         noise = self._noise(z, num_frames, noise, generator)
         if times is None:
             return self.codes(z, noise, num_frames)
+        check_floats(times, "times", picture=False)
         self._check_times(tuple(times.shape), z.shape[0])
         return self._encode(z, noise, times)
 

@@ -190,7 +190,12 @@ class FrameMergeDiscriminator(Critic):
 
     def _condition(self, differences: Tensor, rows: Tensor | None, video: Tensor) -> Tensor:
         check_layout(
-            differences, "N k", name="differences", N=video.shape[0], k=self.num_frames - 1
+            differences,
+            "N k",
+            name="differences",
+            kind="real",
+            N=video.shape[0],
+            k=self.num_frames - 1,
         )
         nearest = differences.round() if differences.is_floating_point() else differences
         found = self.table(nearest.long().clamp(0, self.max_difference))
@@ -222,7 +227,8 @@ class FrameMergeDiscriminator(Critic):
         exactly_one(indices=indices, differences=differences)
         rows = self._rows(label, video)
         if indices is not None:
-            check_layout(indices, "N k", name="indices", N=video.shape[0], k=self.num_frames)
+            sizes = {"N": video.shape[0], "k": self.num_frames}
+            check_layout(indices, "N k", name="indices", kind="integer", **sizes)
             differences = indices.diff(dim=1)
         assert differences is not None
         condition = self._condition(differences, rows, video)

@@ -124,11 +124,11 @@ class PairDiscriminator(Critic):
         self._check(video)
         exactly_one(indices=indices, difference=difference)
         if indices is not None:
-            check_layout(indices, "N k", name="indices", N=video.shape[0], k=2)
+            check_layout(indices, "N k", name="indices", kind="integer", N=video.shape[0], k=2)
             passed = (indices[:, 1] - indices[:, 0]).to(video.dtype) / (self.num_frames - 1)
         else:
             assert difference is not None
-            check_layout(difference, "N", name="difference", N=video.shape[0])
+            check_layout(difference, "N", name="difference", kind="real", N=video.shape[0])
             passed = difference.to(video.dtype)
         time = spread_rows(passed.unsqueeze(1), tuple(video.shape[3:]))
         seen = torch.cat([video[:, :, 0], video[:, :, 1], time], dim=1)

@@ -187,7 +187,7 @@ class TwoStreamDiscriminator(nn.Module):
             The indices of the only stream that samples, such as ``image``; otherwise those of all
             that do, by name. ``forward`` takes either.
         """
-        check_layout(video, "N C T H W", name="video")
+        check_layout(video, "N C T H W", name="video", kind="any")
         drawn = self._draw(video, generator)
         return next(iter(drawn.values())) if len(drawn) == 1 else drawn
 

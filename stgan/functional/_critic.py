@@ -7,32 +7,51 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from stgan._checks import check_floats
+from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional._random import random_source
 
-__all__ = ["Critic", "drawn", "list_logits", "slope"]
+__all__ = ["Critic", "check_samples", "drawn", "list_logits", "slope"]
 
 #: Anything that is called with samples, and with labels by keyword, and returns logits.
 Critic: TypeAlias = Callable[..., Tensor | Mapping[str, Tensor]]
 
 
-def list_logits(output: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
-    """Return what a critic said as a list of tensors in full precision.
+def check_samples(samples: Tensor, name: str) -> None:
+    """Refuse what has no slope: samples that are not of floats, and an empty batch."""
+    check_floats(samples, name)
+    if 0 in samples.shape[:1]:
+        raise ShapeError(
+            f"{name} must hold one sample at least for a penalty, got {tuple(samples.shape)}"
+        )
+
+
+def list_logits(output: Tensor | Mapping[str, Tensor], num_samples: int) -> list[Tensor]:
+    """Return what a critic said of so many samples as a list of tensors in full precision.
 
     Raises:
         TypeError: If it is neither a tensor nor a mapping of tensors.
+        ShapeError: If there are not logits for each sample.
     """
-    found = list(output.values()) if isinstance(output, Mapping) else [output]
-    if not found or not all(isinstance(logits, Tensor) for logits in found):
+    named = output if isinstance(output, Mapping) else {"": output}
+    if not named or not all(isinstance(logits, Tensor) for logits in named.values()):
         got = type(output).__name__
         if isinstance(output, Mapping):
-            kinds = {type(logits).__name__: None for logits in found}
+            kinds = {type(logits).__name__: None for logits in named.values()}
             got = f"{got} of {' and '.join(kinds) or 'nothing'}"
         raise TypeError(
             f"a critic must return logits or a mapping of named logits, got {got}; pass a function "
             f"that returns one of them"
         )
-    return [full_precision(logits) for logits in found]
+    for name, logits in named.items():
+        if logits.shape[:1] != (num_samples,):  # a mean over samples has 1 / N of their slopes
+            raise ShapeError(
+                f"logits{f' {name!r}' if name else ''} of a critic must be laid out as "
+                f"(N={num_samples}, ...) for {num_samples} samples, got {tuple(logits.shape)}; "
+                f"return those of every sample and leave means to the loss"
+            )
+    return [full_precision(logits) for logits in named.values()]
 
 
 def slope(critic: Critic, sample: Tensor, condition: Mapping[str, Any]) -> Tensor:
@@ -49,7 +68,7 @@ def slope(critic: Critic, sample: Tensor, condition: Mapping[str, Any]) -> Tenso
             leaf = leaf.clone()
         leaf.requires_grad_()
         # Samples do not meet in the critic, so one pass back serves them all.
-        said = list_logits(critic(_as_seen(leaf, critic), **condition))
+        said = list_logits(critic(_as_seen(leaf, critic), **condition), leaf.shape[0])
         total = torch.stack([x.sum() for x in said]).sum()
         (gradient,) = torch.autograd.grad(total, leaf, create_graph=recorded)
     return gradient

@@ -1,10 +1,10 @@
 """Adversarial losses as functions of logits, each in its numerically stable form.
 
 Every family has two halves. The discriminator's half is the sum of its real and fake terms, not
-their mean. Logits are what a discriminator returns before any sigmoid; any shape will do, and
-``reduction`` is applied to the elementwise values last. Logits of half precision are raised to
-float32 first. Families that compare real with fake logits are in
-:mod:`stgan.functional.adversarial_relativistic`.
+their mean. Logits are what a discriminator returns before any sigmoid, in any shape that begins
+with the batch, which must be as large on both sides and not empty; ``reduction`` is applied to the
+elementwise values last. Logits of half precision are raised to float32 first. Families that compare
+real with fake logits are in :mod:`stgan.functional.adversarial_relativistic`.
 """
 
 import torch
@@ -17,6 +17,7 @@ from stgan.typing import Reduction
 
 __all__ = [
     "add_terms",
+    "check_sides",
     "check_smoothing",
     "hinge_discriminator_loss",
     "hinge_generator_loss",
@@ -41,11 +42,16 @@ def reduce_loss(values: Tensor, reduction: Reduction) -> Tensor:
 
     Raises:
         ValueError: If the reduction is none of the three.
+        ShapeError: If there are no values, whose mean would be NaN.
 
     Example:
         >>> reduce_loss(torch.tensor([1.0, 3.0]), "mean")
         tensor(2.)
     """
+    if not values.numel():
+        raise ShapeError(
+            f"a loss needs one sample at least, got an empty batch of {tuple(values.shape)}"
+        )
     if reduction == "mean":
         return values.mean()
     if reduction == "sum":
@@ -53,6 +59,26 @@ def reduce_loss(values: Tensor, reduction: Reduction) -> Tensor:
     if reduction == "none":
         return values
     raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def check_sides(real: Tensor, fake: Tensor) -> None:
+    """Refuse logits of other numbers of real and of generated samples, and of none.
+
+    Args:
+        real: Logits of real samples, the batch first.
+        fake: Logits of generated samples.
+
+    Raises:
+        ShapeError: If there are not as many of both, or none.
+
+    Example:
+        >>> check_sides(torch.zeros(4), torch.zeros(4))
+    """
+    if real.shape[:1] != fake.shape[:1] or not real.numel() or not fake.numel():
+        raise ShapeError(
+            f"real and fake must hold logits of as many samples, one at least, got "
+            f"{tuple(real.shape)} and {tuple(fake.shape)}; judge two batches of one size"
+        )
 
 
 def add_terms(on_real: Tensor, on_fake: Tensor, reduction: Reduction) -> Tensor:
@@ -64,10 +90,11 @@ def add_terms(on_real: Tensor, on_fake: Tensor, reduction: Reduction) -> Tensor:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Raises:
-        ShapeError: If values are kept apart and there are not as many of both.
+        ShapeError: If there are not as many real samples as fake ones, or none, or values are kept
+            apart and differ in shape.
 
     Example:
-        >>> add_terms(torch.tensor([1.0, 3.0]), torch.tensor([5.0]), "mean")
+        >>> add_terms(torch.tensor([1.0, 3.0]), torch.tensor([5.0, 5.0]), "mean")
         tensor(7.)
     """
     if reduction == "none" and on_real.shape != on_fake.shape:
@@ -75,6 +102,7 @@ def add_terms(on_real: Tensor, on_fake: Tensor, reduction: Reduction) -> Tensor:
             f"real and fake must have one shape with reduction='none', got "
             f"{tuple(on_real.shape)} and {tuple(on_fake.shape)}; reduce by 'mean' or 'sum'"
         )
+    check_sides(on_real, on_fake)
     return reduce_loss(on_real, reduction) + reduce_loss(on_fake, reduction)
 
 
@@ -104,7 +132,7 @@ def non_saturating_generator_loss(*, fake: Tensor, reduction: Reduction = "mean"
     References:
         Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, section 3.
     """
-    return reduce_loss(F.softplus(-full_precision(fake)), reduction)
+    return reduce_loss(F.softplus(-full_precision(fake, "fake")), reduction)
 
 
 def non_saturating_discriminator_loss(
@@ -138,7 +166,7 @@ def non_saturating_discriminator_loss(
         Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1; Salimans et al.,
         Improved Techniques for Training GANs, NeurIPS 2016, section 3.4, for the smoothing.
     """
-    real, fake = full_precision(real), full_precision(fake)
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     on_real = F.softplus(-real)
     if check_smoothing(smoothing):
         # (1 - s) softplus(-x) + s softplus(x), since softplus(x) = softplus(-x) + x.
@@ -163,7 +191,7 @@ def minimax_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Te
     References:
         Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1.
     """
-    return reduce_loss(-F.softplus(full_precision(fake)), reduction)
+    return reduce_loss(-F.softplus(full_precision(fake, "fake")), reduction)
 
 
 def minimax_discriminator_loss(
@@ -203,7 +231,7 @@ def hinge_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tens
     References:
         Lim and Ye, Geometric GAN, 2017, arXiv 1705.02894.
     """
-    return reduce_loss(-full_precision(fake), reduction)
+    return reduce_loss(-full_precision(fake, "fake"), reduction)
 
 
 def hinge_discriminator_loss(
@@ -223,7 +251,7 @@ def hinge_discriminator_loss(
     References:
         Lim and Ye, Geometric GAN, 2017, arXiv 1705.02894.
     """
-    real, fake = full_precision(real), full_precision(fake)
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     return add_terms(F.relu(1 - real), F.relu(1 + fake), reduction)
 
 
@@ -241,7 +269,7 @@ def least_squares_generator_loss(*, fake: Tensor, reduction: Reduction = "mean")
     References:
         Mao et al., Least Squares GAN, ICCV 2017, equation 9.
     """
-    return reduce_loss(0.5 * torch.square(full_precision(fake) - 1), reduction)
+    return reduce_loss(0.5 * torch.square(full_precision(fake, "fake") - 1), reduction)
 
 
 def least_squares_discriminator_loss(
@@ -266,7 +294,7 @@ def least_squares_discriminator_loss(
         Mao et al., Least Squares GAN, ICCV 2017, equation 9; the smoothing as in Salimans et al.,
         NeurIPS 2016, section 3.4.
     """
-    real, fake = full_precision(real), full_precision(fake)
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     target = 1 - check_smoothing(smoothing)
     return add_terms(0.5 * torch.square(real - target), 0.5 * torch.square(fake), reduction)
 
@@ -285,7 +313,7 @@ def wasserstein_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -
     References:
         Arjovsky et al., Wasserstein GAN, ICML 2017, equation 2 and algorithm 1.
     """
-    return reduce_loss(-full_precision(fake), reduction)
+    return reduce_loss(-full_precision(fake, "fake"), reduction)
 
 
 def wasserstein_discriminator_loss(
@@ -308,4 +336,4 @@ def wasserstein_discriminator_loss(
     References:
         Arjovsky et al., Wasserstein GAN, ICML 2017, equation 2 and algorithm 1.
     """
-    return add_terms(-full_precision(real), full_precision(fake), reduction)
+    return add_terms(-full_precision(real, "real"), full_precision(fake, "fake"), reduction)

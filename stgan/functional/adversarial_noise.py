@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from stgan._checks import check_floats
 from stgan.functional._random import random_source
 
 __all__ = ["instance_noise"]
@@ -42,6 +43,7 @@ def instance_noise(
         noise); Arjovsky and Bottou, Towards Principled Methods for Training Generative Adversarial
         Networks, ICLR 2017, section 3.
     """
+    check_floats(video, "video")
     if std < 0:
         raise ValueError(f"std must not be negative, got {std}")
     if std == 0:

@@ -27,7 +27,7 @@ __all__ = [
 
 def _against_means(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """Every logit less the mean of all logits of the other side."""
-    real, fake = full_precision(real), full_precision(fake)
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     return real - fake.mean(), fake - real.mean()
 
 
@@ -77,6 +77,7 @@ def relativistic_average_generator_loss(
     References:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaSGAN).
     """
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     return relativistic_average_discriminator_loss(real=fake, fake=real, reduction=reduction)
 
 
@@ -131,6 +132,7 @@ def relativistic_average_least_squares_generator_loss(
     References:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaLSGAN).
     """
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     return relativistic_average_least_squares_discriminator_loss(
         real=fake, fake=real, reduction=reduction
     )
@@ -179,6 +181,7 @@ def relativistic_average_hinge_generator_loss(
     References:
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaHingeGAN).
     """
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     return relativistic_average_hinge_discriminator_loss(real=fake, fake=real, reduction=reduction)
 
 
@@ -212,7 +215,9 @@ def relativistic_pairing_discriminator_loss(
             f"real and fake must have one shape to be paired, got {tuple(real.shape)} and "
             f"{tuple(fake.shape)}"
         )
-    return reduce_loss(F.softplus(full_precision(fake) - full_precision(real)), reduction)
+    return reduce_loss(
+        F.softplus(full_precision(fake, "fake") - full_precision(real, "real")), reduction
+    )
 
 
 def relativistic_pairing_generator_loss(
@@ -236,4 +241,5 @@ def relativistic_pairing_generator_loss(
         Huang et al., The GAN is dead; long live the GAN! A Modern Baseline GAN, NeurIPS 2024,
         section 2; in the stable form that its released code uses.
     """
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     return relativistic_pairing_discriminator_loss(real=fake, fake=real, reduction=reduction)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import Kind, check_layout
 from stgan.errors import ShapeError
 
 __all__ = ["adjust_luma_chroma", "cut_out", "flip_clips", "jitter_color", "translate_clips"]
@@ -30,7 +30,7 @@ def flip_clips(video: Tensor, flipped: Tensor, *, axis: int) -> Tensor:
                 [1., 2., 3.]])
     """
     check_layout(video, "N C T H W", name="video")
-    return torch.where(_per_clip(flipped, video, "flipped"), video.flip(axis), video)
+    return torch.where(_per_clip(flipped, video, "flipped", "boolean"), video.flip(axis), video)
 
 
 def jitter_color(
@@ -230,13 +230,13 @@ def adjust_luma_chroma(
     return f * c * (luma + b) + s * c * (angle.cos() * chroma + angle.sin() * across)
 
 
-def _per_clip(number: Tensor, video: Tensor, name: str) -> Tensor:
+def _per_clip(number: Tensor, video: Tensor, name: str, kind: Kind = "float") -> Tensor:
     """View one number a clip so that it meets the axes of a video."""
-    check_layout(number, "N", name=name, N=video.shape[0])
+    check_layout(number, "N", name=name, kind=kind, N=video.shape[0])
     return number[:, None, None, None, None]
 
 
 def _two_per_clip(numbers: Tensor, video: Tensor, name: str) -> Tensor:
     """Two numbers a clip, one after the other: ``(2, N)``."""
-    check_layout(numbers, "N C", name=name, N=video.shape[0], C=2)
+    check_layout(numbers, "N C", name=name, kind="integer", N=video.shape[0], C=2)
     return numbers.T

@@ -4,7 +4,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_layout, check_tensor
+from stgan._checks import check_floats, check_layout
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.fusion import expand_over_time
@@ -16,7 +16,7 @@ __all__ = ["composite_flow", "composite_mask", "warp_image"]
 def _check_beside(
     tensor: Tensor, wanted: tuple[int, ...], name: str, other: Tensor, other_name: str
 ) -> None:
-    check_tensor(tensor, name)
+    check_floats(tensor, name)
     if tuple(tensor.shape) != wanted:
         raise ShapeError(
             f"{name} must be {wanted} beside {other_name} {tuple(other.shape)}, got "

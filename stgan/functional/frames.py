@@ -73,7 +73,7 @@ def take_frames(video: Tensor, indices: Tensor) -> Tensor:
         tensor([3., 1.])
     """
     check_layout(video, "N C T H W", name="video")
-    check_layout(indices, "N k", name="indices", N=video.shape[0])
+    check_layout(indices, "N k", name="indices", kind="integer", N=video.shape[0])
     n, c, t, h, w = video.shape
     if indices.device.type == "cpu" and not torch.compiler.is_compiling() and indices.numel():
         low, high = indices.aminmax()

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import check_floats, check_layout
 from stgan.errors import ShapeError
 from stgan.functional._conv_layout import is_transformed
 
@@ -254,6 +254,7 @@ def attend_to_tokens(
 
 def _beside(video: Tensor, other: Tensor, *layouts: str, same_width: bool = False) -> Tensor:
     """View a stream with the five axes of the video, of size 1 where it is constant."""
+    check_floats(other, "a stream to fuse")
     known = dict(zip("NCTHW", video.shape, strict=True))
     if not same_width:
         del known["C"]

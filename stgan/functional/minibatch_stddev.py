@@ -3,7 +3,7 @@
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_positive
+from stgan._checks import check_floats, check_positive
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 
@@ -40,6 +40,7 @@ def minibatch_stddev(x: Tensor, group_size: int | None = None) -> Tensor:
         Karras et al., Progressive Growing of GANs, ICLR 2018, section 3; their released code
         introduced the groups.
     """
+    check_floats(x, "x")
     groups = check_groups(tuple(x.shape), group_size)
     # The whole batch is told apart by not asking for its size, which may be symbolic.
     grouped = x[:, None] if groups is None else rearrange(x, "(g m) ... -> g m ...", m=groups)

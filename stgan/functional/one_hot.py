@@ -33,9 +33,14 @@ def one_hot_label(label: Tensor, num_classes: int, *, dtype: torch.dtype = torch
                 [1., 0., 0.]])
     """
     check_positive(num_classes, "num_classes")
-    if label.ndim == 2 and label.shape[1] == num_classes:
+    if label.ndim == 2 and label.shape[1] == num_classes and not label.is_complex():
         return label.to(dtype)
-    if label.ndim != 1 or label.is_floating_point() or label.dtype is torch.bool:
+    if (
+        label.ndim != 1
+        or label.dtype is torch.bool
+        or label.is_floating_point()
+        or label.is_complex()
+    ):
         raise ShapeError(
             f"label must be (N,) integers or (N, K={num_classes}) rows, got "
             f"{tuple(label.shape)} of {str(label.dtype).removeprefix('torch.')}"

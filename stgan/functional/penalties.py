@@ -2,8 +2,9 @@
 
 A critic is whatever is called as ``critic(samples, **condition)``: clips, images or latents with
 any number of axes go in, and logits come out, as ``(N,)``, as a map with the batch first, or as a
-mapping of named logits. What counts is the sum of all logits of a sample, so a map of n logits has
-the slope of n critics together.
+mapping of named logits. Anything else is refused, such as the mean of a batch, whose slope at a
+sample is N times too small. What counts is the sum of all logits of a sample, so a map of n logits
+has the slope of n critics together.
 
 - The samples are detached: gradients reach the critic alone, never a generator.
 - The critic must judge every sample by itself. Batch normalization mixes them.
@@ -17,9 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import check_floats, check_layout
 from stgan.errors import ShapeError
-from stgan.functional._critic import Critic, drawn, slope
+from stgan.functional._critic import Critic, check_samples, drawn, slope
 from stgan.functional._precision import full_precision
 
 __all__ = [
@@ -45,6 +46,9 @@ def r1_penalty(critic: Critic, *, real: Tensor, **condition: Any) -> Tensor:
     Returns:
         ``(N,)``, the sum over all axes but the first.
 
+    Raises:
+        ShapeError: If the critic does not return logits for every sample.
+
     Example:
         >>> critic = nn.Linear(2, 1)
         >>> with torch.no_grad():
@@ -61,6 +65,7 @@ def r1_penalty(critic: Critic, *, real: Tensor, **condition: Any) -> Tensor:
         Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?, ICML
         2018, equation 9; Saito et al., TGANv2, IJCV 2020.
     """
+    check_samples(real, "real")
     return _squared(slope(critic, real, condition))
 
 
@@ -77,6 +82,9 @@ def r2_penalty(critic: Critic, *, fake: Tensor, **condition: Any) -> Tensor:
     Returns:
         ``(N,)``, the sum over all axes but the first.
 
+    Raises:
+        ShapeError: If the critic does not return logits for every sample.
+
     Example:
         >>> critic = nn.Linear(2, 1)
         >>> with torch.no_grad():
@@ -90,6 +98,7 @@ def r2_penalty(critic: Critic, *, fake: Tensor, **condition: Any) -> Tensor:
     References:
         Mescheder, Geiger and Nowozin, ICML 2018, equation 10; Huang et al., R3GAN, NeurIPS 2024.
     """
+    check_samples(fake, "fake")
     return _squared(slope(critic, fake, condition))
 
 
@@ -122,7 +131,8 @@ def gradient_penalty(
         ``(N,)``.
 
     Raises:
-        ShapeError: If real and fake differ in shape, or ``mix`` is not ``(N,)``.
+        ShapeError: If real and fake differ in shape, ``mix`` is not ``(N,)``, or the critic does
+            not return logits for every sample.
 
     Example:
         >>> critic = nn.Linear(2, 1)
@@ -165,7 +175,8 @@ def zero_centered_penalty(
         ``(N,)``.
 
     Raises:
-        ShapeError: If real and fake differ in shape, or ``mix`` is not ``(N,)``.
+        ShapeError: If real and fake differ in shape, ``mix`` is not ``(N,)``, or the critic does
+            not return logits for every sample.
 
     Example:
         >>> critic = nn.Linear(2, 1)
@@ -212,7 +223,8 @@ def dragan_penalty(
         ``(N,)``.
 
     Raises:
-        ShapeError: If ``noise`` has another shape than ``real``.
+        ShapeError: If ``noise`` has another shape than ``real``, or the critic does not return
+            logits for every sample.
 
     Example:
         >>> critic = nn.Linear(2, 1)
@@ -229,6 +241,7 @@ def dragan_penalty(
     References:
         Kodali et al., On Convergence and Stability of GANs, 2017, arXiv 1705.07215, algorithm 1.
     """
+    check_samples(real, "real")
     x = full_precision(real.detach())
     if noise is None:
         share = drawn((x.shape[0], *(1 for _ in x.shape[1:])), x, generator)
@@ -237,6 +250,8 @@ def dragan_penalty(
         raise ShapeError(
             f"noise must have the shape of real, {tuple(real.shape)}, got {tuple(noise.shape)}"
         )
+    else:
+        check_floats(noise, "noise", picture=False)
     std = x.std(dim=tuple(range(1, x.ndim)), correction=0, keepdim=True)
     return _unlike_one(slope(critic, x + scale * std * noise, condition))
 
@@ -253,6 +268,8 @@ def _unlike_one(gradient: Tensor) -> Tensor:
 def _mixed(
     real: Tensor, fake: Tensor, mix: Tensor | None, generator: torch.Generator | None
 ) -> Tensor:
+    check_samples(real, "real")
+    check_samples(fake, "fake")
     if real.shape != fake.shape:
         raise ShapeError(
             f"real and fake must have one shape to be mixed, got {tuple(real.shape)} and "

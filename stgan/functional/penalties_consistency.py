@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stgan.errors import ShapeError
-from stgan.functional._critic import Critic, list_logits
+from stgan.functional._critic import Critic, check_samples, list_logits
 
 __all__ = ["balanced_consistency_penalty", "consistency_penalty"]
 
@@ -33,6 +33,10 @@ def consistency_penalty(
     Returns:
         ``(N,)``.
 
+    Raises:
+        ShapeError: If the critic does not return logits for every sample, or ``augment`` changes
+            their shape.
+
     Example:
         >>> critic = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Flatten(0))
         >>> with torch.no_grad():
@@ -45,7 +49,7 @@ def consistency_penalty(
         Zhang et al., Consistency Regularization for Generative Adversarial Networks, ICLR 2020,
         algorithm 1, for the last layer alone.
     """
-    return _difference(critic, real, augment, condition)
+    return _difference(critic, "real", real, augment, condition)
 
 
 def balanced_consistency_penalty(
@@ -75,7 +79,8 @@ def balanced_consistency_penalty(
         ``(N,)``, the sum for the pair.
 
     Raises:
-        ShapeError: If there are not as many fake samples as real ones.
+        ShapeError: If there are not as many fake samples as real ones, the critic does not return
+            logits for every sample, or ``augment`` changes their shape.
 
     Example:
         >>> critic = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Flatten(0))
@@ -99,23 +104,30 @@ def balanced_consistency_penalty(
             f"there must be as many fake samples as real ones, got {tuple(fake.shape)} and "
             f"{tuple(real.shape)}"
         )
-    return _difference(critic, real, augment, condition) + _difference(
-        critic, fake, augment, condition
+    return _difference(critic, "real", real, augment, condition) + _difference(
+        critic, "fake", fake, augment, condition
     )
 
 
 def _difference(
     critic: Critic,
+    name: str,
     sample: Tensor,
     augment: Callable[[Tensor], Tensor],
     condition: Mapping[str, Any],
 ) -> Tensor:
+    check_samples(sample, name)
     sample = sample.detach()
     with torch.no_grad():
         changed = augment(sample)
+    if changed.shape != sample.shape:
+        raise ShapeError(
+            f"augment must keep the shape of the samples {tuple(sample.shape)}, got "
+            f"{tuple(changed.shape)}"
+        )
     pairs = zip(
-        list_logits(critic(sample, **condition)),
-        list_logits(critic(changed, **condition)),
+        list_logits(critic(sample, **condition), sample.shape[0]),
+        list_logits(critic(changed, **condition), sample.shape[0]),
         strict=True,
     )
     parts = [(a - b).square().reshape(sample.shape[0], -1).sum(dim=1) for a, b in pairs]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from stgan._checks import check_floats
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import add_terms
@@ -40,7 +41,8 @@ def lecam_penalty(
             then added; with ``"none"`` both must have one shape.
 
     Raises:
-        ShapeError: If values are kept apart and there are not as many of both.
+        ShapeError: If there are not as many real samples as fake ones, or none, or values are kept
+            apart and differ in shape.
 
     Example:
         >>> mean = torch.tensor(0.5)
@@ -55,8 +57,8 @@ def lecam_penalty(
         Tseng et al., Regularizing Generative Adversarial Networks under Limited Data, CVPR 2021,
         the regularization by moving averages; released code, ``lecam_loss.py``.
     """
-    on_real = (full_precision(real) - fake_mean.detach()).square()
-    on_fake = (full_precision(fake) - real_mean.detach()).square()
+    on_real = (full_precision(real, "real") - fake_mean.detach()).square()
+    on_fake = (full_precision(fake, "fake") - real_mean.detach()).square()
     return add_terms(on_real, on_fake, reduction)
 
 
@@ -99,6 +101,8 @@ def mode_seeking_penalty(
         2019, the mode seeking regularization term.
     """
     for name, (first, second) in (("fake", fake), ("z", z)):
+        check_floats(first, name, picture=name == "fake")
+        check_floats(second, name, picture=name == "fake")
         if first.shape != second.shape:
             raise ShapeError(
                 f"the two batches of {name} must have one shape, got {tuple(first.shape)} and "
@@ -189,8 +193,16 @@ def _check_layers(real: Sequence[Tensor], fake: Sequence[Tensor], *, batch: bool
             f"{len(fake)}"
         )
     for layer, (r, f) in enumerate(zip(real, fake, strict=True)):
-        if min(r.ndim, f.ndim) < 2 or r.shape[not batch :] != f.shape[not batch :]:
+        check_floats(r, f"layer {layer} of real", picture=False)
+        check_floats(f, f"layer {layer} of fake", picture=False)
+        differ = r.shape[not batch :] != f.shape[not batch :]
+        if min(r.ndim, f.ndim) < 2 or differ:
             raise ShapeError(
                 f"features of layer {layer} must be (N, ...) of one shape, got {tuple(r.shape)} "
                 f"of real and {tuple(f.shape)} of fake samples"
+            )
+        if not batch and 0 in (r.shape[0], f.shape[0]):
+            raise ShapeError(
+                f"features of layer {layer} must be those of one sample at least, got "
+                f"{tuple(r.shape)} of real and {tuple(f.shape)} of fake samples"
             )

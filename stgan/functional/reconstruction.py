@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import check_floats, check_layout
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import reduce_loss
@@ -73,6 +73,7 @@ def check_first_frame(fake: Tensor, real: Tensor) -> None:
         check_clips(fake, real)
         return
     check_layout(fake, "N C T H W", name="fake")
+    check_floats(real, "real")
     n, c, _, h, w = fake.shape
     if real.shape != (n, c, h, w):
         raise ShapeError(
@@ -93,7 +94,7 @@ def reduce_clips(values: Tensor, reduction: Reduction) -> Tensor:
         tensor([2., 6.])
     """
     if reduction == "mean":
-        return values.mean()  # of all at once, as torch's own losses do
+        return reduce_loss(values, reduction)  # of all at once, as torch's own losses do
     return reduce_loss(values.flatten(1).mean(dim=1), reduction)
 
 

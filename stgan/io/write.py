@@ -160,7 +160,7 @@ def _check_rate(suffix: str, rate: Fraction, fps: float | Fraction) -> None:
 
 def _frames(video: Tensor) -> Frames:
     """Check a clip and return its bytes as ``(T, H, W, 3)``."""
-    check_layout(video, "C T H W", name="video", C=3)
+    check_layout(video, "C T H W", name="video", kind="any", C=3)
     if video.numel() == 0:
         raise ShapeError(f"video must have at least one frame and pixel, got {tuple(video.shape)}")
     if video.dtype != torch.uint8 and not video.is_floating_point():

@@ -138,7 +138,8 @@ class NonSaturatingLoss(_SmoothedLoss):
 
     Raises:
         ValueError: If the reduction is none of the three, or ``smoothing`` is not in [0, 1).
-        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> loss = NonSaturatingLoss()
@@ -187,7 +188,8 @@ class MinimaxLoss(_SmoothedLoss):
 
     Raises:
         ValueError: If the reduction is none of the three, or ``smoothing`` is not in [0, 1).
-        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> MinimaxLoss().generator(fake=torch.zeros(4))
@@ -231,7 +233,8 @@ class HingeLoss(AdversarialLoss):
 
     Raises:
         ValueError: If the reduction is none of the three.
-        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> HingeLoss().discriminator(real=torch.tensor([2.0]), fake=torch.tensor([0.5]))
@@ -273,7 +276,8 @@ class LeastSquaresLoss(_SmoothedLoss):
 
     Raises:
         ValueError: If the reduction is none of the three, or ``smoothing`` is not in [0, 1).
-        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> LeastSquaresLoss().generator(fake=torch.zeros(4))
@@ -317,7 +321,8 @@ class WassersteinLoss(AdversarialLoss):
 
     Raises:
         ValueError: If the reduction is none of the three.
-        ShapeError: In ``discriminator`` with ``reduction="none"``, if the shapes differ.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> WassersteinLoss().discriminator(real=torch.tensor([3.0]), fake=torch.tensor([1.0]))

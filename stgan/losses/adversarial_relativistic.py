@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stgan.example import Example
 from stgan.functional import adversarial_relativistic as functional
+from stgan.functional._precision import full_precision
 from stgan.losses.adversarial import AdversarialLoss
 from stgan.registry import LOSSES
 
@@ -42,6 +43,8 @@ class _RelativisticLoss(AdversarialLoss, ABC):
                 f"{type(self).__name__} compares generated samples with real ones in the "
                 f"generator's half too, got real=None; pass real=discriminator(real video)"
             )
+        # Checked here, where each side has its own name.
+        real, fake = full_precision(real, "real"), full_precision(fake, "fake")
         return self.discriminator(real=fake, fake=real)
 
 
@@ -67,7 +70,8 @@ class RelativisticAverageLoss(_RelativisticLoss):
 
     Raises:
         ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
-        ShapeError: With ``reduction="none"``, if real and fake differ in shape.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> RelativisticAverageLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))
@@ -107,7 +111,8 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
 
     Raises:
         ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
-        ShapeError: With ``reduction="none"``, if real and fake differ in shape.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> loss = RelativisticAverageLeastSquaresLoss()
@@ -148,7 +153,8 @@ class RelativisticAverageHingeLoss(_RelativisticLoss):
 
     Raises:
         ValueError: If the reduction is none of the three; in ``generator``, if ``real`` is missing.
-        ShapeError: With ``reduction="none"``, if real and fake differ in shape.
+        ShapeError: If real and fake differ in N, or are empty; with ``reduction="none"``, if they
+            differ in shape.
 
     Example:
         >>> RelativisticAverageHingeLoss().discriminator(real=torch.ones(4), fake=torch.ones(4))

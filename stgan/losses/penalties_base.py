@@ -62,6 +62,7 @@ class CriticPenalty(nn.Module, ABC):
     Raises:
         ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
         TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        ShapeError: In ``forward``, if it does not return logits for every sample.
     """
 
     def __init__(self, reduction: Reduction = "mean") -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from stgan.example import Example
 from stgan.functional import penalties_outputs as functional
 from stgan.functional._precision import full_precision
-from stgan.functional.adversarial import reduce_loss
+from stgan.functional.adversarial import check_sides, reduce_loss
 from stgan.losses.penalties_base import check_reduction
 from stgan.registry import PENALTIES
 from stgan.typing import Reduction
@@ -76,7 +76,8 @@ class LecamPenalty(_OutputPenalty):
 
     Raises:
         ValueError: If ``decay`` is out of range, or the reduction is none of the three.
-        ShapeError: In ``forward`` with ``reduction="none"``, if real and fake differ in shape.
+        ShapeError: In ``forward``, if real and fake differ in N, or are empty; with
+            ``reduction="none"``, if they differ in shape.
 
     Example:
         >>> penalty = LecamPenalty()
@@ -109,6 +110,7 @@ class LecamPenalty(_OutputPenalty):
 
     def forward(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """Move the means if in training mode, then return the penalty."""
+        check_sides(real, fake)  # before the means have seen them
         if self.training:
             self._update(real.detach(), fake.detach())
         return functional.lecam_penalty(

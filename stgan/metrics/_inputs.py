@@ -11,11 +11,6 @@ __all__ = ["check_same_shape", "check_video"]
 def check_video(video: Tensor, name: str, layout: str = "N C T H W") -> None:
     """Refuse anything but float clips; bytes would be taken for values in [-1, 1]."""
     check_layout(video, layout, name=name)
-    if not video.is_floating_point():
-        raise TypeError(
-            f"{name} must be of a float type with values in [-1, 1], got {video.dtype}; "
-            f"convert bytes by stgan.io.from_uint8"
-        )
 
 
 def check_same_shape(fake: Tensor, real: Tensor) -> None:

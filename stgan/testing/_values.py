@@ -142,8 +142,13 @@ def _exchanged(path: str, wrong: Tensor, here: str, tensor: Tensor) -> Tensor:
     return wrong if here == path else tensor
 
 
+#: What floats must not be exchanged for: bytes and labels, which would count as values in [-1, 1].
+_NO_FLOATS = (torch.uint8, torch.int64, torch.bool, torch.complex64)
+
+
 def check_refusal(subject: Subject) -> None:
-    """A missing axis or a wrong number of channels is a ``ValueError`` that names the shape."""
+    """Missing axes, wrong channels and what is not of floats are refused, naming what was given."""
+    _check_kinds(subject)
     found = subject.tensors()
     fewer = [(path, found[path][..., 0]) for path in subject.refusable if found[path].ndim]
     wider = [(path, torch.cat((found[path], found[path][:, :1]), 1)) for path in subject.channeled]
@@ -152,14 +157,32 @@ def check_refusal(subject: Subject) -> None:
     for path, wrong in [*fewer, *wider]:
         shape = tuple(wrong.shape)
         what = f"input {path!r} of {tuple(found[path].shape)} must be refused as {shape}"
-        try:
-            subject.output(subject.copy(), subject.changed(partial(_exchanged, path, wrong)))
-        except ValueError as error:
-            require(
-                str(shape) in str(error),
-                f"{what} with that shape in the message, got {error!s}",
-            )
-        except Exception as error:
-            raise AssertionError(f"{what} with a ValueError, got {type(error).__name__}") from error
-        else:
-            raise AssertionError(f"{what} with a ValueError, got an output")
+        _check_one(subject, path, wrong, ValueError, str(shape), what)
+
+
+def _check_kinds(subject: Subject) -> None:
+    for path, tensor in subject.floats().items():
+        for dtype in _NO_FLOATS:
+            what = f"input {path!r} of {tensor.dtype} must be refused as {dtype}"
+            _check_one(subject, path, tensor.to(dtype), TypeError, str(dtype), what)
+
+
+def _check_one(
+    subject: Subject,
+    path: str,
+    wrong: Tensor,
+    kind: type[Exception],
+    told: str,
+    what: str,
+) -> None:
+    """Call with one input exchanged, which must be refused in one sentence that tells it."""
+    try:
+        subject.output(subject.copy(), subject.changed(partial(_exchanged, path, wrong)))
+    except kind as error:
+        require(told in str(error), f"{what} with {told} in the message, got {error!s}")
+    except Exception as error:
+        raise AssertionError(
+            f"{what} with a {kind.__name__}, got {type(error).__name__}"
+        ) from error
+    else:
+        raise AssertionError(f"{what} with a {kind.__name__}, got an output")

@@ -14,4 +14,4 @@ def check_kinds(clips: Mapping[str, Tensor]) -> None:
     if not clips or any(len(video) == 0 for video in clips.values()):
         raise ValueError("clips must hold at least one kind with a clip, got none to draw")
     for name, video in clips.items():
-        check_layout(video, "N C T H W", name=f"clips of {name!r}")
+        check_layout(video, "N C T H W", name=f"clips of {name!r}", kind="any")

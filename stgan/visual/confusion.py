@@ -104,7 +104,7 @@ def _count_classes(confusion: Mapping[str, Tensor]) -> int:
         raise ValueError("confusion must hold at least one matrix, got none to draw")
     count = len(next(iter(confusion.values())))
     for name, shares in confusion.items():
-        check_layout(shares, "K K", name=f"confusion of {name!r}")
+        check_layout(shares, "K K", name=f"confusion of {name!r}", kind="real")
         if shares.shape != (count, count):
             raise ShapeError(
                 f"confusion of {name!r} must be ({count}, {count}), got {tuple(shares.shape)}"

@@ -205,5 +205,5 @@ def write_picture(picture: Tensor, path: str | Path) -> None:
     """
     from stgan.io import write_strip
 
-    check_layout(picture, "C H W", name="picture", C=3)
+    check_layout(picture, "C H W", name="picture", kind="any", C=3)
     write_strip(picture.unsqueeze(1), path)

@@ -338,6 +338,33 @@ def test_a_mapping_of_something_else_is_told_from_one_of_logits(output: Any, got
 
 
 @EVERY
+@given(shape=SHAPES, seed=SEEDS)
+def test_one_number_for_a_batch_is_refused(name: str, shape: tuple[int, ...], seed: int) -> None:
+    critic = Bowl(torch.Size(shape[1:]).numel(), seed)
+    given = _taken(name, _samples(shape, seed))
+    n = shape[0]
+    for answer, got in (
+        (lambda x: critic(x).mean(), r"\(\)"),
+        (lambda x: {"video": critic(x), "image": critic(x).mean()}, r"\(\)"),
+        (lambda x: torch.cat([critic(x), critic(x)]), rf"\({2 * n},\)"),
+        (lambda x: critic(x)[None], rf"\(1, {n}\)"),
+    ):
+        if got == r"\(1, 1\)":  # which is laid out rightly
+            continue
+        wanted = rf"must be laid out as \(N={n}, ...\) for {n} samples, got {got}"
+        with pytest.raises(ShapeError, match=wanted):
+            CASES[name][0](answer, **given)
+
+
+@EVERY
+def test_no_samples_are_refused(name: str) -> None:
+    with pytest.raises(
+        ShapeError, match=r"must hold one sample at least for a penalty, got \(0, 6\)"
+    ):
+        CASES[name][0](Bowl(6), **_taken(name, _samples((0, 6), 0)))
+
+
+@EVERY
 def test_samples_travel_by_keyword(name: str) -> None:
     with pytest.raises(TypeError, match="positional"):
         CASES[name][0](Bowl(6), *_taken(name, _samples((2, 6), 0)).values())

@@ -103,3 +103,19 @@ def test_another_number_of_fake_samples_is_refused() -> None:
         balanced_consistency_penalty(
             lambda x: x, real=torch.zeros(2, 6), fake=torch.zeros(3, 6), augment=torch.neg
         )
+
+
+@pytest.mark.parametrize("penalty", [consistency_penalty, balanced_consistency_penalty])
+def test_logits_of_every_sample_and_samples_of_one_shape_are_asked_for(
+    penalty: Callable[..., Tensor],
+) -> None:
+    def call(critic: Callable[[Tensor], Tensor], augment: Callable[[Tensor], Tensor]) -> Tensor:
+        sides = {"real": torch.randn(3, 4)}
+        if penalty is balanced_consistency_penalty:
+            sides["fake"] = torch.randn(3, 4)
+        return penalty(critic, augment=augment, **sides)
+
+    with pytest.raises(ShapeError, match=r"laid out as \(N=3, ...\) for 3 samples, got \(\)"):
+        call(torch.mean, torch.neg)
+    with pytest.raises(ShapeError, match=r"augment must keep .* \(3, 4\), got \(3, 2\)"):
+        call(lambda x: x.sum(1), lambda x: x[:, :2])

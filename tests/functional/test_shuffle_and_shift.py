@@ -19,7 +19,7 @@ def test_shuffle_and_unshuffle_undo_each_other(video: Tensor, scale: tuple[int, 
     a, b, d = scale
     wide = torch.cat([video * k for k in range(a * b * d)], dim=1)
     assert torch.equal(pixel_unshuffle(pixel_shuffle(wide, scale), scale), wide)
-    large = torch.arange(video.numel() * a * b * d).reshape(
+    large = torch.arange(1.0 * video.numel() * a * b * d).reshape(
         *video.shape[:2], *(n * k for n, k in zip(video.shape[2:], scale, strict=True))
     )
     assert torch.equal(pixel_shuffle(pixel_unshuffle(large, scale), scale), large)
@@ -39,7 +39,7 @@ def test_every_channel_goes_where_the_docstring_says(
     scale: tuple[int, int, int], channels: int
 ) -> None:
     a, b, d = scale
-    video = torch.arange(channels * a * b * d * 8).reshape(1, -1, 2, 2, 2)
+    video = torch.arange(8.0 * channels * a * b * d).reshape(1, -1, 2, 2, 2)
     out = pixel_shuffle(video, scale)
     for c, i, j, k, t, h, w in torch.cartesian_prod(
         *map(torch.arange, (channels, a, b, d, 2, 2, 2))

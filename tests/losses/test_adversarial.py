@@ -1,6 +1,7 @@
 """Families against scalar references, at extremes, at their optima, and by keyword."""
 
 import math
+import re
 from collections.abc import Callable
 
 import pytest
@@ -15,7 +16,9 @@ from stgan.errors import ShapeError, UnknownNameError
 from stgan.losses import AdversarialLoss, HingeLoss, NonSaturatingLoss, create_family
 from tests.strategies import SEEDS
 
-LOGITS = st.lists(st.floats(-1e4, 1e4, allow_nan=False), min_size=1, max_size=6)
+# As many of both sides.
+SIDES = st.lists(st.tuples(*[st.floats(-1e4, 1e4, allow_nan=False)] * 2), min_size=1, max_size=6)
+Sides = list[tuple[float, float]]
 SMOOTHED = ["non_saturating", "minimax", "least_squares"]
 
 
@@ -43,10 +46,9 @@ def _tensor(values: list[float]) -> Tensor:
 
 
 @pytest.mark.parametrize("name", REFERENCE)
-@given(real=LOGITS, fake=LOGITS)
-def test_both_halves_equal_a_scalar_reference(
-    name: str, real: list[float], fake: list[float]
-) -> None:
+@given(sides=SIDES)
+def test_both_halves_equal_a_scalar_reference(name: str, sides: Sides) -> None:
+    real, fake = map(list, zip(*sides, strict=True))
     generator, on_real, on_fake = REFERENCE[name]
     loss = create_family(name)
     expected = sum(map(generator, fake)) / len(fake)
@@ -88,11 +90,11 @@ def test_where_the_discriminator_is_sure_one_gradient_is_whole_and_the_other_gon
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-@given(real=LOGITS, fake=LOGITS)
-def test_a_doubled_batch_has_the_same_mean(name: str, real: list[float], fake: list[float]) -> None:
+@given(sides=SIDES)
+def test_a_doubled_batch_has_the_same_mean(name: str, sides: Sides) -> None:
     loss = create_family(name)
-    n = min(len(real), len(fake))
-    once = {"real": _tensor(real[:n]), "fake": _tensor(fake[:n])}
+    real, fake = map(list, zip(*sides, strict=True))
+    once = {"real": _tensor(real), "fake": _tensor(fake)}
     twice = {side: logits.repeat(2) for side, logits in once.items()}
     torch.testing.assert_close(loss.generator(**once), loss.generator(**twice))
     torch.testing.assert_close(loss.discriminator(**once), loss.discriminator(**twice))
@@ -152,10 +154,11 @@ def test_the_best_logits_are_log_ratios_and_their_loss_a_divergence(
 
 
 @pytest.mark.parametrize("name", SMOOTHED)
-@given(real=LOGITS, fake=LOGITS, smoothing=st.floats(0, 0.9))
+@given(sides=SIDES, smoothing=st.floats(0, 0.9))
 def test_smoothing_mixes_the_targets_of_real_samples_alone(
-    name: str, real: list[float], fake: list[float], smoothing: float
+    name: str, sides: Sides, smoothing: float
 ) -> None:
+    real, fake = map(list, zip(*sides, strict=True))
     loss = create_family(name, smoothing=smoothing)
     _, on_real, on_fake = REFERENCE[name]
     if name == "least_squares":
@@ -229,6 +232,32 @@ def test_values_kept_apart_are_not_broadcast(name: str) -> None:
     with pytest.raises(ShapeError, match=r"one shape with reduction='none', got \(4, 1\) and"):
         create_family(name, reduction="none").discriminator(real=real, fake=fake)
     assert create_family(name).discriminator(real=real, fake=fake).shape == ()
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(("n", "m"), [(4, 2), (1, 4), (0, 4), (0, 0)])
+def test_sides_of_other_batches_or_none_are_refused(
+    name: str, n: int, m: int, reduction: str
+) -> None:
+    loss = create_family(name, reduction=reduction)
+    got = re.escape(f"{(n, 3)} and {(m, 3)}")
+    for real, fake in ((n, m), (m, n)):
+        sides = {"real": torch.zeros(real, 3), "fake": torch.zeros(fake, 3)}
+        halves = [loss.discriminator] + [loss.generator] * loss.needs_real
+        for half in halves:
+            with pytest.raises(ShapeError, match=r"real and fake must|one sample at least"):
+                half(**sides)
+    if n != m:
+        with pytest.raises(ShapeError, match=got):
+            loss.discriminator(real=torch.zeros(n, 3), fake=torch.zeros(m, 3))
+
+
+@pytest.mark.parametrize("name", REFERENCE)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_generator_without_samples_is_refused(name: str, reduction: str) -> None:
+    with pytest.raises(ShapeError, match=r"needs one sample at least, got an empty batch of \(0,"):
+        create_family(name, reduction=reduction).generator(fake=torch.zeros(0, 2))
 
 
 def test_an_unknown_reduction_is_refused() -> None:

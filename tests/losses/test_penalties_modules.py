@@ -137,10 +137,7 @@ def test_settings_that_make_no_sense_are_refused(
 
 
 BATCHES = st.lists(
-    st.tuples(
-        st.lists(st.floats(-50, 50), min_size=1, max_size=4),
-        st.lists(st.floats(-50, 50), min_size=1, max_size=4),
-    ),
+    st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50)), min_size=1, max_size=4),
     min_size=1,
     max_size=5,
 )
@@ -148,11 +145,12 @@ BATCHES = st.lists(
 
 @given(batches=BATCHES, decay=st.floats(0, 0.999))
 def test_lecam_follows_a_scalar_reference_through_training(
-    batches: list[tuple[list[float], list[float]]], decay: float
+    batches: list[list[tuple[float, float]]], decay: float
 ) -> None:
     penalty = LecamPenalty(decay=decay).double()
     means: list[float] = []
-    for real, fake in batches:
+    for batch in batches:
+        real, fake = map(list, zip(*batch, strict=True))
         now = [sum(real) / len(real), sum(fake) / len(fake)]
         old = means or now
         means = [decay * m + (1 - decay) * n for m, n in zip(old, now, strict=True)]
@@ -162,6 +160,14 @@ def test_lecam_follows_a_scalar_reference_through_training(
         value = penalty(real=tensors[0], fake=tensors[1]).item()
         assert value == pytest.approx(expected, rel=1e-6, abs=1e-6)
     assert penalty.num_updates.item() == len(batches)
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 2), (0, 0), (2, 0)])
+def test_lecam_refuses_other_batches_before_its_means_move(n: int, m: int) -> None:
+    penalty = LecamPenalty()
+    with pytest.raises(ShapeError, match="real and fake must hold logits of as many samples"):
+        penalty(real=torch.ones(n), fake=torch.ones(m))
+    assert penalty.num_updates == penalty.real_mean == penalty.fake_mean == 0
 
 
 def test_lecam_goes_on_from_its_state_and_stands_still_in_evaluation() -> None:
