@@ -142,44 +142,43 @@ def _exchanged(path: str, wrong: Tensor, here: str, tensor: Tensor) -> Tensor:
     return wrong if here == path else tensor
 
 
-#: What floats must not be exchanged for: bytes and labels, which would count as values in [-1, 1].
+#: In the place of floats, bytes and labels would count as values in [-1, 1].
 _NO_FLOATS = (torch.uint8, torch.int64, torch.bool, torch.complex64)
 
 
 def check_refusal(subject: Subject) -> None:
-    """Missing axes, wrong channels and what is not of floats are refused, naming what was given."""
-    _check_kinds(subject)
+    """Missing axes, wrong channels and what is not of floats are errors that name what was given.
+
+    A shape is refused by a ``ValueError``, a type by a ``TypeError``.
+    """
     found = subject.tensors()
     fewer = [(path, found[path][..., 0]) for path in subject.refusable if found[path].ndim]
     wider = [(path, torch.cat((found[path], found[path][:, :1]), 1)) for path in subject.channeled]
     if not fewer:
         raise InapplicableError("no input has an axis that could be missing")
     for path, wrong in [*fewer, *wider]:
-        shape = tuple(wrong.shape)
-        what = f"input {path!r} of {tuple(found[path].shape)} must be refused as {shape}"
-        _check_one(subject, path, wrong, ValueError, str(shape), what)
-
-
-def _check_kinds(subject: Subject) -> None:
+        before, now = str(tuple(found[path].shape)), str(tuple(wrong.shape))
+        _require_refusal(subject, path, wrong, ValueError, (before, now, "shape"))
     for path, tensor in subject.floats().items():
         for dtype in _NO_FLOATS:
-            what = f"input {path!r} of {tensor.dtype} must be refused as {dtype}"
-            _check_one(subject, path, tensor.to(dtype), TypeError, str(dtype), what)
+            told = (str(tensor.dtype), str(dtype), "type")
+            _require_refusal(subject, path, tensor.to(dtype), TypeError, told)
 
 
-def _check_one(
+def _require_refusal(
     subject: Subject,
     path: str,
     wrong: Tensor,
     kind: type[Exception],
-    told: str,
-    what: str,
+    told: tuple[str, str, str],
 ) -> None:
-    """Call with one input exchanged, which must be refused in one sentence that tells it."""
+    """Call with one input exchanged; the error must be of a kind, and name what is wrong."""
+    before, now, which = told
+    what = f"input {path!r} of {before} must be refused as {now}"
     try:
         subject.output(subject.copy(), subject.changed(partial(_exchanged, path, wrong)))
     except kind as error:
-        require(told in str(error), f"{what} with {told} in the message, got {error!s}")
+        require(now in str(error), f"{what} with that {which} in the message, got {error!s}")
     except Exception as error:
         raise AssertionError(
             f"{what} with a {kind.__name__}, got {type(error).__name__}"

@@ -263,6 +263,19 @@ class RefusesVaguely(Scale):
         return super().forward(video)
 
 
+class TakesBytes(Scale):
+    def forward(self, video: Tensor) -> Tensor:
+        check_layout(video, "N C T H W", name="video", kind="any", C=3)
+        return video * self.weight[:, None, None, None]
+
+
+class RefusesBytesVaguely(TakesBytes):
+    def forward(self, video: Tensor) -> Tensor:
+        if not video.is_floating_point():
+            raise TypeError("wrong type")
+        return super().forward(video)
+
+
 BROKEN: list[tuple[Callable[[], nn.Module], str, str]] = [
     (OtherShape, "output_shape", "output_shape promises (2, 3, 1, 1, 1), got (2, 3, 4, 3, 5) from"),
     (NoShape, "output_shape", "NoShape must have a method output_shape, got none"),
@@ -300,4 +313,6 @@ BROKEN: list[tuple[Callable[[], nn.Module], str, str]] = [
     (TakesAll, "refusal", "must be refused as (2, 3, 4, 3) with a ValueError, got an output"),
     (RefusesRudely, "refusal", "as (2, 3, 4, 3) with a ValueError, got RuntimeError"),
     (RefusesVaguely, "refusal", "with that shape in the message, got wrong number of axes"),
+    (TakesBytes, "refusal", "must be refused as torch.uint8 with a TypeError, got an output"),
+    (RefusesBytesVaguely, "refusal", "with that type in the message, got wrong type"),
 ]

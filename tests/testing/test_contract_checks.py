@@ -106,7 +106,7 @@ class Counts(nn.Module):
     """Nothing is differentiable, and there is one output for the whole batch."""
 
     def forward(self, label: Tensor) -> Tensor:
-        check_layout(label, "N", name="label")
+        check_layout(label, "N", name="label", kind="integer")
         return label.sum()
 
     def output_shape(self, input_shape: Shape) -> Shape:

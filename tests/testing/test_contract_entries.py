@@ -247,6 +247,7 @@ class Slope(nn.Module):
     """A penalty: the squared slope of a critic, for every clip; it differentiates inside."""
 
     def forward(self, critic: nn.Module, video: Tensor) -> Tensor:
+        check_layout(video, "N C T H W", name="video")
         with torch.enable_grad():
             clip = video if video.requires_grad else video.clone().requires_grad_()
             (slope,) = torch.autograd.grad(critic(clip).sum(), clip, create_graph=True)
