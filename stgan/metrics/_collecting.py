@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips
 from stgan.metrics._torchmetrics import Metric, gather_all_tensors
-from stgan.metrics.extractors import FeatureExtractor
+from stgan.metrics.extractors import FeatureExtractor, extract
 from stgan.metrics.extractors_module import ModuleFeatures
-from stgan.metrics.modes import evaluating
 from stgan.metrics.result import MetricResult
 from stgan.metrics.scoring import ClipProtocol, score_features
 
@@ -51,16 +50,15 @@ class ClipMetric(Metric):
         # Of every process the same; of one that has seen no clip yet, zeros.
         self.add_state("clip_size", torch.zeros(3, dtype=torch.int64), "max")
 
-    def _features(self, video: Tensor) -> Tensor:
-        check_video(video, "video")
+    def _features(self, video: Tensor, name: str = "video") -> Tensor:
+        check_clips(video, name)
         clip, before = tuple(video.shape[2:]), tuple(self.clip_size.tolist())
         if any(before) and clip != before:
             raise ShapeError(
                 f"all clips of a metric must have one size (T, H, W), got {clip} after {before}"
             )
         self.clip_size = self.clip_size.new_tensor(clip)
-        with evaluating(self.extractor):
-            features: Tensor = self.extractor(video).detach()
+        features = extract(self.extractor, video, self._length)
         self._length, self._kind = features.shape[1], features.dtype
         return features
 
@@ -131,7 +129,8 @@ class FeatureMetric(ClipMetric):
             video: ``(N, 3, T, H, W)`` in [-1, 1].
             real: Whether they are real or generated.
         """
-        (self.real_features if real else self.fake_features).append(self._features(video))
+        features = self._features(video, "real video" if real else "fake video")
+        (self.real_features if real else self.fake_features).append(features)
 
     def forward(self, video: Tensor, *, real: bool) -> None:
         """Take in clips, as ``update``; there is no value of clips of one kind."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from stgan._checks import check_layout
 from stgan.errors import ShapeError
 from stgan.functional import fold_time
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips, check_finite
 
 __all__ = ["average_content_distance", "first_frame_fidelity"]
 
@@ -58,14 +58,18 @@ def average_content_distance(
         Tulyakov et al., MoCoGAN, CVPR 2018, section 4.1; ACD-I: Zhao et al., Learning to forecast
         and refine residual motion for image-to-video generation, ECCV 2018, section 4.
     """
-    check_video(video, "video")
+    check_clips(video, "video")
     n, c, t, h, w = video.shape
     found = features(fold_time(video))
     check_layout(found, "N D", name="features of frames", N=n * t)
     frames = found.view(n, t, -1)
+    check_finite(frames, "features of frames")
     if image is not None:
-        check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
-        return (frames - features(image).unsqueeze(1)).norm(dim=2).mean(dim=1)
+        check_clips(image, "image", "N C H W", N=n, C=c, H=h, W=w)
+        wanted = features(image)
+        check_layout(wanted, "N D", name="features of the image", N=n, D=frames.shape[2])
+        check_finite(wanted, "features of the image")
+        return (frames - wanted.unsqueeze(1)).norm(dim=2).mean(dim=1)
     if t < 2:
         raise ShapeError("video must have at least 2 frames to compare, got 1; give an image")
     distances = [(frames[:, i] - frames[:, j]).norm(dim=1) for i, j in combinations(range(t), 2)]
@@ -94,7 +98,7 @@ def first_frame_fidelity(video: Tensor, image: Tensor) -> Tensor:
     References:
         None; a definition of this library.
     """
-    check_video(video, "video")
+    check_clips(video, "video")
     n, c, _, h, w = video.shape
-    check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
+    check_clips(image, "image", "N C H W", N=n, C=c, H=h, W=w)
     return (video[:, :, 0] - image).abs().mean(dim=(1, 2, 3))

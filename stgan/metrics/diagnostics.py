@@ -6,7 +6,7 @@ from torch import Tensor
 
 from stgan._deprecated import renamed
 from stgan.errors import ShapeError
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips, check_video
 from stgan.metrics.motion import motion_energy
 from stgan.registry import unknown_name
 
@@ -36,7 +36,7 @@ def is_static(video: Tensor, threshold: float = 0.01) -> Tensor:
         >>> is_static(clips)
         tensor([ True, False])
     """
-    check_video(video, "video")
+    check_clips(video, "video")
     if threshold < 0:
         raise ValueError(f"threshold must be at least 0, got {threshold}")
     if video.shape[2] < 2:
@@ -75,6 +75,10 @@ def motion_energy_gap(fake: Tensor, real: Tensor) -> Tensor:
     References:
         None; a definition of this library.
     """
+    for name, video in (("fake", fake), ("real", real)):
+        check_clips(video, name)
+        if not len(video):
+            raise ShapeError(f"{name} must hold at least 1 clip, got {tuple(video.shape)}")
     energy = motion_energy(real).mean()
     if not bool(energy > 0):
         raise ValueError("real must hold a clip that moves, got none to compare with")

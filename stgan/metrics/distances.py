@@ -9,6 +9,7 @@ from torch import Tensor
 
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
+from stgan.metrics._inputs import check_correction, check_finite
 
 __all__ = ["check_features", "frechet_distance", "frechet_distance_of_moments", "kernel_distance"]
 
@@ -26,7 +27,8 @@ def check_features(real: Tensor, fake: Tensor, least: int) -> tuple[Tensor, Tens
             raise ShapeError(
                 f"{name} features must be those of at least {least} clips, got {len(features)}"
             )
-    if real.shape[1] != fake.shape[1]:
+        check_finite(features, f"{name} features")
+    if not real.shape[1] == fake.shape[1] > 0:
         raise ShapeError(
             f"real and fake features must come from one network, got {real.shape[1]} and "
             f"{fake.shape[1]} numbers a clip"
@@ -34,15 +36,15 @@ def check_features(real: Tensor, fake: Tensor, least: int) -> tuple[Tensor, Tens
     return real.double(), fake.double()
 
 
-def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
+def frechet_distance(real: Tensor, fake: Tensor, *, correction: int = 1) -> Tensor:
     r"""Fréchet distance of two normal distributions with the means and covariances of features.
 
     .. math::
         |\mu_r - \mu_g|^2 + \mathrm{tr}(\Sigma_r) + \mathrm{tr}(\Sigma_g)
         - 2\,\mathrm{tr}\left((\Sigma_r \Sigma_g)^{1/2}\right)
 
-    Covariances are those of samples, divided by n - 1. With centered features as the rows of
-    :math:`A` and :math:`B`, the last trace is the sum of the singular values of
+    Covariances are those of samples, divided by n - ``correction``. With centered features as the
+    rows of :math:`A` and :math:`B`, the last trace is the sum of the singular values of
     :math:`A B^\top`, so that neither a covariance nor a root of a matrix is ever formed, and a set
     of fewer clips than dimensions is no special case. Negative only by rounding.
 
@@ -53,6 +55,8 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
     Args:
         real: Features of real clips.
         fake: Features of generated clips.
+        correction: 1, or 0 for the distance of the code of StyleGAN-V and of cd-fvd, which divides
+            by n: 1 % less at 64 against 90 clips.
 
     Shape:
         - Input: ``(N, D)`` and ``(M, D)``, at least 2 clips each.
@@ -61,6 +65,7 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
     Raises:
         ShapeError: If there are fewer than 2 clips, or the features differ in length.
         TypeError: If features are not of a float type.
+        ValueError: If features are not finite, or the correction is neither 0 nor 1.
 
     Example:
         >>> real = torch.tensor([[0.0], [2.0]])  # mean 1, variance 2
@@ -73,14 +78,15 @@ def frechet_distance(real: Tensor, fake: Tensor) -> Tensor:
         who take those of one network: see :class:`stgan.metrics.I3DFeatures`.
     """
     real, fake = check_features(real, fake, 2)
+    check_correction(correction)
     means = real.mean(dim=0) - fake.mean(dim=0)
-    roots = [_root(features) for features in (real, fake)]
+    roots = [_root(features, correction) for features in (real, fake)]
     return means.square().sum() + _spread_distance(*roots)
 
 
-def _root(features: Tensor) -> Tensor:
+def _root(features: Tensor, correction: int) -> Tensor:
     """Return R of at most D rows, such that R^T R is the covariance."""
-    centered = (features - features.mean(dim=0)) / (len(features) - 1) ** 0.5
+    centered = (features - features.mean(dim=0)) / (len(features) - correction) ** 0.5
     if centered.shape[0] <= centered.shape[1]:
         return centered
     return torch.linalg.qr(centered, mode="r").R
@@ -112,6 +118,7 @@ def frechet_distance_of_moments(
 
     Raises:
         ShapeError: If the shapes do not belong together.
+        ValueError: If a number is not finite, or a covariance not positive semidefinite.
 
     Example:
         >>> one, zero = torch.eye(3), torch.zeros(3)
@@ -130,6 +137,8 @@ def frechet_distance_of_moments(
                 f"means must be (D,) and covariances (D, D) with one D, got {name} of "
                 f"{tuple(tensor.shape)}"
             )
+        if not tensor.isfinite().all():
+            raise ValueError(f"{name} must be finite, got NaN or infinite values")
     means = real_mean.double() - fake_mean.double()
     roots = [_root_of_covariance(cov.double()) for cov in (real_cov, fake_cov)]
     return means.square().sum() + _spread_distance(*roots)
@@ -137,6 +146,11 @@ def frechet_distance_of_moments(
 
 def _root_of_covariance(cov: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh((cov + cov.T) / 2)
+    if values[0] < -1e-3 * values[-1].abs():  # far beyond rounding, that of float32 too
+        raise ValueError(
+            f"covariances must be positive semidefinite, got one with eigenvalues from "
+            f"{values[0]:.4g} to {values[-1]:.4g}"
+        )
     least = values[-1].clamp(min=0) * len(values) * torch.finfo(values.dtype).eps
     values = torch.where(values > least, values, 0)
     return values.sqrt().unsqueeze(1) * vectors.T
@@ -175,7 +189,7 @@ def kernel_distance(
     Raises:
         ShapeError: If there are fewer than 2 clips, or the features differ in length.
         TypeError: If features are not of a float type.
-        ValueError: If the degree is not positive.
+        ValueError: If the degree is not positive, or features are not finite.
 
     Example:
         >>> real, fake = torch.zeros(2, 1), torch.full((2, 1), 2.0)
@@ -203,4 +217,10 @@ def kernel_distance(
         return (total - diagonal) / (len(x) * (len(x) - 1))
 
     within = mean_kernel(real, real, same=True) + mean_kernel(fake, fake, same=True)
-    return within - 2 * mean_kernel(real, fake, same=False)
+    distance = within - 2 * mean_kernel(real, fake, same=False)
+    if not distance.isfinite():
+        raise ValueError(
+            f"the kernel of degree {degree}, gamma {factor} and offset {offset} overflows for "
+            f"these features; lower the degree or gamma"
+        )
+    return distance

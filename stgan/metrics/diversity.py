@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from stgan.errors import ShapeError
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips
 
 __all__ = ["diversity"]
 
@@ -39,7 +39,7 @@ def diversity(videos: Tensor) -> Tensor:
         The pairwise form of Zhu et al., Toward Multimodal Image-to-Image Translation, NeurIPS
         2017, section 5, with L1 in place of a perceptual distance.
     """
-    check_video(videos, "videos", "N S C T H W")
+    check_clips(videos, "videos", "N S C T H W")
     samples = videos.shape[1]
     if samples < 2:
         raise ShapeError(

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout
+from stgan.metrics._inputs import check_outputs
+from stgan.metrics.modes import evaluating
 
-__all__ = ["FeatureExtractor"]
+__all__ = ["FeatureExtractor", "extract"]
 
 
 class FeatureExtractor(nn.Module, ABC):
@@ -59,6 +61,16 @@ class FeatureExtractor(nn.Module, ABC):
         Raises:
             ShapeError: If ``forward`` would refuse it.
         """
+
+
+@torch.no_grad()
+def extract(extractor: nn.Module, video: Tensor, length: int | None = None) -> Tensor:
+    """Features of clips by a network in evaluation mode, if they are finite rows ``(N, D)``."""
+    with evaluating(extractor):
+        found = extractor(video)
+    name = getattr(extractor, "name", type(extractor).__name__)
+    known = length or getattr(extractor, "num_features", None)
+    return check_outputs(found, len(video), name, known)
 
 
 def check_clip_shape(shape: tuple[int, ...], channels: int = 3) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from stgan._checks import pair
 from stgan.errors import ShapeError
 from stgan.example import Example
+from stgan.metrics._inputs import check_returned
 from stgan.metrics.extractors import FeatureExtractor, check_clip_shape
 from stgan.metrics.i3d import I3D
 from stgan.metrics.preprocessing import prepare_clips, resize_rule
@@ -140,7 +141,7 @@ class I3DFeatures(FeatureExtractor):
         clips = prepare_clips(video, size=self.image_size, resize=self._rule)
         if self._script is None:
             return self.network(clips)
-        features = self.network(clips, **self._script)
+        features = check_returned(self.network(clips, **self._script), self.name)
         if features.shape != (video.shape[0], 400):
             raise ShapeError(
                 f"the TorchScript file must return the 400 logits of I3D, got "

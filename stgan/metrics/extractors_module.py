@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from stgan._checks import check_layout, pair
 from stgan.errors import ShapeError
 from stgan.example import Example
+from stgan.metrics._inputs import check_returned
 from stgan.metrics.extractors import FeatureExtractor
 from stgan.metrics.preprocessing import prepare_clips, resize_rule
 from stgan.metrics.weights import checked_sha256, load_script, module_sha256
@@ -127,9 +128,9 @@ class ModuleFeatures(FeatureExtractor):
 
     def _pooled_shape(self, shape: tuple[int, ...], count: int) -> tuple[int, ...]:
         if self.tokens and len(shape) != 3:
-            raise ShapeError(f"the network must return tokens (N, L, D), got {shape}")
+            raise ShapeError(f"{self.name} must return tokens (N, L, D), got {shape}")
         if len(shape) < 1 or shape[0] != count:
-            raise ShapeError(f"the network must return (N, D, ...) with N = {count}, got {shape}")
+            raise ShapeError(f"{self.name} must return (N={count}, D, ...), got {shape}")
         if len(shape) == 1:
             return count, 1
         return count, shape[2] if self.tokens else shape[1]
@@ -137,7 +138,7 @@ class ModuleFeatures(FeatureExtractor):
     def forward(self, video: Tensor) -> Tensor:
         """Features of each clip; see the class for shapes."""
         clips = prepare_clips(video, size=self.image_size, resize=self._rule, range=self.range)
-        features = self.module(clips)
+        features = check_returned(self.module(clips), self.name)
         wanted = self._pooled_shape(tuple(features.shape), video.shape[0])
         if self.tokens:
             return features.mean(dim=1)

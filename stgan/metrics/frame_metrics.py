@@ -1,18 +1,20 @@
 """Scores of single frames as metrics of torchmetrics; clips are folded into frames at the door."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+from warnings import catch_warnings, simplefilter, warn
 
 import torch
 from torch import Tensor, nn
 
 from stgan._deprecated import renamed
+from stgan.errors import ShapeError
 from stgan.functional import fold_time
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips, check_outputs, check_returned
 from stgan.metrics._torchmetrics import FrechetInceptionDistance, Metric
-from stgan.metrics.frames import frame_scores
+from stgan.metrics.frames import check_windows, frame_scores
 from stgan.metrics.modes import evaluating
-from stgan.metrics.result import MetricResult
+from stgan.metrics.result import MetricResult, SmallSampleWarning
 from stgan.metrics.scoring import ClipProtocol, plain_result, small_sample
 from stgan.metrics.weights import checked_sha256
 
@@ -24,6 +26,7 @@ class FrameScores(Metric):
 
     Args:
         skip_first: Leave out the first frame, which the generator was given.
+        ssim_windows: ``"all"`` or ``"inside"``, as of the function.
         **kwargs: Of :class:`torchmetrics.Metric`.
 
     Shape:
@@ -31,8 +34,10 @@ class FrameScores(Metric):
         - ``compute``: ``psnr`` in dB, ``ssim`` and ``l1``, float64 numbers.
 
     Raises:
-        ShapeError: As of the function.
+        ShapeError: As of the function; in ``compute``, if there are no clips yet.
         TypeError: If a video is not of a float type.
+        UnknownNameError: If ``ssim_windows`` is neither of the two.
+        ValueError: If a video is not finite or lies far outside of [-1, 1].
 
     Example:
         >>> metric = FrameScores()
@@ -49,9 +54,17 @@ class FrameScores(Metric):
     totals: Tensor
     count: Tensor
 
-    def __init__(self, *, skip_first: bool = True, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        skip_first: bool = True,
+        ssim_windows: Literal["all", "inside"] = "all",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        check_windows(ssim_windows)
         self.skip_first = skip_first
+        self.ssim_windows: Literal["all", "inside"] = ssim_windows
         self.add_state("totals", torch.zeros(3, dtype=torch.float64), "sum")
         self.add_state("count", torch.tensor(0), "sum")
 
@@ -63,12 +76,20 @@ class FrameScores(Metric):
             fake: Generated video in [-1, 1].
             real: The true continuation of the same first frame, in [-1, 1].
         """
-        scores = frame_scores(fake, real, skip_first=self.skip_first)
+        scores = frame_scores(
+            fake, real, skip_first=self.skip_first, ssim_windows=self.ssim_windows
+        )
         self.totals += torch.stack([scores[k].double().sum() for k in ("psnr", "ssim", "l1")])
         self.count += len(real)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the means, NaN without a clip."""
+        """Return the means.
+
+        Raises:
+            ShapeError: If there are no clips yet.
+        """
+        if not self.count:
+            raise ShapeError("there are no clips yet; call update(fake, real)")
         means = self.totals / self.count
         return dict(zip(("psnr", "ssim", "l1"), means, strict=True))
 
@@ -82,7 +103,9 @@ class _Frames(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         with evaluating(self.network):
-            return self.network(images).flatten(1)
+            found = check_returned(self.network(images), type(self.network).__name__)
+        rows = found.flatten(1) if found.ndim > 1 else found
+        return check_outputs(rows, len(images), type(self.network).__name__, self.num_features)
 
 
 class FrameFrechetDistance(FrechetInceptionDistance):
@@ -114,8 +137,11 @@ class FrameFrechetDistance(FrechetInceptionDistance):
     Raises:
         CheckpointError: If the file is missing or has another hash.
         ModuleNotFoundError: If torch-fidelity is needed and not installed.
-        TypeError: If clips are not of a float type.
-        ValueError: If the length of the features is not known, or a hash is given without a file.
+        ShapeError: If the network returns other features, or there are fewer than 2 frames of a
+            kind (in ``compute``).
+        TypeError: If clips are not of a float type, or the network does not return a tensor.
+        ValueError: If clips or features are not finite, clips lie far outside of [-1, 1], the
+            length of the features is not known, or a hash is given without a file.
 
     Example:
         >>> colors = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -167,7 +193,7 @@ class FrameFrechetDistance(FrechetInceptionDistance):
             video: ``(N, 3, T, H, W)`` in [-1, 1].
             real: Whether they are real or generated.
         """
-        check_video(video, "video")
+        check_clips(video, "real video" if real else "fake video")
         images = (fold_time(video).float() + 1) / 2
         if not self.used_custom_model:
             images = images.clamp(0, 1).mul(255).round().to(torch.uint8)
@@ -177,13 +203,33 @@ class FrameFrechetDistance(FrechetInceptionDistance):
         """Take in clips, as ``update``; there is no value of clips of one kind."""
         self.update(video, real=real)
 
+    def compute(self) -> Tensor:
+        """Return the distance.
+
+        Warns:
+            SmallSampleWarning: If there are fewer frames than numbers in a feature.
+        """
+        counts = int(self.real_features_num_samples), int(self.fake_features_num_samples)
+        for kind, count in zip(("real", "fake"), counts, strict=True):
+            if count < 2:
+                raise ShapeError(
+                    f"{kind} clips must have at least 2 frames in all, got {count}; call "
+                    f"update(video, real={kind == 'real'})"
+                )
+        length = len(self.real_features_sum)
+        if min(counts) < length:
+            warn(small_sample(min(counts), length, "frames"), SmallSampleWarning, stacklevel=3)
+        return super().compute()
+
     def result(self, protocol: ClipProtocol) -> MetricResult:
         """Return the distance with its protocol.
 
         Args:
             protocol: How the clips were taken; all must have as many frames as it says.
         """
-        value = float(self.compute())
+        with catch_warnings():
+            simplefilter("ignore", SmallSampleWarning)  # a note says it
+            value = float(self.compute())
         # Those of all processes, as the value is.
         with self.sync_context(
             dist_sync_fn=self.dist_sync_fn, should_sync=self.sync_on_compute, should_unsync=True

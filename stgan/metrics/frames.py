@@ -1,5 +1,7 @@
 """How close generated frames come to the real ones, frame by frame."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -8,18 +10,33 @@ from stgan._torchvision import ensure_torchvision
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_same_shape
 from stgan.metrics._precision import unrounded
+from stgan.registry import unknown_name
 
-__all__ = ["MAX_PSNR", "frame_scores"]
+__all__ = ["MAX_PSNR", "SSIM_WINDOWS", "check_windows", "frame_scores"]
 
 #: Upper bound of a frame's PSNR in dB, which an identical frame reaches instead of infinity.
 MAX_PSNR = 100.0
+# Which windows of SSIM count, and what a protocol says of them.
+SSIM_WINDOWS = {"all": "one around each pixel, border reflected", "inside": "inside the frame"}
 _SSIM_WINDOW = 11
 # Frames scored at once: SSIM holds five blurred copies of each.
 _FRAMES_AT_ONCE = 256
 
 
+def check_windows(ssim_windows: str) -> None:
+    """Refuse windows of SSIM that are neither all nor those inside of a frame."""
+    if ssim_windows not in SSIM_WINDOWS:
+        raise unknown_name("SSIM", ssim_windows, SSIM_WINDOWS, what="windows")
+
+
 @renamed("0.2", generated="fake")
-def frame_scores(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> dict[str, Tensor]:
+def frame_scores(
+    fake: Tensor,
+    real: Tensor,
+    *,
+    skip_first: bool = True,
+    ssim_windows: Literal["all", "inside"] = "all",
+) -> dict[str, Tensor]:
     """PSNR, SSIM and L1 of every frame, averaged over the frames of each clip.
 
     Compare the result with that of :func:`stgan.metrics.first_frame_control`: where little moves,
@@ -28,13 +45,16 @@ def frame_scores(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> dict
     - ``psnr``: of each frame over its pixels and channels, on [0, 1], in dB, at most
       :data:`MAX_PSNR`; the mean over frames of the logarithm, not the logarithm of the mean.
     - ``ssim``: 11 x 11 Gaussian window of sigma 1.5, K = (0.01, 0.03), data range 1, each color
-      channel by itself, then their mean. Borders are reflected, so every pixel counts.
+      channel by itself, then their mean over all windows: those that reach over the border see
+      it reflected.
     - ``l1``: mean absolute difference in [-1, 1] units, from 0 to 2.
 
     Args:
         fake: Generated video in [-1, 1].
         real: The true continuation of the same first frame, in [-1, 1].
         skip_first: Leave out the first frame, which the generator was given.
+        ssim_windows: ``"all"``, one around each pixel, or ``"inside"``: only those that lie within
+            the frame, as in the validation of ImaGINator and in the original SSIM.
 
     Shape:
         - Input: ``(N, C, T, H, W)`` each, H and W at least 11.
@@ -44,6 +64,8 @@ def frame_scores(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> dict
         ShapeError: If the layouts differ, frames are smaller than the window of SSIM, or no frame
             is left.
         TypeError: If a video is not of a float type.
+        UnknownNameError: If ``ssim_windows`` is neither of the two.
+        ValueError: If a video is not finite or lies far outside of [-1, 1].
 
     Example:
         >>> real = torch.zeros(2, 3, 4, 16, 16)
@@ -56,6 +78,7 @@ def frame_scores(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> dict
         ``torchmetrics.functional.image``.
     """
     check_same_shape(fake, real)
+    check_windows(ssim_windows)
     n, _, t, h, w = real.shape
     if min(h, w) < _SSIM_WINDOW:
         raise ShapeError(
@@ -85,10 +108,18 @@ def frame_scores(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> dict
             peak_signal_noise_ratio(ours, true, data_range=1.0, reduction="none", dim=(1, 2, 3))
         )
         with unrounded(ours):
-            similarity = structural_similarity_index_measure(
-                ours, true, sigma=1.5, kernel_size=_SSIM_WINDOW, data_range=1.0, reduction="none"
+            similarity, windows = structural_similarity_index_measure(
+                ours,
+                true,
+                sigma=1.5,
+                kernel_size=_SSIM_WINDOW,
+                data_range=1.0,
+                reduction="none",
+                return_full_image=True,
             )
-        assert isinstance(similarity, Tensor)  # a tuple only with return_full_image
+        if ssim_windows == "inside":
+            reach = _SSIM_WINDOW // 2
+            similarity = windows[:, :, reach:-reach, reach:-reach].mean(dim=(1, 2, 3))
         # In flat places rounding takes up to 1e-3 from what is 1 exactly.
         equal = (ours == true).flatten(1).all(dim=1)
         ssim.append(torch.where(equal, torch.ones_like(similarity), similarity))

@@ -10,7 +10,7 @@ from stgan._deprecated import renamed
 from stgan._torchvision import ensure_torchvision
 from stgan.errors import ShapeError
 from stgan.functional import fold_time
-from stgan.metrics._inputs import check_same_shape
+from stgan.metrics._inputs import check_finite, check_returned, check_same_shape
 from stgan.metrics._precision import unrounded
 from stgan.metrics.weights import checked_sha256, load_state
 from stgan.registry import unknown_name
@@ -55,6 +55,7 @@ def multiscale_ssim(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> T
     Raises:
         ShapeError: If the layouts differ, frames are too small, or no frame is left.
         TypeError: If a video is not of a float type.
+        ValueError: If a video is not finite or lies far outside of [-1, 1].
 
     Example:
         >>> real = torch.zeros(1, 3, 2, 176, 176)
@@ -189,7 +190,7 @@ def lpips(fake: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = 
     Args:
         fake: Generated video in [-1, 1].
         real: The true continuation of the same first frame, in [-1, 1].
-        network: From two batches of images in [-1, 1] to distances ``(N,)``, such as
+        network: From two batches of images in [-1, 1] to distances, one a pair, such as
             :class:`LpipsNetwork`. Used as it is.
         skip_first: Leave out the first frame, which the generator was given.
 
@@ -198,8 +199,9 @@ def lpips(fake: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = 
         - Output: ``(N,)``, 0 for equal clips.
 
     Raises:
-        ShapeError: If the layouts differ or no frame is left.
-        TypeError: If a video is not of a float type.
+        ShapeError: If the layouts differ, no frame is left, or the network returns other distances.
+        TypeError: If a video is not of a float type, or the network does not return a tensor.
+        ValueError: If a video or a distance is not finite, or a video lies far outside of [-1, 1].
 
     Example:
         >>> def mean_difference(a, b):
@@ -209,12 +211,20 @@ def lpips(fake: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = 
     """
     check_same_shape(fake, real)
     first = _check_frames_left(real.shape[2], skip_first=skip_first)
-    scores = [
-        network(ours, true)
-        for ours, true in zip(
-            torch.split(_frames(fake, first), _FRAMES_AT_ONCE),
-            torch.split(_frames(real, first), _FRAMES_AT_ONCE),
-            strict=True,
-        )
-    ]
-    return torch.cat(scores).view(len(real), -1).mean(dim=1)
+    name = getattr(network, "name", type(network).__name__)
+    scores = []
+    for ours, true in zip(
+        torch.split(_frames(fake, first), _FRAMES_AT_ONCE),
+        torch.split(_frames(real, first), _FRAMES_AT_ONCE),
+        strict=True,
+    ):
+        distances = check_returned(network(ours, true), name)
+        if distances.numel() != len(ours) or not distances.ndim:
+            raise ShapeError(
+                f"{name} must return one distance for each of {len(ours)} pairs, got "
+                f"{tuple(distances.shape)}"
+            )
+        scores.append(distances.flatten())
+    per_clip = torch.cat(scores).view(len(real), real.shape[2] - first)
+    check_finite(per_clip, f"distances of {name}")
+    return per_clip.mean(dim=1)

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from stgan.errors import ShapeError
 from stgan.metrics._collecting import FeatureMetric
+from stgan.metrics._inputs import check_correction
 from stgan.metrics.distances import frechet_distance, frechet_distance_of_moments
 from stgan.metrics.result import MetricResult, SmallSampleWarning
-from stgan.metrics.scoring import name_of, plain_result, small_sample
+from stgan.metrics.scoring import frechet_settings, name_of, plain_result, small_sample
 
 __all__ = ["FrechetVideoDistance"]
 
@@ -28,6 +29,7 @@ class FrechetVideoDistance(FeatureMetric):
         clip_rule: Which frames of a longer clip were taken, for the result.
         reset_real_features: Whether ``reset`` forgets real clips, too. Keep them where the
             same ones are compared with every epoch's.
+        correction: 1, or 0 to divide covariances by n, as the code of StyleGAN-V and cd-fvd.
         keep_features: Whether the features of every clip are kept, as intervals and floors need
             them. Without, sums in float64 are: memory does not grow with the number of clips.
         **kwargs: Of :class:`torchmetrics.Metric`.
@@ -41,7 +43,9 @@ class FrechetVideoDistance(FeatureMetric):
 
     Raises:
         ShapeError: If clips differ in size, or there are fewer than 2 of a kind (in ``compute``).
-        TypeError: If clips are not of a float type.
+        TypeError: If clips are not of a float type, or the network does not return a tensor.
+        ValueError: If clips or features are not finite, clips lie far outside of [-1, 1], or the
+            correction is neither 0 nor 1.
 
     Example:
         >>> from stgan.metrics import ModuleFeatures
@@ -68,6 +72,7 @@ class FrechetVideoDistance(FeatureMetric):
         stride: int = 1,
         clip_rule: str = "as given",
         reset_real_features: bool = True,
+        correction: int = 1,
         keep_features: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -78,6 +83,8 @@ class FrechetVideoDistance(FeatureMetric):
             reset_real_features=reset_real_features,
             **kwargs,
         )
+        check_correction(correction)
+        self.correction = correction
         self.keep_features = keep_features
         if keep_features:
             return
@@ -99,7 +106,8 @@ class FrechetVideoDistance(FeatureMetric):
         if self.keep_features:
             super().update(video, real=real)
             return
-        features, kind = self._features(video).double(), "real" if real else "fake"
+        kind = "real" if real else "fake"
+        features = self._features(video, f"{kind} video").double()
         self._add(f"{kind}_sum", features.sum(dim=0))
         self._add(f"{kind}_products", features.T @ features)
         self._add(f"{kind}_count", torch.tensor(len(features), device=features.device))
@@ -122,13 +130,14 @@ class FrechetVideoDistance(FeatureMetric):
             raise ShapeError(f"{kind} features must be those of at least 2 clips, got {count}")
         mean = getattr(self, f"{kind}_sum") / count
         products = getattr(self, f"{kind}_products")
-        return mean, (products - count * torch.outer(mean, mean)) / (count - 1)
+        return mean, (products - count * torch.outer(mean, mean)) / (count - self.correction)
 
     def _value(self) -> tuple[Tensor, int, int]:
         """Return the distance, the smaller number of clips, and the length of a feature."""
         if self.keep_features:
             real, fake = self._both()
-            return frechet_distance(real, fake), min(len(real), len(fake)), real.shape[1]
+            value = frechet_distance(real, fake, correction=self.correction)
+            return value, min(len(real), len(fake)), real.shape[1]
         moments = (*self._moments("real"), *self._moments("fake"))
         count = min(int(self.real_count), int(self.fake_count))
         return frechet_distance_of_moments(*moments), count, len(moments[0])
@@ -155,7 +164,7 @@ class FrechetVideoDistance(FeatureMetric):
         """
         if self.keep_features:
             settings = {"resamples": resamples, "splits": splits, "seed": seed}
-            return self._scores(("frechet",), **settings)[0]
+            return self._scores(("frechet",), correction=self.correction, **settings)[0]
         with self.synchronized():
             value, count, length = self._value()
             notes = [small_sample(count, length)] if count < length else []
@@ -165,6 +174,7 @@ class FrechetVideoDistance(FeatureMetric):
                 self.extractor,
                 self._protocol(),
                 counts=(int(self.real_count), int(self.fake_count)),
+                settings=frechet_settings(self.correction),
                 notes=(*notes, "no interval and no floor: features were not kept"),
                 device=value.device,
             )

@@ -42,7 +42,7 @@ def precision_recall_density_coverage(
     Raises:
         ShapeError: If there are not more than k clips, or the features differ in length.
         TypeError: If features are not of a float type.
-        ValueError: If ``neighbors`` is not positive.
+        ValueError: If ``neighbors`` is not positive, or features are not finite.
 
     Example:
         >>> real = torch.tensor([[0.0], [1.0], [2.0], [3.0]])

@@ -11,7 +11,7 @@ from stgan._checks import check_positive
 from stgan._deprecated import renamed
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
-from stgan.metrics._inputs import check_same_shape, check_video
+from stgan.metrics._inputs import check_clips, check_same_shape
 
 __all__ = ["first_frame_control", "motion_energy", "moving_region", "moving_region_error"]
 
@@ -43,7 +43,7 @@ def moving_region(real: Tensor, threshold: float = 0.1) -> Tensor:
     References:
         None; a definition of this library.
     """
-    check_video(real, "real")
+    check_clips(real, "real")
     if threshold < 0:
         raise ValueError(f"threshold must be at least 0, got {threshold}")
     return (real - real[:, :, :1]).abs().mean(dim=1) > threshold
@@ -138,7 +138,7 @@ def motion_energy(video: Tensor) -> Tensor:
         >>> motion_energy(ramp)
         tensor([0.5000])
     """
-    check_video(video, "video")
+    check_clips(video, "video")
     if video.shape[2] < 2:
         raise ShapeError(f"video must have at least 2 frames to move, got {video.shape[2]}")
     return torch.diff(video, dim=2).abs().mean(dim=(1, 2, 3, 4))

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips, check_outputs, check_video
 from stgan.metrics.modes import evaluating
 
 __all__ = [
@@ -151,7 +151,7 @@ def fit_motion_classifier(
     check_positive(batch_size, "batch_size")
     if isinstance(clips, tuple):
         videos, labels = clips
-        check_video(videos, "clips")
+        check_clips(videos, "clips")
         channels = videos.shape[1]
         moved = [frame_differences(piece, channels) for piece in torch.split(videos, batch_size)]
     else:
@@ -160,6 +160,7 @@ def fit_motion_classifier(
         numbers: list[int] = []
         for index in range(len(cast(Sized, clips))):
             item = clips[index]
+            check_clips(item["video"], f"clip {index}", "C T H W")
             channels = len(item["video"])
             moved.append(frame_differences(item["video"].unsqueeze(0), channels))
             numbers.append(int(item["label"]))
@@ -224,12 +225,14 @@ def condition_accuracy(
         >>> condition_accuracy(classifier, torch.rand(2, 3, 4, 16, 16), torch.zeros(2).long())
         1.0
     """
-    check_video(videos, "videos")
+    check_clips(videos, "videos")
     check_labels(labels, len(videos))
     if len(videos) == 0:
         raise ValueError("videos must hold at least 1 clip, got none")
     with evaluating(classifier):
-        guesses = torch.cat([classifier(v).argmax(dim=1) for v in torch.split(videos, batch_size)])
+        name, parts = type(classifier).__name__, torch.split(videos, batch_size)
+        logits = [check_outputs(classifier(clips), len(clips), name) for clips in parts]
+    guesses = torch.cat(logits).argmax(dim=1)
     return int((guesses == labels.to(guesses.device)).sum()) / len(videos)
 
 

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from stgan._checks import check_positive
 from stgan._deprecated import renamed
-from stgan.metrics._inputs import check_video
+from stgan.metrics._inputs import check_clips, check_outputs
 from stgan.metrics.modes import evaluating
 from stgan.metrics.motion_classifier import (
     check_labels,
@@ -49,14 +49,17 @@ def motion_confusion(
         >>> motion_confusion(MotionClassifier(2), clips, labels, 2).sum(dim=1)
         tensor([1., 1.])
     """
-    check_video(videos, "videos")
+    check_clips(videos, "videos")
     check_positive(num_classes, "num_classes")
     check_labels(labels, len(videos), num_classes)
     counts = torch.zeros(num_classes, num_classes)
     parts = torch.split(videos, batch_size), torch.split(labels.cpu(), batch_size)
     with evaluating(classifier):
         for clips, asked in zip(*parts, strict=True):
-            guessed = classifier(clips).argmax(dim=1).cpu()
+            logits = check_outputs(
+                classifier(clips), len(clips), type(classifier).__name__, num_classes
+            )
+            guessed = logits.argmax(dim=1).cpu()
             counts.index_put_((asked, guessed), torch.ones(len(asked)), accumulate=True)
     # 0 / 0 is the NaN that the docstring promises.
     return counts / counts.sum(dim=1, keepdim=True)

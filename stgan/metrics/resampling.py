@@ -1,5 +1,6 @@
 """How far to trust a distance: an interval, and what it is between two halves of the real clips."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -13,6 +14,17 @@ __all__ = ["bootstrap_interval", "half_samples", "split_half_floor", "subsamples
 Statistic = Callable[[Tensor, Tensor], Tensor | float]
 
 _NORMAL_95 = 1.959963984540054
+
+
+def _number(statistic: Statistic, real: Tensor, fake: Tensor) -> float:
+    """Value of a statistic, which no interval or floor can be made of unless it is finite."""
+    value = float(statistic(real, fake))
+    if not math.isfinite(value):
+        raise ValueError(
+            f"statistic must be a finite number, got {value} for {len(real)} real and {len(fake)} "
+            f"fake clips"
+        )
+    return value
 
 
 def subsamples(
@@ -32,7 +44,7 @@ def subsamples(
             features[torch.randperm(len(features), generator=generator)[:count]]
             for features, count in zip((real, fake), counts, strict=True)
         ]
-        values.append(float(statistic(*picked)))
+        values.append(_number(statistic, *picked))
     return torch.tensor(values, dtype=torch.float64)
 
 
@@ -83,7 +95,7 @@ def bootstrap_interval(
 
     Raises:
         ShapeError: If there are fewer than 4 clips.
-        ValueError: If ``resamples`` is not positive.
+        ValueError: If ``resamples`` is not positive, or a value is not finite.
 
     Example:
         >>> real, fake = torch.zeros(100, 1), torch.arange(100.0).unsqueeze(1) / 99
@@ -96,7 +108,7 @@ def bootstrap_interval(
         section 2; Politis, Romano and Wolf, Subsampling, 1999, chapter 2.
     """
     spread = half_samples(statistic, real, fake, resamples=resamples, seed=seed).std(correction=0)
-    return around(float(statistic(real, fake)), float(spread))
+    return around(_number(statistic, real, fake), float(spread))
 
 
 def around(value: float, spread: float) -> tuple[float, float]:
@@ -125,7 +137,7 @@ def split_half_floor(
 
     Raises:
         ShapeError: If there are fewer than 4 clips.
-        ValueError: If ``splits`` is not positive.
+        ValueError: If ``splits`` is not positive, or a value is not finite.
 
     Example:
         >>> real = torch.randn(64, 8, generator=torch.Generator().manual_seed(0))
@@ -141,5 +153,5 @@ def split_half_floor(
     values = []
     for _ in range(splits):
         order = torch.randperm(len(real), generator=generator)
-        values.append(float(statistic(real[order[:half]], real[order[half : 2 * half]])))
+        values.append(_number(statistic, real[order[:half]], real[order[half : 2 * half]]))
     return sum(values) / splits

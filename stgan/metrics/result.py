@@ -1,6 +1,7 @@
 """A number together with everything that it depends on."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -25,6 +26,9 @@ class MetricResult:
     Scores of clips disagree between papers mostly because their protocols do. Printed, a result
     is one line for a paper; subtracted from or compared with a result of another protocol, it
     raises. Versions of libraries are kept but do not stand in the way of a comparison.
+
+    Raises:
+        ValueError: If the value, the interval or a floor is NaN or infinite.
 
     Attributes:
         metric: What was measured, by name.
@@ -84,6 +88,16 @@ class MetricResult:
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        numbers = {"value": (self.value,), "ci95": self.ci95 or ()}
+        numbers |= {name: (getattr(self, name),) for name in ("floor", "at_floor")}
+        for name, found in numbers.items():
+            if not all(number is None or math.isfinite(number) for number in found):
+                raise ValueError(
+                    f"{name} of {_short(self.metric)} must be finite, got {_short(found)}; leave "
+                    f"out what cannot be measured"
+                )
 
     def __str__(self) -> str:
         score = f"{self.metric} {number(self.value)}"
@@ -150,8 +164,18 @@ class MetricResult:
         return self.difference(other) > 0
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, as JSON can hold it."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        """Return plain data, as JSON can hold it.
+
+        Raises:
+            ValueError: If a setting is NaN or infinite, for which JSON has no word.
+        """
+        try:
+            plain: dict[str, Any] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        except ValueError as error:
+            raise ValueError(
+                f"settings of {_short(self.metric)} must be finite numbers or words to be written "
+                f"as JSON, got {_short(self.settings)}"
+            ) from error
         return plain
 
     @classmethod
@@ -159,7 +183,7 @@ class MetricResult:
         """Return the result that :meth:`as_dict` wrote.
 
         Raises:
-            DataError: If fields are missing or unknown.
+            DataError: If fields are missing or unknown, or a number is none.
         """
         names = {one.name for one in fields(cls)}
         needed = {"metric", "value", "n_real", "n_fake", "frames", "size"}
@@ -173,7 +197,10 @@ class MetricResult:
         settings: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()
         }
-        return cls(**settings)
+        try:
+            return cls(**settings)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"a result must hold the numbers of one: {error}") from error
 
     def save(self, path: str | Path) -> None:
         """Write the result as JSON.

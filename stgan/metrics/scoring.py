@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ __all__ = [
     "FEATURE_METRICS",
     "ClipProtocol",
     "describe_extractor",
+    "frechet_settings",
     "name_of",
     "plain_result",
     "score_features",
@@ -45,18 +47,8 @@ class ClipProtocol:
 Statistic = Callable[[Tensor, Tensor], Tensor]
 
 
-def _of_neighbors(name: str) -> Callable[[int], Statistic]:
-    def make(neighbors: int) -> Statistic:
-        return lambda real, fake: precision_recall_density_coverage(
-            real, fake, neighbors=neighbors
-        )[name]
-
-    return make
-
-
-# Names with what computes them; those of neighbors need a number of them.
-_DISTANCES: dict[str, Statistic] = {"frechet": frechet_distance, "kernel": kernel_distance}
-_NEIGHBORS = {name: _of_neighbors(name) for name in ("precision", "recall", "density", "coverage")}
+_DISTANCES = ("frechet", "kernel")
+_NEIGHBORS = ("precision", "recall", "density", "coverage")
 _SHARES = ("precision", "recall", "coverage")
 #: Names of the scores that :func:`score_features` knows.
 FEATURE_METRICS: tuple[str, ...] = (*_DISTANCES, *_NEIGHBORS)
@@ -73,6 +65,7 @@ def score_features(
     *,
     metrics: Sequence[str] = FEATURE_METRICS,
     neighbors: int = 5,
+    correction: int = 1,
     resamples: int = 100,
     splits: int = 10,
     seed: int = 0,
@@ -91,6 +84,8 @@ def score_features(
         metrics: Names of :data:`FEATURE_METRICS`.
         neighbors: Neighbors that balls reach to; see
             :func:`stgan.metrics.precision_recall_density_coverage`.
+        correction: 1, or 0 to divide the covariances of the Fréchet distance by n; see
+            :func:`stgan.metrics.frechet_distance`.
         resamples: Halves for the interval; 0 for none.
         splits: Splits of the real clips for the floor; 0 for none.
         seed: Of halves and splits.
@@ -101,6 +96,7 @@ def score_features(
     Raises:
         ShapeError: If there are too few clips for a score.
         UnknownNameError: If a metric is not known.
+        ValueError: If features are not finite.
 
     Example:
         >>> from stgan.metrics import ClipProtocol, ModuleFeatures
@@ -122,7 +118,7 @@ def score_features(
     for name in metrics:
         if name not in FEATURE_METRICS:
             raise unknown_name("features", name, FEATURE_METRICS, what="score")
-        statistic = _DISTANCES[name] if name in _DISTANCES else _NEIGHBORS[name](neighbors)
+        statistic, settings = _measure(name, neighbors, correction)
         value = float(statistic(real, fake))
         notes = list(_notes(name, real, fake))
         # Halves of neighbors must still have as many neighbors.
@@ -149,12 +145,30 @@ def score_features(
             extractor,
             protocol,
             counts=(len(real), len(fake)),
-            settings={} if name in _DISTANCES else {"neighbors": neighbors},
+            settings=settings,
             notes=tuple(notes),
             device=device,
         )
         made.append(replace(result, ci95=ci95, floor=floor, at_floor=at_floor))
     return made
+
+
+def _measure(name: str, neighbors: int, correction: int) -> tuple[Statistic, dict[str, Any]]:
+    """Return what computes a score, and the settings that it depends on."""
+    if name == "frechet":
+        return partial(frechet_distance, correction=correction), frechet_settings(correction)
+    if name == "kernel":
+        return kernel_distance, {}
+
+    def of_neighbors(real: Tensor, fake: Tensor) -> Tensor:
+        return precision_recall_density_coverage(real, fake, neighbors=neighbors)[name]
+
+    return of_neighbors, {"neighbors": neighbors}
+
+
+def frechet_settings(correction: int) -> dict[str, Any]:
+    """Settings of a Fréchet distance in the protocol; none for the usual one."""
+    return {} if correction else {"covariances": "divided by n"}
 
 
 def name_of(metric: str, extractor: nn.Module) -> str:

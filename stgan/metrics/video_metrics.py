@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
 from stgan.metrics._collecting import ClipMetric, FeatureMetric, joined
+from stgan.metrics._inputs import check_correction
 from stgan.metrics.distances import kernel_distance
 from stgan.metrics.inception import inception_score
 from stgan.metrics.manifolds import precision_recall_density_coverage
@@ -37,7 +38,8 @@ class KernelVideoDistance(FeatureMetric):
 
     Raises:
         ShapeError: If clips differ in size, or there are fewer than 2 of a kind (in ``compute``).
-        TypeError: If clips are not of a float type.
+        TypeError: If clips are not of a float type, or the network does not return a tensor.
+        ValueError: If clips or features are not finite, or clips lie far outside of [-1, 1].
 
     Example:
         >>> from stgan.metrics import ModuleFeatures
@@ -89,8 +91,9 @@ class PrecisionRecallDensityCoverage(FeatureMetric):
 
     Raises:
         ShapeError: If clips differ in size, or there are not more than k (in ``compute``).
-        TypeError: If clips are not of a float type.
-        ValueError: If ``neighbors`` is not positive.
+        TypeError: If clips are not of a float type, or the network does not return a tensor.
+        ValueError: If ``neighbors`` is not positive, clips or features are not finite, or clips
+            lie far outside of [-1, 1].
 
     Example:
         >>> from stgan.metrics import ModuleFeatures
@@ -155,6 +158,8 @@ class VideoInceptionScore(ClipMetric):
     Args:
         classifier: From clips to logits ``(N, K)``. Used in evaluation mode and left in its own.
         splits: Parts of the set, in the order of clips.
+        correction: 1 for the standard deviation of a sample, 0 for that of a population, which
+            most papers report.
         stride: Step between frames, in stored frames, for the result.
         clip_rule: Which frames of a longer clip were taken, for the result.
         **kwargs: Of :class:`torchmetrics.Metric`.
@@ -168,8 +173,9 @@ class VideoInceptionScore(ClipMetric):
 
     Raises:
         ShapeError: If clips differ in size, or there are fewer than parts (in ``compute``).
-        TypeError: If clips are not of a float type.
-        ValueError: If ``splits`` is not positive.
+        TypeError: If clips are not of a float type, or the network does not return a tensor.
+        ValueError: If ``splits`` is not positive, clips or logits are not finite, or clips lie far
+            outside of [-1, 1].
 
     Example:
         >>> from stgan.metrics import MotionClassifier
@@ -191,12 +197,15 @@ class VideoInceptionScore(ClipMetric):
         classifier: nn.Module,
         *,
         splits: int = 10,
+        correction: int = 1,
         stride: int = 1,
         clip_rule: str = "as given",
         **kwargs: Any,
     ) -> None:
         super().__init__(classifier, stride=stride, clip_rule=clip_rule, **kwargs)
         self.splits = check_positive(splits, "splits")
+        check_correction(correction)
+        self.correction = correction
         self.add_state("logits", default=[], dist_reduce_fx="cat")
 
     def update(self, video: Tensor) -> None:
@@ -209,7 +218,7 @@ class VideoInceptionScore(ClipMetric):
 
     def compute(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation over the parts."""
-        return inception_score(self._all(), splits=self.splits)
+        return inception_score(self._all(), splits=self.splits, correction=self.correction)
 
     def _all(self) -> Tensor:
         logits = joined(self.logits)
@@ -221,7 +230,10 @@ class VideoInceptionScore(ClipMetric):
         """Return the mean with the protocol; the deviation stands in a note."""
         with self.synchronized():
             logits = self._all()
-            mean, deviation = inception_score(logits, splits=self.splits)
+            mean, deviation = inception_score(
+                logits, splits=self.splits, correction=self.correction
+            )
+            whose = "sample" if self.correction else "population"
             return plain_result(
                 name_of("inception score", self.extractor),
                 float(mean),
@@ -229,6 +241,6 @@ class VideoInceptionScore(ClipMetric):
                 self._protocol(),
                 counts=(0, len(logits)),
                 settings={"splits": self.splits},
-                notes=(f"standard deviation over splits {float(deviation):.4g}",),
+                notes=(f"{whose} standard deviation over splits {float(deviation):.4g}",),
                 device=logits.device,
             )

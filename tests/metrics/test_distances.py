@@ -50,6 +50,26 @@ def test_the_frechet_distance_is_that_of_scipy(
 
 
 @given(SEEDS, counts, counts, st.integers(1, 9))
+def test_covariances_may_be_divided_by_the_number_of_clips(
+    seed: int, n: int, m: int, d: int
+) -> None:
+    real, fake = _sets(seed, n, m, d)
+    moments = [
+        part
+        for features in (real, fake)
+        for part in (features.mean(0), torch.atleast_2d(torch.cov(features.T, correction=0)))
+    ]
+    torch.testing.assert_close(
+        frechet_distance(real, fake, correction=0),
+        frechet_distance_of_moments(*moments),
+        rtol=1e-6,
+        atol=1e-6,
+    )
+    with pytest.raises(ValueError, match="correction must be 0 or 1, got 2"):
+        frechet_distance(real, fake, correction=2)
+
+
+@given(SEEDS, counts, counts, st.integers(1, 9))
 def test_features_and_their_moments_are_equally_far_apart(
     seed: int, n: int, m: int, d: int
 ) -> None:

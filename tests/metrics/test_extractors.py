@@ -114,7 +114,7 @@ def test_what_a_network_returns_becomes_one_feature_a_clip(
 
 
 def test_what_is_no_feature_of_each_clip_is_refused() -> None:
-    with pytest.raises(ShapeError, match=r"must return \(N, D, ...\) with N = 2, got \(3, 4\)"):
+    with pytest.raises(ShapeError, match=r"notes must return \(N=2, D, ...\), got \(3, 4\)"):
         ModuleFeatures(_Note(3, 4), "notes")(_clips())
     with pytest.raises(ShapeError, match=r"must return tokens \(N, L, D\), got \(2, 4\)"):
         ModuleFeatures(_Note(2, 4), "notes", tokens=True)(_clips())

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stgan.errors import ShapeError
-from stgan.metrics import MAX_PSNR, frame_scores, frames, multiscale_ssim
+from stgan.errors import ShapeError, UnknownNameError
+from stgan.metrics import MAX_PSNR, FrameScores, frame_scores, frames, multiscale_ssim
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -21,14 +21,17 @@ def _pair(
     return (real + noise).clamp(-1, 1), real
 
 
-def _plain_ssim(fake: torch.Tensor, true: torch.Tensor) -> float:
-    """SSIM of two ``(H, W)`` planes in [0, 1], window by window, as in the paper."""
+def _plain_ssim(fake: torch.Tensor, true: torch.Tensor, reach: int = 5) -> float:
+    """SSIM of two ``(H, W)`` planes in [0, 1], window by window, as in the paper.
+
+    Windows reach so many pixels over the border.
+    """
     taps = [math.exp(-(k**2) / (2 * 1.5**2)) for k in range(-5, 6)]
     window = torch.tensor([[a * b for a in taps] for b in taps], dtype=torch.float64)
     window /= window.sum()
 
     def padded(plane: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.pad(plane[None, None], (5, 5, 5, 5), mode="reflect")[0, 0]
+        return torch.nn.functional.pad(plane[None, None], (reach,) * 4, mode="reflect")[0, 0]
 
     fake, true = padded(fake.double()), padded(true.double())
     values = []
@@ -59,6 +62,22 @@ def test_scores_equal_their_definitions_frame_by_frame() -> None:
         assert scores["psnr"][n].item() == pytest.approx(sum(psnr) / 2, rel=1e-5)
         assert scores["ssim"][n].item() == pytest.approx(sum(ssim) / 4, rel=1e-6)
         assert scores["l1"][n].item() == pytest.approx(sum(l1) / 2, rel=1e-5)
+
+
+def test_windows_of_ssim_may_be_those_inside_of_the_frame_only() -> None:
+    fake, real = (video.double() for video in _pair(0, (1, 2, 2, 13, 14)))
+    inside = frame_scores(fake, real, ssim_windows="inside")
+    a, b = ((video[0, :, 1] + 1) / 2 for video in (fake, real))
+    expected = sum(_plain_ssim(a[c], b[c], reach=0) for c in range(2)) / 2
+    assert inside["ssim"].item() == pytest.approx(expected, rel=1e-6)
+    everywhere = frame_scores(fake, real)
+    assert abs(everywhere["ssim"].item() - expected) > 1e-3
+    assert torch.equal(inside["psnr"], everywhere["psnr"])
+    metric = FrameScores(ssim_windows="inside")
+    metric.update(fake, real)
+    assert metric.compute()["ssim"].item() == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(UnknownNameError, match="SSIM has no windows named 'valid'"):
+        frame_scores(fake, real, ssim_windows="valid")  # type: ignore[arg-type]
 
 
 @given(seeds)

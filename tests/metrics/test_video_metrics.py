@@ -150,7 +150,13 @@ def test_the_inception_score_is_its_function_of_the_logits() -> None:
     assert (result.metric, result.n_real, result.n_fake) == (
         "inception score on Sequential", 0, 9,
     )  # fmt: skip
-    assert result.notes[0].startswith("standard deviation over splits ")
+    assert result.notes[0].startswith("sample standard deviation over splits ")
+    of_all = VideoInceptionScore(classifier, splits=3, correction=0)
+    of_all.update(clips)
+    torch.testing.assert_close(
+        of_all.compute()[1], expected[1] * (2 / 3) ** 0.5, rtol=1e-5, atol=1e-6
+    )
+    assert of_all.result().notes[0].startswith("population standard deviation over splits ")
     with pytest.raises(ShapeError, match="there are no clips yet"):
         VideoInceptionScore(classifier).result()
 
