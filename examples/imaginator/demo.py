@@ -92,7 +92,9 @@ def run_demo(arguments: Arguments) -> dict[str, dict[str, float]]:
     trained = load_generator(out)
     clips = open_clips(settings)
     scores = examine(trained, clips, batch_size=32).scores
-    (out / "evaluation.json").write_text(json.dumps(scores, indent=2) + "\n", "utf-8")
+    (out / "evaluation.json").write_text(
+        json.dumps(scores, indent=2, allow_nan=False) + "\n", "utf-8"
+    )
     shapes = clips.validation
     assert isinstance(shapes, MovingShapes)
     grids = write_grids(trained, shapes, out)

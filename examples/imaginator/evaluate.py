@@ -126,7 +126,7 @@ def main(args: list[str] | None = None) -> None:
         print(f"{record['clips']} validation clips, generator of step {trained.step}\n")
         print(format_table(examined.scores), flush=True)
         with writing(path), replacing(path) as part:
-            part.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+            part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
         print(f"\nwrote {printable(path)}")
         if arguments.report:
             with writing(report):

@@ -52,7 +52,7 @@ class Score(NamedTuple):
 
 SCORES: dict[str, Score] = {
     "psnr": Score("PSNR", "in dB, frames 2 to T", 2, "high"),
-    "ssim": Score("SSIM", "structural similarity, frames 2 to T", 3, "high"),
+    "ssim": Score("SSIM", "structural similarity, border reflected, frames 2 to T", 3, "high"),
     "l1": Score("L1", "mean absolute error in [-1, 1], frames 2 to T", 3, "low"),
     "moving": Score(
         "L1 where it moves",
@@ -196,7 +196,9 @@ def examine(
     scores: Scores = {}
     for name, videos in rows.items():
         row = {key: value.mean().item() for key, value in frame_scores(videos, real).items()}
-        row["moving"] = moving_region_error(videos, real).nanmean().item()
+        moving = moving_region_error(videos, real)
+        if not moving.isnan().all():  # where no real clip moves, there is nothing to say
+            row["moving"] = moving.nanmean().item()
         row["energy"] = motion_energy(videos).mean().item()
         if name == "generated" and samples > 1:
             row["diversity"] = diversity(generated).mean().item()

@@ -23,7 +23,7 @@ from stgan.cli._evaluation import METRICS, Evaluation, leave_out, mean_of, proto
 from stgan.cli._screen import pairs, paragraph, say, table
 from stgan.errors import ConfigError, DataError
 from stgan.io import replacing
-from stgan.metrics.modes import evaluating
+from stgan.metrics.extractors import extract
 from stgan.registry import unknown_name
 
 __all__ = ["evaluate"]
@@ -129,7 +129,8 @@ def _compared(
             kept.energy.append(measures.motion_energy(video))
             kept.static.append(measures.is_static(video).float())
             if extractor is not None:
-                kept.features.append(_features(extractor, video.to(asked.device)))
+                features = _features(extractor, video.to(asked.device), source.name)
+                kept.features.append(features)
             if fid is not None:
                 fid.update(video.to(asked.device), real=source is real)
             progress.advance(task, len(batch))
@@ -161,11 +162,11 @@ def _compared(
     return results
 
 
-@torch.no_grad()
-def _features(extractor: measures.FeatureExtractor, video: Tensor) -> Tensor:
+def _features(extractor: measures.FeatureExtractor, video: Tensor, side: str) -> Tensor:
     try:
-        with evaluating(extractor):
-            return extractor(video).float().cpu()
+        return extract(extractor, video).float().cpu()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{side}: {error}") from error
     except RuntimeError as error:
         # A network from a file says in its own words what it does not take, at the end.
         reason = textwrap.shorten(str(error).strip().splitlines()[-1], 200)

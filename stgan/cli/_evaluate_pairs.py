@@ -10,6 +10,7 @@ import stgan.metrics as measures
 from stgan.cli._clips import ClipSource, clip_name
 from stgan.cli._evaluation import Evaluation, mean_of, protocol_of
 from stgan.errors import ConfigError, DataError
+from stgan.metrics.frames import SSIM_WINDOWS
 
 __all__ = ["find_pairs", "score_pairs"]
 
@@ -94,7 +95,8 @@ def score_pairs(
         if len(values):
             counts = (len(values), len(values))
             network = lpips if name == "lpips" else None
-            results.append(mean_of(_TITLES[name], values, protocol, counts, network))
+            settings = {"windows": SSIM_WINDOWS["all"]} if name == "ssim" else None
+            results.append(mean_of(_TITLES[name], values, protocol, counts, network, settings))
     return results
 
 

@@ -116,11 +116,19 @@ def mean_of(
     protocol: measures.ClipProtocol,
     counts: tuple[int, int],
     network: nn.Module | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> measures.MetricResult:
     """A mean over clips with the interval of its error."""
     values = values.double()
     mean = float(values.mean())
     error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
     return plain_result(
-        metric, mean, network, protocol, counts=counts, ci95=around(mean, error), dtype="float32"
+        metric,
+        mean,
+        network,
+        protocol,
+        counts=counts,
+        settings=settings,
+        ci95=around(mean, error),
+        dtype="float32",
     )

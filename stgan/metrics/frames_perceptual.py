@@ -40,8 +40,9 @@ def _check_frames_left(frames: int, *, skip_first: bool) -> int:
 def multiscale_ssim(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> Tensor:
     """SSIM over five scales of every frame, averaged over the frames of each clip.
 
-    Windows, constants and colors as of ``ssim`` in :func:`stgan.metrics.frame_scores`; each scale
-    halves the frame, so that frames of 176 x 176 are the smallest.
+    Gaussian, constants and colors as of ``ssim`` in :func:`stgan.metrics.frame_scores`; each scale
+    halves the frame, so that frames of 176 x 176 are the smallest. Windows reach over the border at
+    the last scale only.
 
     Args:
         fake: Generated video in [-1, 1].
