@@ -1,7 +1,6 @@
 """``stgan evaluate``: the clips of one folder against those of another."""
 
 import json
-import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,12 +73,6 @@ def evaluate(asked: Evaluation) -> int:
         results = _compared(asked, real, compared, fake, extractor, fid, progress)
         if asked.paired:
             results += score_pairs(asked, real, fake, partners, lpips, progress)
-    for result in results:
-        if not math.isfinite(result.value):
-            raise DataError(
-                f"{result.metric} is {result.value} for these clips, which is no score; the "
-                f"network that it is of makes values that are not finite"
-            )
     found = {source.side: f"{source.root}: {source.about}" for source in (real, fake)}
     if training:
         found["real"] += f"; {len(training)} train the network, {len(compared)} are compared"

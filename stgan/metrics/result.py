@@ -90,13 +90,13 @@ class MetricResult:
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        numbers = {"value": (self.value,), "ci95": self.ci95 or ()}
-        numbers |= {name: (getattr(self, name),) for name in ("floor", "at_floor")}
-        for name, found in numbers.items():
-            if not all(number is None or math.isfinite(number) for number in found):
+        low, high = self.ci95 or (None, None)
+        numbers = {"value": self.value, "floor": self.floor, "at_floor": self.at_floor}
+        for name, number in {**numbers, "ci95[0]": low, "ci95[1]": high}.items():
+            if number is not None and not math.isfinite(number):
                 raise ValueError(
-                    f"{name} of {_short(self.metric)} must be finite, got {_short(found)}; leave "
-                    f"out what cannot be measured"
+                    f"{name} of {_short(self.metric)} must be finite, got {number}; leave out what "
+                    f"cannot be measured"
                 )
 
     def __str__(self) -> str:

@@ -231,7 +231,7 @@ def test_values_that_are_no_scores_are_refused(
         "stgan.metrics.motion_energy", lambda video: torch.full((len(video),), torch.nan)
     )
     command = f"evaluate --real {real} --fake {real} --frames 4 --metrics motion_energy"
-    assert "motion energy, generated is nan for these clips, which is no score" in shell.error(
+    assert "value of motion energy, generated must be finite, got nan" in shell.error(
         f"{command} --json {target}"
     )
     assert not target.exists()

@@ -402,7 +402,7 @@ RESULT = measures.MetricResult(
 @pytest.mark.parametrize("name", ["value", "floor", "at_floor", "ci95"])
 def test_a_result_is_a_number(name: str, value: float) -> None:
     given: Any = (0.0, value) if name == "ci95" else value
-    with pytest.raises(ValueError, match=f"^{name} of energy must be finite, got .*{value}"):
+    with pytest.raises(ValueError, match=f"^{name}.* of energy must be finite, got {value};"):
         replace(RESULT, **{name: given})
 
 
