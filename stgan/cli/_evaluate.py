@@ -122,8 +122,8 @@ def _compared(
             kept.energy.append(measures.motion_energy(video))
             kept.static.append(measures.is_static(video).float())
             if extractor is not None:
-                features = _features(extractor, video.to(asked.device), source.name)
-                kept.features.append(features)
+                rows = _features(extractor, video.to(asked.device), source.name)
+                kept.features.append(rows)
             if fid is not None:
                 fid.update(video.to(asked.device), real=source is real)
             progress.advance(task, len(batch))
