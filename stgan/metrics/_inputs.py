@@ -26,14 +26,14 @@ _LARGEST_FEATURE = 1e30
 _CLIPS_SHOWN = 5
 
 
-def check_video(video: Tensor, name: str, layout: str = "N C T H W", **sizes: int) -> None:
+def check_video(video: Tensor, name: str, layout: str = "N C T H W") -> None:
     """Refuse anything but float clips, by shape and type alone, so that networks can call it."""
-    check_layout(video, layout, name=name, **sizes)
+    check_layout(video, layout, name=name)
 
 
-def check_clips(video: Tensor, name: str, layout: str = "N C T H W", **sizes: int) -> None:
+def check_clips(video: Tensor, name: str, layout: str = "N C T H W") -> None:
     """Refuse what is no batch of clips in [-1, 1], by its values too; a clip may overshoot."""
-    check_video(video, name, layout, **sizes)
+    check_video(video, name, layout)
     if 0 in video.shape[1:]:
         raise ShapeError(f"{name} must not be empty, got {tuple(video.shape)}")
     if not len(video) or video.is_meta or torch.compiler.is_compiling():

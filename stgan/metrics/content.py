@@ -65,7 +65,8 @@ def average_content_distance(
     frames = found.view(n, t, -1)
     check_finite(frames, "features of frames")
     if image is not None:
-        check_clips(image, "image", "N C H W", N=n, C=c, H=h, W=w)
+        check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
+        check_clips(image, "image", "N C H W")
         wanted = features(image)
         check_layout(wanted, "N D", name="features of the image", N=n, D=frames.shape[2])
         check_finite(wanted, "features of the image")
@@ -100,5 +101,6 @@ def first_frame_fidelity(video: Tensor, image: Tensor) -> Tensor:
     """
     check_clips(video, "video")
     n, c, _, h, w = video.shape
-    check_clips(image, "image", "N C H W", N=n, C=c, H=h, W=w)
+    check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
+    check_clips(image, "image", "N C H W")
     return (video[:, :, 0] - image).abs().mean(dim=(1, 2, 3))

@@ -21,8 +21,6 @@ def check_features(real: Tensor, fake: Tensor, least: int) -> tuple[Tensor, Tens
     """Return two sets of features in float64, or refuse what cannot be compared."""
     for name, features in (("real", real), ("fake", fake)):
         check_layout(features, "N D", name=f"{name} features")
-        if not features.is_floating_point():
-            raise TypeError(f"{name} features must be of a float type, got {features.dtype}")
         if len(features) < least:
             raise ShapeError(
                 f"{name} features must be those of at least {least} clips, got {len(features)}"

@@ -48,8 +48,6 @@ def inception_score(
         with a C3D network trained on UCF-101, Saito et al., TGAN, ICCV 2017, section 5.
     """
     check_layout(logits, "N K", name="logits")
-    if not logits.is_floating_point():
-        raise TypeError(f"logits must be of a float type, got {logits.dtype}")
     check_positive(splits, "splits")
     check_correction(correction)
     if len(logits) < splits:
