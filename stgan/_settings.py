@@ -1,13 +1,16 @@
 """Remember what an object was built from, so that it can be written down and built again."""
 
 import contextlib
+import difflib
 import functools
 import inspect
+import types
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
 
-__all__ = ["record_settings", "recorded_settings"]
+__all__ = ["name_calls", "record_settings", "recorded_settings"]
 
 _NAME = "_stgan_settings"
 
@@ -17,36 +20,78 @@ def record_settings(cls: type) -> None:
 
     Arguments are kept complete, defaults included, so that an architecture stays what it was when
     a default changes. They live in the instance's own dictionary: they are copied and pickled
-    with it, and are no part of the state dict.
+    with it, and are no part of the state dict. Wrong arguments are answered in the name of the
+    class, wherever its constructor comes from.
     """
     original = cls.__init__  # type: ignore[misc]  # the class itself is asked, not an instance
     signature = inspect.signature(original)
+    if original in (object.__init__, nn.Module.__init__):
+        # Without a constructor of its own, the class takes nothing, and says so.
+        signature = signature.replace(parameters=[*signature.parameters.values()][:1])
 
     @functools.wraps(original)
     def construct(self: Any, *args: Any, **kwargs: Any) -> None:
+        if type(self) is cls:
+            try:
+                bound = signature.bind(self, *args, **kwargs)
+            except TypeError as error:
+                raise TypeError(_refusal(cls, signature, str(error), kwargs)) from None
         original(self, *args, **kwargs)
         if type(self) is cls:
-            bound = signature.bind(self, *args, **kwargs)
             bound.apply_defaults()
             settings: dict[str, Any] = {}
             for name, value in [*bound.arguments.items()][1:]:
                 if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
                     settings |= value
-                # A class without a constructor shows the open one of its base.
+                # No further ones are no setting.
                 elif (
                     value or signature.parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL
                 ):
                     settings[name] = value
             object.__setattr__(self, _NAME, settings)
 
-    if original in (object.__init__, nn.Module.__init__):
-        # Without a constructor of its own, the class takes nothing, and says so.
-        construct.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-            [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-        )
+    construct.__signature__ = signature  # type: ignore[attr-defined]  # of any function
     # A class written in C keeps nothing.
     with contextlib.suppress(TypeError):
         cls.__init__ = construct  # type: ignore[misc]
+
+
+def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collection[str]) -> str:
+    """Return the sentence about wrong arguments of a constructor."""
+    takes = [*signature.parameters.values()][1:]
+    names = [parameter.name for parameter in takes]
+    unknown = [name for name in given if name not in names]
+    near = difflib.get_close_matches(unknown[0], names, n=1) if unknown else []
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    for index, parameter in enumerate(takes):
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            names.insert(index, "*")  # by keyword from here on, as in Python
+            break
+    return f"{cls.__name__}(): {error}; {hint}it takes {', '.join(names) or 'nothing'}"
+
+
+def name_calls(cls: type) -> None:
+    """Give a class copies of its inherited calls, so that Python's errors name it, not a base."""
+    for name in ("__call__", "forward", "update"):
+        inherited = getattr(cls, name, None)
+        if (
+            name in vars(cls)
+            or not isinstance(inherited, types.FunctionType)
+            or not inherited.__module__.startswith("stgan.")
+        ):
+            continue
+        own = types.FunctionType(
+            inherited.__code__,
+            inherited.__globals__,
+            name,
+            inherited.__defaults__,
+            inherited.__closure__,
+        )
+        functools.update_wrapper(own, inherited)
+        del own.__wrapped__  # type: ignore[attr-defined]  # nothing is wrapped
+        own.__kwdefaults__ = inherited.__kwdefaults__
+        own.__qualname__ = f"{cls.__qualname__}.{name}"
+        setattr(cls, name, own)
 
 
 def recorded_settings(instance: object) -> dict[str, Any] | None:

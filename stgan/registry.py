@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from stgan._excerpt import brief, excerpt
 from stgan._plugins import find_plugins, load_plugin, offers, package_of
-from stgan._settings import record_settings
+from stgan._settings import name_calls, record_settings
 from stgan.errors import PluginError, UnknownNameError
 from stgan.example import Example
 
@@ -143,6 +143,7 @@ class Registry(Mapping[str, Factory]):
         def add(factory: F) -> F:
             if inspect.isclass(factory):
                 record_settings(factory)
+                name_calls(factory)
             elif not inspect.isfunction(factory):
                 # It has no name and no docstring of its own to be shown.
                 raise TypeError(

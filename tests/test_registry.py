@@ -98,7 +98,7 @@ WORDS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "word"), WORDS, ids="/".join)
+@pytest.mark.parametrize(("kind", "word"), WORDS, ids=["/".join(one) for one in WORDS])
 def test_words_of_the_field_and_classes_find_their_entry(kind: str, word: str) -> None:
     name, registry = WORDS[kind, word], REGISTRIES[kind]
     assert word in registry

@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from stgan._checks import check_axes, check_floats, pair, triple
+from stgan._factories import make_act, make_norm
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._kernel import Conv3d, convolved
@@ -44,12 +45,12 @@ class _DownStage(nn.Module):
             padding=padding,  # type: ignore[arg-type]
             bias=bias,
         )
-        self.norm = nn.Identity() if norm is None else norm(out_channels)
+        self.norm = make_norm(norm, out_channels)
         if init_std is not None:
             init_normal_(self, init_std)
         if spectral_norm:
             wrap_spectral_norm(self.conv)
-        self.act = nn.Identity() if act is None else act()
+        self.act = make_act(act)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
+from stgan._factories import check_factories, make_norm
 from stgan.blocks.fusion import Fusion
 from stgan.errors import ShapeError
 from stgan.example import Example
@@ -238,11 +239,11 @@ class SpadeFusion(Fusion):
     ) -> None:
         super().__init__(video_channels, appearance_channels, num_classes)
         self.mid_channels = check_positive(mid_channels, "mid_channels")
+        check_factories(norm=norm)
         self.norm: nn.Module = nn.Identity()
         self.scale_and_shift = None
         if self.static_channels:
-            if norm is not None:
-                self.norm = norm(video_channels)
+            self.norm = make_norm(norm, video_channels)
             self.scale_and_shift = nn.Sequential(
                 nn.Conv2d(self.static_channels, mid_channels, 3, padding=1),
                 nn.ReLU(),

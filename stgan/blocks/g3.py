@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive, check_stride, triple
+from stgan._factories import make, make_act, make_norm
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.fusion import expand_over_time
@@ -146,14 +147,14 @@ class G3Block(nn.Module):
         check_stride(k, s)
 
         def finish(upsample: nn.Module, *, wrap: bool) -> nn.Sequential:
-            layers = [upsample] if norm is None else [upsample, norm(out_channels)]
+            layers = [upsample] if norm is None else [upsample, make_norm(norm, out_channels)]
             stage = nn.Sequential(*layers)
             if init_std is not None:
                 init_normal_(stage, init_std, convs=wrap)
             if wrap and spectral_norm:
                 wrap_spectral_norm(upsample)
             if act is not None:
-                stage.append(act())
+                stage.append(make_act(act))
             return stage
 
         bias = norm is None
@@ -172,7 +173,9 @@ class G3Block(nn.Module):
         )
         # The convolution of the video stream initializes and wraps its own steps.
         self.video = finish(
-            conv(
+            make(
+                conv,
+                "conv",
                 video_channels,
                 out_channels,
                 k,

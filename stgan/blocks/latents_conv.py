@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
+from stgan._factories import make_act, make_norm
 from stgan.blocks.latents import TemporalLatent
 from stgan.example import Example
 from stgan.functional.latents import blurred_noise, lowpass_filters, repeat_latent
@@ -95,10 +96,10 @@ class LatentDeconv(TemporalLatent):
                 )
             )
             if norm is not None and not last:
-                stages.append(norm(after))
+                stages.append(make_norm(norm, after))
             end = out_act if last else act
             if end is not None:
-                stages.append(end())
+                stages.append(make_act(end, "out_act" if last else "act"))
         self.stages = nn.Sequential(*stages)
 
     def noise_shape(self, batch: int, num_frames: int) -> tuple[int, int, int]:

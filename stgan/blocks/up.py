@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from stgan._factories import check_factories, make, make_act, make_norm
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
@@ -78,7 +79,10 @@ class UpStage(nn.Module):
         conv: Callable[..., nn.Module] = ConvTranspose1Plus2d,
     ) -> None:
         super().__init__()
-        self.conv = conv(
+        check_factories(norm=norm, act=act, mid_norm=mid_norm, mid_act=mid_act)
+        self.conv = make(
+            conv,
+            "conv",
             in_channels,
             out_channels,
             kernel_size,
@@ -90,8 +94,8 @@ class UpStage(nn.Module):
             bias=norm is None or bias_before_norm,
             bias_before_norm=bias_before_norm,
         )
-        self.norm = nn.Identity() if norm is None else norm(out_channels)
-        self.act = nn.Identity() if act is None else act()
+        self.norm = make_norm(norm, out_channels)
+        self.act = make_act(act)
         self.out_channels = out_channels
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
@@ -114,5 +118,5 @@ class UpStage(nn.Module):
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
-        shape: tuple[int, ...] = self.conv.output_shape(input_shape)  # type: ignore[operator]
+        shape: tuple[int, ...] = self.conv.output_shape(input_shape)
         return shape

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
+from stgan._factories import check_factories, make
 from stgan.blocks.fusion import SpatioTemporalFusion
 from stgan.blocks.up import UpStage
 from stgan.example import Example
@@ -179,6 +180,7 @@ class VideoDecoder(nn.Module):
             raise ValueError(
                 "nothing is fused after the last stage; set its appearance_channels to 0"
             )
+        check_factories(norm=norm, act=act)
         self.specs = tuple(stages)
         self.stages = nn.ModuleList()
         self.fusions = nn.ModuleList()
@@ -202,9 +204,11 @@ class VideoDecoder(nn.Module):
                 )
             )
             if not last:
-                fuse = fusion(spec.out_channels, spec.appearance_channels, num_classes)
+                fuse = make(
+                    fusion, "fusion", spec.out_channels, spec.appearance_channels, num_classes
+                )
                 self.fusions.append(fuse)
-                channels = fuse.out_channels  # type: ignore[assignment]  # an int, by contract
+                channels = fuse.out_channels
 
     def forward(
         self, latent: Tensor, maps: Sequence[Tensor] = (), label: Tensor | None = None

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
+from stgan._factories import make
 from stgan.discriminators._label import label_rows
 from stgan.errors import ShapeError
 from stgan.layers.init import init_normal_
@@ -76,7 +77,10 @@ class Critic(nn.Module):
 
     def _inside(self, network: Network, **settings: Any) -> nn.Module:
         """Make a network that judges for this one; refuse one that could not be called."""
-        made = network(**settings)
+        try:
+            made: nn.Module = make(network, "network", **settings)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}(): {error}") from None
         if getattr(made, "condition_dim", 0):
             raise ValueError(
                 f"{type(self).__name__} passes no condition to its network; leave condition_dim "

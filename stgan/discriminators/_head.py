@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from torch import nn
 
+from stgan._factories import check_factory, factory_name, make
 from stgan.discriminators.heads import Head
 
 __all__ = ["build_head"]
@@ -26,20 +26,23 @@ def build_head(
     Raises:
         ValueError: If the head would refuse every call of the stream.
     """
+    check_factory(head, "head")
     counts = {"num_classes": num_classes, "condition_dim": condition_dim}
     asked = {name: count for name, count in counts.items() if count}
     told = inspect.signature(head).parameters
     if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in told.values()):
         for name in asked:
             if name not in told:
-                raise ValueError(_takes_none(_name(head), told, name, asked[name]))
+                raise ValueError(_takes_none(factory_name(head), told, name, asked[name]))
     own = told.get("num_classes")
     if own is not None and own.default is own.empty and not num_classes:
         raise ValueError(
-            f"{_name(head)} needs a number of classes of its own; pass "
-            f"head=partial({_name(head)}, num_classes=K)"
+            f"{factory_name(head)} needs a number of classes of its own; pass "
+            f"head=partial({factory_name(head)}, num_classes=K)"
         )
-    built = head(channels, size, spectral_norm=spectral_norm, init_std=init_std, **asked)
+    built: nn.Module = make(
+        head, "head", channels, size, spectral_norm=spectral_norm, init_std=init_std, **asked
+    )
     # Of other modules nobody knows what they take.
     for name, count in counts.items() if isinstance(built, Head) else ():
         wanted = getattr(built, name)
@@ -52,11 +55,6 @@ def build_head(
                 f"pass {name}={wanted}{also} to the stream"
             )
     return built
-
-
-def _name(head: Callable[..., nn.Module]) -> str:
-    made = head.func if isinstance(head, partial) else head
-    return getattr(made, "__name__", type(made).__name__)
 
 
 def _takes_none(head: str, told: Mapping[str, object], name: str, count: int) -> str:

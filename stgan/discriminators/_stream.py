@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive
+from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._head import build_head
 from stgan.discriminators._label import label_rows
@@ -83,6 +84,7 @@ class Stream(nn.Module):
             )
         self.label_to: LabelTo = label_to
         check_positive(base_channels, "base_channels")
+        check_factories(norm=norm, act=act)
         ndim = len(self._axes)
         down = DownStage2d if ndim == 2 else DownStage3d
         self.stages = nn.ModuleList()

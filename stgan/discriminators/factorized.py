@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, triple
+from stgan._factories import check_factories, make_act, make_norm
 from stgan.discriminators._critic import Critic, spatial, stages_of
 from stgan.discriminators._stream import StreamOutput
 from stgan.errors import ShapeError
@@ -102,6 +103,7 @@ class VideoDiscriminator2Plus1d(Critic):
     ) -> None:
         size = None if input_size is None else triple(input_size, "input_size")
         super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        check_factories(norm=norm, act=act)
         frames = check_positive(temporal_kernel_size, "temporal_kernel_size")
         plane = None if size is None else (1, *spatial(size))
         geometry = stages_of(plane, stages, (1, 64, 64))
@@ -133,8 +135,8 @@ class VideoDiscriminator2Plus1d(Critic):
                 spectral_norm=spectral_norm,
                 init_std=init_std,
             )
-            after = nn.Identity() if stage_norm is None else stage_norm(width)
-            self.stages.append(nn.Sequential(conv, after, nn.Identity() if act is None else act()))
+            after = make_norm(stage_norm, width)
+            self.stages.append(nn.Sequential(conv, after, make_act(act)))
         self.head = Conv2Plus1d(
             widths[-1] + (num_classes if len(widths) == 1 else 0),
             1,

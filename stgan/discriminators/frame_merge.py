@@ -9,6 +9,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive, pair
+from stgan._factories import check_factories, make_act
 from stgan.blocks.down import DownStage2d
 from stgan.discriminators._critic import Critic, exactly_one, prepare, spatial, stages_of
 from stgan.example import Example
@@ -132,6 +133,7 @@ class FrameMergeDiscriminator(Critic):
         size = None if input_size is None else pair(input_size, "input_size")
         sizes = {"T": num_frames}
         super().__init__(size, in_channels=in_channels, num_classes=num_classes, sizes=sizes)
+        check_factories(norm=norm, act=act)
         if num_frames < 2:
             raise ValueError(f"num_frames must be at least 2, got {num_frames}")
         planned = stages_of(None if size is None else (1, *size), stages, (1, 64, 64))
@@ -171,12 +173,9 @@ class FrameMergeDiscriminator(Critic):
         def linear(c_in: int, c_out: int) -> nn.Module:
             return prepare(nn.Linear(c_in, c_out), init_std=init_std, spectral_norm=spectral_norm)
 
-        def activation() -> nn.Module:
-            return nn.Identity() if act is None else act()
-
         cover = nn.Conv2d(widths[-1], widths[-1], (left[0], left[1]))
         self.cover = prepare(cover, init_std=init_std, spectral_norm=spectral_norm)
-        self.features = nn.Sequential(activation(), linear(widths[-1], feature_dim))
+        self.features = nn.Sequential(make_act(act), linear(widths[-1], feature_dim))
         waves = max(1, math.ceil(math.log2(max_difference)))
         # Not in the state dict: it follows from the settings.
         frequencies = math.pi * 2 ** torch.arange(waves, dtype=torch.get_default_dtype())
@@ -184,7 +183,7 @@ class FrameMergeDiscriminator(Critic):
         self.table = nn.Embedding(max_difference + 1, embed_dim)
         self.mapping = nn.Sequential(
             linear((num_frames - 1) * (embed_dim + 2 * waves) + num_classes, feature_dim),
-            activation(),
+            make_act(act),
             linear(feature_dim, feature_dim),
         )
 

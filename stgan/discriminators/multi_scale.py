@@ -94,8 +94,9 @@ class VideoMultiScalePatchDiscriminator(Critic):
         self.pool_stride = triple(pool_stride, "pool_stride")
         self.networks = nn.ModuleDict()
         for scale in range(check_positive(num_scales, "num_scales")):
-            self.networks[f"scale_{scale}"] = VideoPatchDiscriminator(
-                self._scaled(size, scale) if size is not None else None,  # type: ignore[arg-type]
+            self.networks[f"scale_{scale}"] = self._inside(
+                VideoPatchDiscriminator,
+                input_size=None if size is None else self._scaled(size, scale),
                 kernel_size=kernel_size,
                 strides=strides,
                 padding=padding,

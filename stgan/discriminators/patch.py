@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import pair, triple
+from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._critic import Critic, prepare
 from stgan.discriminators._stream import StreamOutput
@@ -42,6 +43,7 @@ class _PatchDiscriminator(Critic):
         init_std: float | None,
     ) -> None:
         super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
+        check_factories(norm=norm, act=act)
         if len(strides) < 2:
             raise ValueError(
                 f"strides must be two at least, one for every convolution, got {strides}"

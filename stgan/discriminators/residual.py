@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, pair, triple
+from stgan._factories import make_act, make_norm
 from stgan.discriminators._critic import Critic, prepare, stages_of
 from stgan.discriminators._stream import StreamOutput
 from stgan.example import Example
@@ -21,7 +22,7 @@ _PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False
 
 def _out_of_place(act: Act) -> nn.Module:
     """Make an activation that leaves its input to the skip connection."""
-    module = nn.Identity() if act is None else act()
+    module = make_act(act)
     for part in module.modules():
         if getattr(part, "inplace", False):
             part.inplace = False  # type: ignore[assignment]
@@ -55,10 +56,10 @@ class _ResidualBlock(nn.Module):
         def prepared(*args: int, **kwargs: Any) -> nn.Module:
             return prepare(conv(*args, **kwargs), init_std=init_std, spectral_norm=spectral_norm)
 
-        self.norm1 = nn.Identity() if norm is None or first else norm(in_channels)
+        self.norm1 = make_norm(None if first else norm, in_channels)
         self.act1 = nn.Identity() if first else _out_of_place(act)
         self.conv1 = prepared(in_channels, out_channels, 3, padding=1, bias=norm is None)
-        self.norm2 = nn.Identity() if norm is None else norm(out_channels)
+        self.norm2 = make_norm(norm, out_channels)
         self.act2 = _out_of_place(act)
         self.conv2 = prepared(out_channels, out_channels, 3, padding=1)
         self.pool = pool(stride) if max(stride) > 1 else nn.Identity()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive, check_stride, triple
+from stgan._factories import check_factories, make_act, make_norm
 from stgan.functional._conv_geometry import Kind, check_causal, output_sizes
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
@@ -64,6 +65,7 @@ class VideoConv(nn.Module, ABC):
             )
         if init_std is not None and init_std < 0:
             raise ValueError(f"init_std must be at least 0, got {init_std}")
+        check_factories(norm=norm, act=act)
         self._build(mid_channels, norm, act, bias, norm is None or bias_before_norm)
         for step in self.children():
             if isinstance(step, nn.Conv3d | nn.ConvTranspose3d):
@@ -128,8 +130,8 @@ class TwoStepConv(VideoConv):
         self.mid_channels = self._width(mid_channels)
         first, second = self._steps
         self.add_module(first, self._step(first, bias=first_bias))
-        self.norm = nn.Identity() if norm is None else norm(self.mid_channels)
-        self.act = nn.Identity() if act is None else act()
+        self.norm = make_norm(norm, self.mid_channels)
+        self.act = make_act(act)
         self.add_module(second, self._step(second, bias=bias))
 
     @abstractmethod

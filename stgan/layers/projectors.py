@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, pair
+from stgan._factories import make_act
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.fusion import expand_over_time
@@ -202,7 +203,7 @@ class LinearProjector(_Projector):
     ) -> None:
         super().__init__(num_classes, channels)
         self.linear = nn.Linear(num_classes, channels, bias=bias)
-        self.act = nn.Identity() if act is None else act()
+        self.act = make_act(act)
 
     def forward(
         self, label: Tensor, size: tuple[int, ...], *, like: Tensor | None = None

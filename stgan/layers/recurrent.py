@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, check_positive, pair
+from stgan._factories import make_act
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.recurrent import conv_gru, conv_lstm
@@ -112,7 +113,7 @@ class ConvGRU(nn.Module):
         self.input = _conv(in_channels, 3 * hidden_channels, kernel, bias)
         self.gates = _conv(hidden_channels, 2 * hidden_channels, kernel, False)
         self.candidate = _conv(hidden_channels, hidden_channels, kernel, False)
-        self.act = nn.Identity() if act is None else act()
+        self.act = make_act(act)
 
     def forward(self, video: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the states of all frames and the last one."""

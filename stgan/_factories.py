@@ -1,0 +1,96 @@
+"""Arguments that make modules, such as ``act`` and ``norm``: called, or refused in a sentence."""
+
+import inspect
+from functools import partial
+from typing import Any
+
+from torch import nn
+
+from stgan._excerpt import brief, excerpt
+from stgan.typing import Act, Norm
+
+__all__ = ["check_factories", "check_factory", "factory_name", "make", "make_act", "make_norm"]
+
+_SUCH_AS = {
+    "act": "nn.ReLU",
+    "norm": "nn.BatchNorm3d",
+    "head": "LinearHead",
+    "conv": "ConvTranspose1Plus2d",
+    "fusion": "SpatioTemporalFusion",
+    "network": "VideoDiscriminator",
+}
+
+
+def check_factory(factory: Any, name: str) -> None:
+    """Refuse what cannot make modules, where it is passed.
+
+    Args:
+        factory: A class, a partial of one, or a function.
+        name: Of the argument, such as ``"mid_act"``.
+
+    Raises:
+        TypeError: If it is a module, which would stand in all places at once, or no function.
+    """
+    if isinstance(factory, nn.Module):
+        cls = factory_name(type(factory))
+        raise TypeError(
+            f"{name} must make a new module for each place, got a module, {cls}(...); pass {cls} "
+            f"itself, or functools.partial({cls}, ...) with its settings"
+        )
+    if not callable(factory):
+        raise TypeError(f"{_wanted(name)}, got {excerpt(factory)}")
+
+
+def check_factories(**factories: Any) -> None:
+    """Refuse what cannot make modules, by the name of its argument; ``None`` makes none."""
+    for name, factory in factories.items():
+        if factory is not None:
+            check_factory(factory, name)
+
+
+def make(factory: Any, name: str, *args: Any, **settings: Any) -> Any:
+    """Call a factory with what the place of its module needs.
+
+    Raises:
+        TypeError: If it is none, takes other arguments, or makes no module.
+    """
+    check_factory(factory, name)
+    try:
+        inspect.signature(factory).bind(*args, **settings)
+    except ValueError:  # a function in C, which returns tensors
+        raise TypeError(f"{_wanted(name)}, got {excerpt(factory)}") from None
+    except TypeError as error:
+        call = ", ".join([*map(repr, args), *(f"{key}={settings[key]!r}" for key in settings)])
+        cls = factory_name(factory)
+        fix = f"; functools.partial({cls}, ...) gives what is missing" * ("missing" in str(error))
+        raise TypeError(
+            f"{name} is called as {name}({brief(call, 100)}), and {cls} refuses that: {error}{fix}"
+        ) from None
+    made = factory(*args, **settings)
+    if not isinstance(made, nn.Module):
+        raise TypeError(f"{_wanted(name)}, got {excerpt(made)} from {factory_name(factory)}")
+    return made
+
+
+def make_act(act: Act, name: str = "act") -> nn.Module:
+    """Make an activation, or the identity for ``None``."""
+    return nn.Identity() if act is None else make(act, name)
+
+
+def make_norm(norm: Norm, channels: int, name: str = "norm") -> nn.Module:
+    """Make a norm of so many channels, or the identity for ``None``."""
+    return nn.Identity() if norm is None else make(norm, name, channels)
+
+
+def factory_name(factory: Any) -> str:
+    """Return what a factory is called in a sentence."""
+    made = factory.func if isinstance(factory, partial) else factory
+    name = getattr(made, "__name__", type(made).__name__)
+    return f"nn.{name}" if getattr(nn, name, None) is made else str(name)
+
+
+def _wanted(name: str) -> str:
+    such = _SUCH_AS.get(name.rpartition("_")[2])
+    return f"{name} must be a class or a function that makes a module" + (
+        f", such as {such}" if such else ""
+    )
