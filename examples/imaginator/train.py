@@ -112,15 +112,18 @@ def train(run: Run) -> Path:
                 means = fabric.all_reduce(torch.stack(list(losses.values())), reduce_op="mean")
                 before = values
                 values = dict(zip(losses, cast(Tensor, means).tolist(), strict=True))
+                carried = None if engine.due else run.health.state_dict()
                 values |= run.health.read()
+                if carried is None:
+                    run.metrics = values
+                else:  # the last one: a run that goes on reads where it would have read without
+                    run.health.load_state_dict(carried)
                 if not before:
                     # Here at the latest, before there is anything to lose, all names are known.
                     check_keep_best(options.keep_best, values, run.objective)
                 now = time.perf_counter()
                 speed = (run.step - logged) * options.batch_size / (now - timer)
                 timer, logged = now, run.step
-                if engine.due:
-                    run.metrics = values
                 run.log(values | {"speed/clips_per_second": speed})
                 bar.set_postfix_str(
                     f"L1 {values['generator/reconstruction']:.3f}, "

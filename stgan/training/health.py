@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -204,13 +205,22 @@ class HealthMonitor:
         """One short line of the last reading: alarms, and the ranking of every stream."""
         return self._line
 
-    def state_dict(self) -> dict[str, dict[str, int]]:
-        """For how many readings in a row each alarm has had its reason."""
-        return {"bad": dict(self._bad)}
+    def state_dict(self) -> dict[str, Any]:
+        """What came in since the last reading, and how long each alarm has had its reason.
 
-    def load_state_dict(self, state: Mapping[str, Mapping[str, int]]) -> None:
-        """Go on counting at what :meth:`state_dict` returned."""
+        On several processes each has its own; that of the one which saves stands for all.
+        """
+        return {
+            "bad": dict(self._bad),
+            "sums": {name: total.cpu().clone() for name, total in self._sums.items()},
+            "counts": dict(self._counts),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on at what :meth:`state_dict` returned."""
         self._bad = dict(state["bad"])
+        # States of older versions have none, as if they had just been read.
+        self._sums, self._counts = dict(state.get("sums", {})), dict(state.get("counts", {}))
         self._raise_alarms()
 
 

@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,21 +40,6 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint(
     whole = tmp_path / "whole"
     loop.main([str(whole), "--steps", str(step + 2), "--global-draws"])
     assert different(out, whole) == []
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path | None]:
-    """A file system of a few checkpoints; none where this user may not mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", str(folder)]
-    try:
-        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    yield folder if mounted else None
-    if mounted:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def _no_large_files() -> None:

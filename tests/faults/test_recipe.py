@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,39 @@ def test_rules_keep_checkpoints_of_the_recipe(tmp_path: Path) -> None:
     best = min(lines, key=lambda line: line["generator/image"])["step"]
     kept = {int(p.name[5:]) for p in list_checkpoints(tmp_path / "run" / "checkpoints")}
     assert kept == {5, 2, 4, best}
+
+
+def _kept(out: Path) -> dict[str, str]:
+    return {
+        path.name: (path / "metrics.json").read_text()
+        for path in list_checkpoints(out / "checkpoints")
+    }
+
+
+@pytest.mark.parametrize("stops", [(4,), (1, 2, 5, 7)])
+def test_a_stopped_run_keeps_the_best_that_it_would_have_kept_without(
+    tmp_path: Path, stops: Sequence[int]
+) -> None:
+    # Where the log is not written at every step, a checkpoint has the numbers of the line before.
+    options = ["--train.log-every", 3, "--train.keep-best", "generator/image"]
+    rules = {"all": ["--train.keep", 99], "best": ["--train.keep", 1]}
+    for name, keep in rules.items():
+        _train(tmp_path / name / "whole", *options, *keep, "--train.steps", 8)
+        _train(tmp_path / name / "parts", *options, *keep, "--train.steps", stops[0])
+        for stop in (*stops[1:], 8):
+            resume = ["--out", tmp_path / name / "parts", "--resume", "--train.steps", stop]
+            train.main([str(word) for word in resume])
+        kept = _kept(tmp_path / name / "whole")
+        assert _kept(tmp_path / name / "parts") == kept
+    assert len(kept) == 2
+
+
+def test_a_checkpoint_between_the_others_is_not_ranked(tmp_path: Path) -> None:
+    out, rules = tmp_path / "run", ["--train.keep", 1, "--train.keep-best", "generator/image"]
+    _train(out, *rules, "--train.steps", 3, "--train.save-every", 2)
+    assert _kept(out)["step_00000003"] == "{}"
+    train.main(["--out", str(out), "--resume", "--train.steps", "4"])
+    assert all("generator/image" in metrics for metrics in _kept(out).values())
 
 
 def test_a_full_game_is_watched_and_a_folder_that_cannot_be_written_is_told_first(

@@ -205,6 +205,20 @@ def test_the_patience_goes_on_in_a_resumed_run() -> None:
     assert again.alarms == ["dead/video"]
 
 
+def test_a_resumed_monitor_reads_what_it_would_have_read_without_the_stop() -> None:
+    whole, parts = HealthMonitor(), HealthMonitor()
+    for step in range(5):
+        real, fake, clips, samples = _healthy(step)
+        for health in (whole, parts):
+            health.saw_logits(real={"video": real}, fake={"video": fake})
+            health.saw_samples(real=clips, fake=samples)
+        state, parts = parts.state_dict(), HealthMonitor()
+        parts.load_state_dict(state)
+    assert parts.read() == whole.read()
+    parts.load_state_dict({"bad": {"broken": 1}})  # as it was written before
+    assert (parts.alarms, parts.read()) == (["broken"], {"health/alarm/broken": 0.0})
+
+
 class _NoWaiting(TorchDispatchMode):
     """Refuse whatever would wait for a device to know a number."""
 
