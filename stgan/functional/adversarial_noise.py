@@ -39,7 +39,7 @@ def instance_noise(
         (torch.Size([2, 3, 4, 8, 8]), 0.1)
 
     References:
-        Soenderby et al., Amortised MAP Inference for Image Super-resolution, ICLR 2017 (instance
+        Sønderby et al., Amortised MAP Inference for Image Super-resolution, ICLR 2017 (instance
         noise); Arjovsky and Bottou, Towards Principled Methods for Training Generative Adversarial
         Networks, ICLR 2017, section 3.
     """

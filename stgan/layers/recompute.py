@@ -38,7 +38,7 @@ def recompute_activations(network: nn.Module, *, enabled: bool = True) -> int:
         between the steps is then not seen by :func:`stgan.profiling.activation_bytes`.
 
     References:
-        Rota Bulo et al., In-Place Activated BatchNorm, CVPR 2018, section 3 (who invert the
+        Rota Bulò et al., In-Place Activated BatchNorm, CVPR 2018, section 3 (who invert the
         activation instead, which needs scales that are not near zero); Chen et al., Training Deep
         Nets with Sublinear Memory Cost, 2016.
     """

@@ -64,7 +64,7 @@ def multiscale_ssim(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> T
         tensor([0.9978])
 
     References:
-        Wang, Simoncelli and Bovik, Multi-scale structural similarity for image quality assessment,
+        Wang, Simoncelli and Bovik, Multiscale structural similarity for image quality assessment,
         2003; ``torchmetrics.functional.image``, with negative values set to zero.
     """
     check_same_shape(fake, real)

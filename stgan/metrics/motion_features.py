@@ -153,8 +153,8 @@ def fit_motion_features(
         'a motion network trained on 4 real clips to tell them apart'
 
     References:
-        Dosovitskiy et al., Discriminative unsupervised feature learning with exemplar
-        convolutional neural networks, NIPS 2014, for classes of one sample.
+        Dosovitskiy et al., Discriminative unsupervised feature learning with convolutional neural
+        networks, NIPS 2014, for classes of one sample.
 
     Differs from the source:
         Light and dark are exchanged at random, and nothing else is augmented.
