@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import pickle
 import re
 import shutil
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from stgan.errors import CheckpointError
+from stgan.training._checkpoint_state import damaged
 
 __all__ = [
     "CONFIG",
@@ -23,21 +23,23 @@ __all__ = [
     "NETWORK",
     "STATE",
     "SUMS",
+    "check_fit",
     "flush",
+    "is_finite",
     "read_metrics",
     "read_network",
-    "read_state",
     "read_sums",
     "remove",
     "sha256",
     "verify",
     "write_network",
-    "write_state",
 ]
 
 STATE, CONFIG, SUMS = "state.pt", "config.yaml", "SHA256SUMS"
 METRICS = "metrics.json"
 NETWORK = ".safetensors"  # behind the name of each
+# Bytes of the files of sums and metrics, which take some hundreds.
+_LONGEST = 2**20
 
 
 def flush(path: Path) -> None:
@@ -84,9 +86,7 @@ def write_network(
             )
         # Copied, since the format refuses tensors that share memory, as tied weights do.
         tensors[key] = value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-        # A sum is not finite if a term is not, and it takes no second copy of the tensor; one that
-        # only overflows is looked at entry by entry.
-        if finite and not (tensors[key].sum().isfinite() or tensors[key].isfinite().all()):
+        if finite and not is_finite(tensors[key]):
             raise CheckpointError(
                 f"network {name} has values that are not finite in {key}; nothing was saved, so "
                 f"resume from the checkpoint before with a lower learning rate"
@@ -96,31 +96,6 @@ def write_network(
     except SafetensorError as error:
         # The one way in which it tells of a full disk; the number is that of the system.
         raise OSError(str(error)) from error
-
-
-def write_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write the state of a run, and make sure that it can be read again without running code."""
-    try:
-        # Through a file of Python, which says why it cannot be written; torch's own does not.
-        with path.open("wb") as file:
-            torch.save(dict(state), file)
-    except RuntimeError as error:
-        # What the system said, or the handler of a signal in the middle of the file, is hidden
-        # behind the failure to finish the archive.
-        raise error.__context__ or error from None
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise _holds_code() from error
-    try:
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise _holds_code() from error
-
-
-def _holds_code() -> CheckpointError:
-    return CheckpointError(
-        "state holds an object that cannot be loaded without running code; use tensors, "
-        "numbers, strings, lists and dictionaries only"
-    )
 
 
 def read_sums(path: Path) -> dict[str, str]:
@@ -135,29 +110,23 @@ def read_sums(path: Path) -> dict[str, str]:
             f"latest_checkpoint returns"
         )
     try:
-        lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = _read_short(path / SUMS).splitlines()
         sums = {name: digest for digest, name in (line.split("  ", 1) for line in lines)}
     except ValueError:  # of which UnicodeDecodeError is one
-        raise _damaged(path / SUMS) from None
+        raise damaged(path / SUMS) from None
     if strange := [name for name in sums if not re.fullmatch(r"\w[\w.-]*", name)]:
         raise CheckpointError(
             f"{path / SUMS} names {strange[0]!r}, which is no file of a checkpoint; use only "
             f"checkpoints that save_checkpoint wrote"
         )
     if not sums.keys() >= {STATE, CONFIG}:
-        raise _damaged(path / SUMS)
+        raise damaged(path / SUMS)
     absent = [name for name in sums if not (path / name).is_file()]
     if absent:
         raise CheckpointError(
             f"checkpoint {path} is incomplete, it lacks {', '.join(absent)}; use an earlier one"
         )
     return sums
-
-
-def _damaged(path: Path) -> CheckpointError:
-    return CheckpointError(
-        f"{path} is damaged, it is not what was written; use an earlier checkpoint"
-    )
 
 
 def verify(path: Path, sums: Mapping[str, str]) -> None:
@@ -167,13 +136,13 @@ def verify(path: Path, sums: Mapping[str, str]) -> None:
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     if sums.get(path.name) != digest:
-        raise _damaged(path)
+        raise damaged(path)
 
 
 def read_network(
-    path: Path, sums: Mapping[str, str], name: str, network: nn.Module
+    path: Path, sums: Mapping[str, str], name: str, network: nn.Module, *, finite: bool = True
 ) -> dict[str, Tensor]:
-    """Read the tensors of a network; refuse any that it lacks, has too many or of another shape."""
+    """Read the tensors of a network; refuse what :func:`check_fit` does."""
     file = path / f"{name}{NETWORK}"
     if file.name not in sums:
         held = sorted(Path(key).stem for key in sums if key.endswith(NETWORK))
@@ -185,52 +154,75 @@ def read_network(
         tensors = load_file(file)
     except Exception:
         # Bytes that someone signed are not always bytes of ours: parsers stumble over anything.
-        raise _damaged(file) from None
+        raise damaged(file) from None
+    check_fit(tensors, network, name, str(file), finite=finite)
+    return tensors
+
+
+def check_fit(
+    tensors: Mapping[str, Any], network: nn.Module, name: str, where: str, *, finite: bool = True
+) -> None:
+    """Refuse tensors of which a network lacks some, or has none, or others.
+
+    Args:
+        tensors: By the names in the network's state dict.
+        network: Where they are to be loaded.
+        name: Of the network, for errors.
+        where: What the tensors come from, for errors.
+        finite: Whether NaN and infinity are refused.
+    """
     wanted = network.state_dict()
     fix = "build the network with the settings in the checkpoint's config.yaml"
     for key in wanted:
         if key not in tensors:
-            raise CheckpointError(f"network {name} needs {key}, which {file} does not have; {fix}")
+            raise CheckpointError(f"network {name} needs {key}, which {where} does not have; {fix}")
     for key, tensor in tensors.items():
         if key not in wanted:
-            raise CheckpointError(f"network {name} has no {key}, which {file} has; {fix}")
-        if tensor.shape != wanted[key].shape:
+            raise CheckpointError(f"network {name} has no {key}, which {where} has; {fix}")
+        own = wanted[key]
+        if not isinstance(own, Tensor):  # extra state, which only the module knows
+            continue
+        if not isinstance(tensor, Tensor):
             raise CheckpointError(
-                f"network {name} has {key} of shape {tuple(wanted[key].shape)}, {file} has "
+                f"network {name} has a tensor {key}, {where} has a {type(tensor).__name__}; {fix}"
+            )
+        if tensor.shape != own.shape:
+            raise CheckpointError(
+                f"network {name} has {key} of shape {tuple(own.shape)}, {where} has "
                 f"{tuple(tensor.shape)}; {fix}"
             )
-    return tensors
-
-
-def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
-    """Read the state of a run, its tensors onto the CPU, and run nothing.
-
-    Mapped tensors stay in the file until they are looked at: who needs only a counter does not
-    wait for the optimizers.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        # torch says the same of a broken file; only what it names as forbidden is code.
-        if re.search(r"GLOBAL|[Uu]nsupported (class|global|operand)|REDUCE|BUILD", str(error)):
+        floats = own.is_floating_point() and tensor.is_floating_point()
+        if tensor.dtype != own.dtype and not floats:
             raise CheckpointError(
-                f"{path} was refused, it would run code when loaded; use only checkpoints that "
-                f"save_checkpoint wrote"
-            ) from error
-        raise _damaged(path) from None
-    except Exception:  # not an archive of torch at all, or one of something else
-        raise _damaged(path) from None
-    if not isinstance(state, dict):
-        raise _damaged(path)
-    return state
+                f"network {name} has {key} of {own.dtype}, {where} has {tensor.dtype}; {fix}"
+            )
+        # As it will be, for a number may be too large for what holds it there.
+        if finite and not is_finite(tensor.to(own.dtype)):
+            raise CheckpointError(
+                f"{where} has values that are not finite in {key}; use an earlier checkpoint"
+            )
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether no entry is NaN or infinite."""
+    # A sum is not finite if a term is not, and it takes no second copy of the tensor; one that
+    # only overflows is looked at entry by entry.
+    return bool(tensor.sum().isfinite() or tensor.isfinite().all())
+
+
+def _read_short(path: Path) -> str:
+    """Read a file of text that has some lines; a longer one is none of ours."""
+    with path.open("rb") as file:
+        content = file.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise ValueError(f"{path} is longer than {_LONGEST} bytes")
+    return content.decode("utf-8")
 
 
 def read_metrics(path: Path) -> dict[str, float]:
     """Read the metrics of a checkpoint; one that has none, or none that can be read, has none."""
     try:
-        return {
-            str(name): float(value)
-            for name, value in json.loads((path / METRICS).read_text(encoding="utf-8")).items()
-        }
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        text = _read_short(path / METRICS)
+        return {str(name): float(value) for name, value in json.loads(text).items()}
+    except (OSError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}

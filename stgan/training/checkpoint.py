@@ -37,8 +37,8 @@ from stgan.training._checkpoint_files import (
     remove,
     sha256,
     write_network,
-    write_state,
 )
+from stgan.training._checkpoint_state import write_state
 from stgan.training.checkpoint_reading import is_sound
 from stgan.training.retention import Retention
 

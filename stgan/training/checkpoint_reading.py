@@ -13,15 +13,17 @@ from stgan.training._checkpoint_files import (
     NETWORK,
     STATE,
     read_network,
-    read_state,
     read_sums,
     verify,
 )
+from stgan.training._checkpoint_state import read_state
 
 __all__ = ["check_checkpoint", "load_checkpoint", "load_networks", "load_state"]
 
 
-def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict[str, Any]:
+def load_checkpoint(
+    path: str | Path, networks: Mapping[str, nn.Module], *, finite: bool = True
+) -> dict[str, Any]:
     """Load networks in place and return the state that was saved beside them.
 
     Nothing is executed from the files. Every file but those of networks that are not asked for is
@@ -32,31 +34,34 @@ def load_checkpoint(path: str | Path, networks: Mapping[str, nn.Module]) -> dict
         path: The folder of one checkpoint, such as :func:`latest_checkpoint` returns.
         networks: Name to network, of the names that were saved; not all need be given. Each takes
             every tensor of its file and nothing else.
+        finite: Refuse weights that are NaN or infinite, as :func:`save_checkpoint` does.
 
     Returns:
         The ``state`` of :func:`save_checkpoint`, its tensors on the CPU.
 
     Raises:
-        CheckpointError: If the folder is missing, incomplete, damaged or from other settings, or
-            its state would run code.
+        CheckpointError: If the folder is missing, incomplete, damaged or from other settings, its
+            weights are not finite, or its state would run code or is not plain data.
 
     Example:
         >>> load_checkpoint("nowhere/step_00000001", {})
         Traceback (most recent call last):
         stgan.errors.CheckpointError: checkpoint nowhere/step_00000001 does not exist; ...
     """
-    return load_verified(Path(path), networks)
+    return load_verified(Path(path), networks, finite=finite)
 
 
 def load_verified(
-    path: Path, networks: Mapping[str, nn.Module], *, others: bool = False
+    path: Path, networks: Mapping[str, nn.Module], *, others: bool = False, finite: bool = True
 ) -> dict[str, Any]:
     """As :func:`load_checkpoint`; the files of other networks are compared too if asked.
 
     Each file is read once for its checksum, since that of a large network takes seconds.
     """
     sums = read_sums(path)
-    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
+    tensors = {
+        name: read_network(path, sums, name, net, finite=finite) for name, net in networks.items()
+    }
     done = {f"{name}{NETWORK}" for name in networks}
     for name in sums:
         if name not in done and (others or not name.endswith(NETWORK)):
@@ -67,7 +72,9 @@ def load_verified(
     return state
 
 
-def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
+def load_networks(
+    path: str | Path, networks: Mapping[str, nn.Module], *, finite: bool = True
+) -> None:
     """Load networks in place, and leave the rest of the checkpoint unread.
 
     For generating and evaluating, which need neither optimizers nor counters; otherwise as
@@ -76,6 +83,7 @@ def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
     Args:
         path: The folder of one checkpoint.
         networks: Name to network, of the names that were saved; not all need be given.
+        finite: As for :func:`load_checkpoint`.
 
     Raises:
         CheckpointError: As :func:`load_checkpoint`, for the files that it reads.
@@ -94,7 +102,9 @@ def load_networks(path: str | Path, networks: Mapping[str, nn.Module]) -> None:
     """
     path = Path(path)
     sums = read_sums(path)
-    tensors = {name: read_network(path, sums, name, net) for name, net in networks.items()}
+    tensors = {
+        name: read_network(path, sums, name, net, finite=finite) for name, net in networks.items()
+    }
     for name, network in networks.items():
         network.load_state_dict(tensors[name])
 
@@ -109,8 +119,8 @@ def load_state(path: str | Path) -> dict[str, Any]:
         path: The folder of one checkpoint.
 
     Raises:
-        CheckpointError: If the folder is missing or incomplete, or its state is damaged or would
-            run code.
+        CheckpointError: If the folder is missing or incomplete, or its state is damaged, would run
+            code or is not plain data.
 
     Example:
         >>> import tempfile
@@ -133,7 +143,7 @@ def check_checkpoint(path: str | Path) -> None:
 
     Raises:
         CheckpointError: If the folder is missing or incomplete, a file differs from its checksum,
-            or the state would run code.
+            or the state would run code or is not plain data.
 
     Example:
         >>> import tempfile

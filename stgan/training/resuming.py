@@ -31,7 +31,9 @@ class Resumed:
     skipped: dict[Path, str]
 
 
-def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> Resumed:
+def resume_checkpoint(
+    folder: str | Path, networks: Mapping[str, nn.Module], *, finite: bool = True
+) -> Resumed:
     """Load the newest checkpoint that is whole and belongs to these networks.
 
     One that is truncated, damaged, of other networks, or would run code is passed over; tell the
@@ -40,6 +42,7 @@ def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> 
     Args:
         folder: Where the checkpoints of a run lie.
         networks: Name to network, loaded in place. After an error all are as before.
+        finite: Pass over weights that are NaN or infinite, which :func:`save_checkpoint` refuses.
 
     Raises:
         CheckpointError: If the folder is missing, or none of its checkpoints can be used; gives
@@ -59,7 +62,9 @@ def resume_checkpoint(folder: str | Path, networks: Mapping[str, nn.Module]) -> 
         ...     resumed.path.name, resumed.state, [path.name for path in resumed.skipped]
         ('step_00000001', {'at': 1}, ['step_00000002'])
     """
-    path, state, skipped = _newest(folder, lambda path: load_verified(path, networks, others=True))
+    path, state, skipped = _newest(
+        folder, lambda path: load_verified(path, networks, others=True, finite=finite)
+    )
     return Resumed(path, state, skipped)
 
 
