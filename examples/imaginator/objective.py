@@ -264,7 +264,9 @@ class Objective(nn.Module):
     def load_schedule_state(self, state: Mapping[str, Mapping[str, int]]) -> None:
         """Go on at the phases that :meth:`schedule_state` returned."""
         for name, schedule in self._schedules().items():
-            schedule.load_state_dict(state[name])
+            schedule.load_state_dict(
+                state[name] if isinstance(state, Mapping) and name in state else {}
+            )
 
     def _schedules(self) -> dict[str, LazySchedule]:
         return {"penalties": self.lazy} | ({"clipping": self.clipping} if self.clipping else {})

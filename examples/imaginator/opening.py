@@ -24,6 +24,7 @@ from examples.imaginator.draws import Draws
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import Objective
 from examples.imaginator.precision import precision_settings
+from examples.imaginator.runs import read_entries
 from examples.imaginator.samples import FixedSamples
 from examples.imaginator.steps import make_draws
 from stgan.data import numbered_generator
@@ -54,6 +55,15 @@ __all__ = ["Run", "open_run"]
 
 # What a run writes into its folder.
 _WRITTEN = ("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard")
+# What a resumed run needs of the state of a checkpoint.
+_RESTORED = (
+    "generator_optimizer",
+    "discriminator_optimizer",
+    "schedules",
+    "health",
+    "guard",
+    "rng",
+)
 
 
 @dataclass
@@ -119,8 +129,14 @@ class Run:
                 metrics=self.metrics if ranked else {},
             )
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: dict[str, Any], checkpoint: Path) -> None:
         """Go on from the state of a checkpoint, whose networks have been loaded already."""
+        _, self.step = read_entries(state, checkpoint, _RESTORED)
+        if checkpoint.name != f"step_{self.step:08d}":
+            raise CheckpointError(
+                f"{checkpoint} says that it is of step {self.step}; use a checkpoint that the "
+                f"recipe wrote"
+            )
         for optimizer, name in (
             (self.generator_optimizer, "generator_optimizer"),
             (self.discriminator_optimizer, "discriminator_optimizer"),
@@ -132,8 +148,16 @@ class Run:
         self.health.load_state_dict(state["health"])
         self.guard.load_state_dict(state["guard"])
         set_rng_state(state["rng"])
-        self.step = state["step"]
-        self.metrics = state.get("metrics", {})  # of older checkpoints, whose next line brings them
+        # Older checkpoints have none; the next line of the log brings them.
+        self.metrics = state.get("metrics", {})
+        if not isinstance(self.metrics, dict) or not all(
+            isinstance(name, str) and isinstance(value, float)
+            for name, value in self.metrics.items()
+        ):
+            raise CheckpointError(
+                f"{checkpoint} must have numbers by name as metrics, got something else; use a "
+                f"checkpoint that the recipe wrote"
+            )
 
     def writing(self, name: str) -> AbstractContextManager[None]:
         """Say in a sentence why a file could not be written, on the process that writes."""
@@ -215,8 +239,8 @@ def _resume(settings: Settings, classes: Sequence[str], networks: dict[str, nn.M
 
 
 def _check_classes(settings: Settings, resumed: Resumed, classes: Sequence[str]) -> None:
-    trained = resumed.state["classes"]
-    if tuple(trained) != tuple(classes):
+    trained, _ = read_entries(resumed.state, resumed.path)
+    if trained != tuple(classes):
         raise CheckpointError(
             f"run folder {settings.out} was trained on the classes {', '.join(trained)}, but the "
             f"clips have {', '.join(classes)}"
@@ -299,7 +323,7 @@ def _open(settings: Settings, undo: ExitStack) -> Run:
     if resumed is not None:
         for reason in resumed.skipped.values() if fabric.is_global_zero else ():
             print(f"passed over: {printable(reason)}")
-        run.restore(resumed.state)
+        run.restore(resumed.state, resumed.path)
         run.checkpoint = resumed.path
     else:  # last, so that what was wrong before leaves no folder behind
         run.folder = _hold(fabric, settings, undo)

@@ -1,7 +1,9 @@
 """What evaluating and generating share: the generator of a run folder."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +14,7 @@ from stgan.errors import CheckpointError
 from stgan.layers import fold_batch_norms
 from stgan.training import load_networks, load_state, sound_checkpoint
 
-__all__ = ["TrainedGenerator", "load_generator"]
+__all__ = ["TrainedGenerator", "load_generator", "read_entries"]
 
 
 @dataclass(frozen=True)
@@ -56,19 +58,61 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
         for reason in skipped.values():
             print(f"passed over: {reason}")
     settings = read_settings(checkpoint / "config.yaml")
-    state = load_state(checkpoint)
+    classes, step = read_entries(load_state(checkpoint), checkpoint)
     # The checkpoint holds the encoder's weights; the file that they began as may be gone.
     model = replace(settings.model, encoder_weights=None)
-    generator = build_generator(model, len(state["classes"]))
+    generator = build_generator(model, len(classes))
     name = "generator_ema" if settings.train.ema_decay else "generator"
     load_networks(checkpoint, {name: generator})
     return TrainedGenerator(
         generator=fold_batch_norms(generator.to(device)),
         settings=settings,
-        classes=tuple(state["classes"]),
-        step=state["step"],
+        classes=classes,
+        step=step,
         checkpoint=checkpoint,
     )
+
+
+def read_entries(
+    state: Mapping[str, Any], checkpoint: Path, others: Iterable[str] = ()
+) -> tuple[tuple[str, ...], int]:
+    """Return the classes and the step of a run's state, which may come from a stranger.
+
+    Args:
+        state: Of the checkpoint.
+        checkpoint: Its folder, for errors.
+        others: Entries that must be there, too.
+
+    Raises:
+        CheckpointError: If an entry is missing, the classes are no names of folders, or the step is
+            not a whole number from 0 on.
+    """
+    lacking = [key for key in ("classes", "step", *others) if key not in state]
+    if lacking:
+        raise CheckpointError(
+            f"{checkpoint} has no {', '.join(lacking)} in its state; use a checkpoint that the "
+            f"recipe wrote"
+        )
+    classes, step = state["classes"], state["step"]
+    named = isinstance(classes, list | tuple) and all(map(_is_folder_name, classes))
+    if not named or not 0 < len(classes) == len(set(classes)):
+        raise CheckpointError(
+            f"{checkpoint} must have the names of class folders as classes, each once, got "
+            f"something else; use a checkpoint that the recipe wrote"
+        )
+    if type(step) is not int or not 0 <= step < 2**63:
+        raise CheckpointError(
+            f"{checkpoint} must have a whole number of at least 0 as step, got something else; use "
+            f"a checkpoint that the recipe wrote"
+        )
+    return tuple(classes), step
+
+
+def _is_folder_name(name: object) -> bool:
+    """Whether a name stays where it is put, as a part of the path of a file."""
+    if not isinstance(name, str) or not 0 < len(name) <= 255 or "\0" in name:
+        return False
+    return Path(name).name == name != ".."
 
 
 def check_run(run: Path) -> None:

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from stgan._torchvision import ensure_torchvision
+from stgan.training._checkpoint_files import check_fit
+from stgan.training._entries import refused
 
 __all__ = ["ExponentialMovingAverage"]
 
@@ -104,7 +106,14 @@ class ExponentialMovingAverage:
         return self.module.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Load what :meth:`state_dict`, or that of the network, returned; names must agree."""
+        """Load what :meth:`state_dict`, or that of the network, returned; names must agree.
+
+        Raises:
+            CheckpointError: If it is the state of another network, or not finite.
+        """
+        if not isinstance(state, Mapping):
+            raise refused("the average", f"must be a dictionary, got {type(state).__name__}")
+        check_fit(state, self.module, "of the average", "the state")
         self.module.load_state_dict(state)
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from stgan.training._entries import count_of
 from stgan.training.sharding import own_part
 
 __all__ = ["FiniteGuard"]
@@ -151,8 +152,12 @@ class FiniteGuard:
         return {"skipped": self.skipped}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
-        """Go on counting at what :meth:`state_dict` returned; load the networks first."""
-        self.skipped = state["skipped"]
+        """Go on counting at what :meth:`state_dict` returned; load the networks first.
+
+        Raises:
+            CheckpointError: If it is no such state.
+        """
+        self.skipped = count_of(state, "skipped", "FiniteGuard")
         for kept, buffer in zip(self._kept, self._buffers() if self.skip else [], strict=True):
             kept.copy_(buffer)
 

@@ -1,7 +1,8 @@
 """Watching a GAN learn, and raising an alarm when it has stopped to."""
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
+from stgan.training._entries import count_of, entry_of, refused
 from stgan.training.health_measures import (
     gradient_norm,
     logit_health,
@@ -20,6 +22,9 @@ from stgan.training.health_measures import (
 )
 
 __all__ = ["HealthMonitor"]
+
+_ALARM = re.compile(r"broken|collapse|(dead|won)/[\w./-]{1,200}")
+_MEASURE = re.compile(r"[\w.-]{1,200}/[\w./-]{1,200}")
 
 
 class HealthMonitor:
@@ -217,11 +222,38 @@ class HealthMonitor:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on at what :meth:`state_dict` returned."""
-        self._bad = dict(state["bad"])
+        """Go on at what :meth:`state_dict` returned.
+
+        Raises:
+            CheckpointError: If it is no such state.
+        """
+        bad = entry_of(state, "bad", Mapping, "HealthMonitor")
         # States of older versions have none, as if they had just been read.
-        self._sums, self._counts = dict(state.get("sums", {})), dict(state.get("counts", {}))
+        late = {key: entry_of({key: {}} | dict(state), key, Mapping, "HealthMonitor")
+                for key in ("sums", "counts")}  # fmt: skip
+        # The names become those of curves.
+        if not all(isinstance(name, str) and _ALARM.fullmatch(name) for name in bad):
+            raise refused("HealthMonitor", "counts what is no alarm")
+        if late["sums"].keys() != late["counts"].keys() or not _complete(late["sums"]):
+            raise refused("HealthMonitor", "has measures that do not go together")
+        for total in late["sums"].values():
+            if not isinstance(total, Tensor) or total.ndim or not total.is_floating_point():
+                raise refused("HealthMonitor", "has a measure that is no number")
+        self._bad = {name: count_of(bad, name, "HealthMonitor") for name in bad}
+        counts = {name: count_of(late["counts"], name, "HealthMonitor") for name in late["counts"]}
+        self._sums, self._counts = dict(late["sums"]), counts
         self._raise_alarms()
+
+
+def _complete(names: Collection[Any]) -> bool:
+    """Whether beside each measure stand those that it is judged by."""
+    if not all(isinstance(name, str) and _MEASURE.fullmatch(name) for name in names):
+        return False
+    streams = [name.removesuffix("/spread") for name in names if name.endswith("/spread")]
+    beside = [f"{s}/{what}" for s in streams for what in ("real_mean", "fake_mean", "ranking")]
+    if "diversity/fake" in names:
+        beside.append("diversity/real")
+    return all(name in names for name in beside)
 
 
 def _line(alarms: list[str], values: Mapping[str, float]) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from stgan._checks import check_positive
+from stgan.training._entries import count_of
 
 __all__ = ["LazySchedule"]
 
@@ -102,8 +103,9 @@ class LazySchedule:
 
         Raises:
             ValueError: If the state was saved with another interval, or its phase is not in it.
+            CheckpointError: If it is no such state.
         """
-        every, phase = state["every"], state["phase"]
+        every, phase = (count_of(state, key, "a schedule") for key in ("every", "phase"))
         if every != self.every:
             raise ValueError(
                 f"the state was saved with every={every}, got a schedule with every={self.every}; "

@@ -1,10 +1,14 @@
 """Seeds for every generator of random numbers that a run draws from, and their states."""
 
+import math
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+
+from stgan.errors import CheckpointError
 
 __all__ = ["rng_state", "seed_everything", "set_rng_state"]
 
@@ -81,25 +85,55 @@ def set_rng_state(state: dict[str, Any]) -> None:
         state: The return value of :func:`rng_state`, as it is or loaded from a file.
 
     Raises:
-        ValueError: If an entry is missing.
+        CheckpointError: If an entry is missing or not the state of its generator; all generators
+            are as before then.
 
     Example:
         >>> seed_everything(1); state = rng_state(); first = torch.rand(1)
         >>> set_rng_state(state); bool(torch.rand(1) == first)
         True
     """
+    if not isinstance(state, Mapping):
+        raise CheckpointError(
+            f"state of the random generators must be a dictionary, got {type(state).__name__}; "
+            f"pass what rng_state() gave"
+        )
     missing = [key for key in ("python", "numpy", "torch", "cuda") if key not in state]
     if missing:
-        raise ValueError(
+        raise CheckpointError(
             f"state of the random generators lacks {', '.join(missing)}; pass what rng_state() gave"
         )
-    version, internal, gauss_next = state["python"]
-    random.setstate((version, tuple(internal), gauss_next))
-    key = np.array(state["numpy"]["state"]["key"], dtype=np.uint32)
-    np.random.set_state(  # noqa: NPY002 - see seed_everything
-        {**state["numpy"], "state": {**state["numpy"]["state"], "key": key}}
-    )
-    # A generator takes its state on the CPU, wherever the file was mapped to.
-    torch.set_rng_state(state["torch"].cpu())
-    if state["cuda"] and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda"]])
+    try:
+        version, internal, gauss_next = state["python"]
+        python = (version, tuple(internal), gauss_next)
+        if gauss_next is not None and not math.isfinite(gauss_next):
+            raise ValueError("no normal number that was drawn already")
+        random.Random().setstate(python)
+        numpy = _numpy_state(state["numpy"])
+        np.random.RandomState().set_state(numpy)
+        # A generator takes its state on the CPU, wherever the file was mapped to.
+        torch_state = state["torch"].cpu()
+        torch.Generator().set_state(torch_state)
+        cuda = [one.cpu() for one in state["cuda"]]
+        here = torch.cuda.device_count()
+        for one in cuda if len(cuda) == here else ():
+            torch.Generator("cuda").set_state(one)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        raise CheckpointError(
+            "state of the random generators is not one that they take; pass what rng_state() gave"
+        ) from None
+    random.setstate(python)
+    np.random.set_state(numpy)  # noqa: NPY002 - see seed_everything
+    torch.set_rng_state(torch_state)
+    if cuda and len(cuda) == here:
+        torch.cuda.set_rng_state_all(cuda)
+
+
+def _numpy_state(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state of NumPy's generator, which itself does not look where it would read."""
+    key, place = np.array(state["state"]["key"], dtype=np.uint32), state["state"]["pos"]
+    if type(place) is not int or not 0 <= place <= 624 or key.shape != (624,):
+        raise ValueError("no state of a Mersenne twister")
+    if state["has_gauss"] not in (0, 1) or not math.isfinite(state["gauss"]):
+        raise ValueError("no normal number that was drawn already")
+    return {**state, "state": {"key": key, "pos": place}}

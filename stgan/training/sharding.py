@@ -1,12 +1,15 @@
 """Networks of which every process keeps a part (FSDP2)."""
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.optim import Optimizer
+
+from stgan.training._entries import entry_of, refused
 
 __all__ = ["load_optimizer_state", "own_part", "shard_stages", "whole", "whole_state"]
 
@@ -113,14 +116,24 @@ def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None
 
     Args:
         optimizer: Of parameters that may be sharded.
-        state: As :func:`whole_state` or the optimizer returned it; equal on all processes.
+        state: As :func:`whole_state` or the optimizer returned it; equal on all processes. That of
+            Adam is compared with the parameters entry by entry.
+
+    Raises:
+        CheckpointError: If it is the state of other parameters or of another optimizer, or has
+            settings or entries that cannot be; the optimizer is as before then.
 
     Example:
         >>> layer = nn.Linear(2, 1)
         >>> optimizer = torch.optim.Adam(layer.parameters())
         >>> load_optimizer_state(optimizer, whole_state(optimizer.state_dict()))
     """
-    optimizer.load_state_dict(dict(state))
+    _check_optimizer_state(optimizer, state)
+    try:
+        optimizer.load_state_dict(dict(state))
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+        # Whatever optimizers of others stumble over.
+        raise refused(type(optimizer).__name__, "is not one that it can load") from None
     like: Any
     for like, own in optimizer.state.items():
         if not hasattr(like, "full_tensor"):
@@ -130,3 +143,67 @@ def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None
         for name, value in own.items():
             if isinstance(value, Tensor) and value.shape == like.shape:
                 own[name] = distribute_tensor(value, like.device_mesh, like.placements)
+
+
+def _check_optimizer_state(optimizer: Optimizer, state: Any) -> None:
+    what = type(optimizer).__name__
+    groups = entry_of(state, "param_groups", list, what)
+    if len(groups) != len(optimizer.param_groups):
+        raise refused(what, f"has {len(groups)} groups, not {len(optimizer.param_groups)}")
+    by_number: dict[Any, Tensor] = {}
+    for group, own in zip(groups, optimizer.param_groups, strict=True):
+        numbers = entry_of(group, "params", list, what)
+        if len(numbers) != len(own["params"]) or not all(type(n) is int for n in numbers):
+            raise refused(what, f"does not number the {len(own['params'])} parameters of a group")
+        by_number |= dict(zip(numbers, own["params"], strict=True))
+        for name, value in own.items():
+            if name == "params" or name not in group:
+                continue
+            # How it is computed is a choice of the machine, what is computed is not.
+            fixed = isinstance(value, bool) and name not in ("capturable", "foreach", "fused")
+            if not _is_like(group[name], value) or (fixed and group[name] != value):
+                raise refused(what, f"has another {name}, or one that cannot be")
+    entries = entry_of(state, "state", Mapping, what)
+    for number, kept in entries.items():
+        if number not in by_number or not isinstance(kept, Mapping):
+            raise refused(what, "has entries of parameters that there are not")
+        if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
+            _check_adam(by_number[number], kept, what)
+
+
+def _is_like(value: Any, own: Any) -> bool:
+    """Whether a setting could stand where another one does."""
+    if isinstance(value, tuple | list):
+        return (
+            isinstance(own, tuple | list)
+            and len(value) == len(own)
+            and all(map(_is_like, value, own))
+        )
+    if isinstance(value, Tensor):  # a learning rate of a captured step
+        return value.numel() == 1 and _is_like(value.item(), own)
+    if isinstance(own, Tensor):
+        own = own.item()
+    if isinstance(value, bool) or value is None:
+        return isinstance(own, bool) or own is None
+    if isinstance(value, int | float):
+        return isinstance(own, int | float) and not isinstance(own, bool) and isfinite(value)
+    return isinstance(value, type(own))
+
+
+def _check_adam(parameter: Tensor, kept: Mapping[str, Any], what: str) -> None:
+    """Refuse moments that a step of Adam, compiled as it is, would stumble over or read beyond."""
+    wanted = {"step", "exp_avg", "exp_avg_sq"}
+    if not wanted <= kept.keys() <= {*wanted, "max_exp_avg_sq"}:
+        raise refused(what, "lacks a moment of a parameter, or has others")
+    for name, value in kept.items():
+        shape = torch.Size() if name == "step" else parameter.shape
+        number = name == "step" and type(value) in (int, float) and isfinite(value)
+        if not number and not (
+            isinstance(value, Tensor)
+            and value.is_floating_point()
+            and value.shape == shape
+            and bool(value.isfinite().all())
+        ):
+            raise refused(what, f"has a {name} that no parameter {tuple(parameter.shape)} can have")
+        if name != "exp_avg" and bool(torch.as_tensor(value).min() < 0):
+            raise refused(what, f"has {name} below 0")
