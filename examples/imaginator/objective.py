@@ -263,10 +263,9 @@ class Objective(nn.Module):
 
     def load_schedule_state(self, state: Mapping[str, Mapping[str, int]]) -> None:
         """Go on at the phases that :meth:`schedule_state` returned."""
+        given = state if isinstance(state, Mapping) else {}
         for name, schedule in self._schedules().items():
-            schedule.load_state_dict(
-                state[name] if isinstance(state, Mapping) and name in state else {}
-            )
+            schedule.load_state_dict(given.get(name, {}))
 
     def _schedules(self) -> dict[str, LazySchedule]:
         return {"penalties": self.lazy} | ({"clipping": self.clipping} if self.clipping else {})

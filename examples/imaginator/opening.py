@@ -132,7 +132,7 @@ class Run:
     def restore(self, state: dict[str, Any], checkpoint: Path) -> None:
         """Go on from the state of a checkpoint, whose networks have been loaded already."""
         _, self.step = read_entries(state, checkpoint, _RESTORED)
-        if checkpoint.name != f"step_{self.step:08d}":
+        if not checkpoint.name.endswith(f"step_{self.step:08d}"):
             raise CheckpointError(
                 f"{checkpoint} says that it is of step {self.step}; use a checkpoint that the "
                 f"recipe wrote"

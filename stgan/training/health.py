@@ -1,7 +1,6 @@
 """Watching a GAN learn, and raising an alarm when it has stopped to."""
 
 import math
-import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -22,9 +21,6 @@ from stgan.training.health_measures import (
 )
 
 __all__ = ["HealthMonitor"]
-
-_ALARM = re.compile(r"broken|collapse|(dead|won)/[\w./-]{1,200}")
-_MEASURE = re.compile(r"[\w.-]{1,200}/[\w./-]{1,200}")
 
 
 class HealthMonitor:
@@ -231,8 +227,7 @@ class HealthMonitor:
         # States of older versions have none, as if they had just been read.
         late = {key: entry_of({key: {}} | dict(state), key, Mapping, "HealthMonitor")
                 for key in ("sums", "counts")}  # fmt: skip
-        # The names become those of curves.
-        if not all(isinstance(name, str) and _ALARM.fullmatch(name) for name in bad):
+        if not _are_names(bad):
             raise refused("HealthMonitor", "counts what is no alarm")
         if late["sums"].keys() != late["counts"].keys() or not _complete(late["sums"]):
             raise refused("HealthMonitor", "has measures that do not go together")
@@ -245,9 +240,14 @@ class HealthMonitor:
         self._raise_alarms()
 
 
+def _are_names(names: Collection[Any]) -> bool:
+    """Whether all could be names of curves."""
+    return all(isinstance(name, str) and name.isprintable() and len(name) < 500 for name in names)
+
+
 def _complete(names: Collection[Any]) -> bool:
     """Whether beside each measure stand those that it is judged by."""
-    if not all(isinstance(name, str) and _MEASURE.fullmatch(name) for name in names):
+    if not _are_names(names):
         return False
     streams = [name.removesuffix("/spread") for name in names if name.endswith("/spread")]
     beside = [f"{s}/{what}" for s in streams for what in ("real_mean", "fake_mean", "ranking")]
