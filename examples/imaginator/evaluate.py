@@ -8,6 +8,7 @@ hard to beat pixel by pixel, and a generator that ignores motion comes close to 
 """
 
 import json
+import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -88,14 +89,23 @@ def _open(arguments: Arguments) -> tuple[TrainedGenerator, Clips]:
 def format_table(scores: Scores) -> str:
     """Return the scores as a table that is also Markdown, with its columns explained."""
     columns = [name for name in SCORES if any(name in row for row in scores.values())]
-    lines = [
-        f"| {'clips':<11} | " + " | ".join(f"{name:>9}" for name in columns) + " |",
-        "| " + " | ".join(["-" * 11] + ["-" * 8 + ":" for _ in columns]) + " |",
+    rows = [["clips", *columns]] + [
+        [name, *(f"{row[c]:.{SCORES[c].decimals}f}" if c in row else "" for c in columns)]
+        for name, row in scores.items()
     ]
-    for name, row in scores.items():
-        cells = [f"{row[c]:9.3f}" if c in row else f"{'':9}" for c in columns]
-        lines.append(f"| {name:<11} | " + " | ".join(cells) + " |")
-    about = [f"{name}: {SCORES[name].title}, {SCORES[name].about}" for name in columns]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # No stroke at the end, so that all columns fit into 80 signs.
+    lines = [
+        "| " + " | ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+        for row in rows
+    ]
+    lines.insert(
+        1, "| " + " | ".join(["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])])
+    )
+    about = [
+        textwrap.fill(f"{c}: {SCORES[c].title}, {SCORES[c].about}", 80, subsequent_indent="  ")
+        for c in columns
+    ]
     return "\n".join([*lines, "", *about])
 
 
@@ -113,17 +123,23 @@ def main(args: list[str] | None = None) -> None:
             seed=arguments.seed,
             classifier=arguments.classifier,
         )
+        settings = trained.settings
         record = {
             "checkpoint": trained.checkpoint.name,
-            "clips": len(examined.real),
-            "frames": trained.settings.model.num_frames,
-            "image_size": list(trained.settings.model.image_size),
+            "clips": examined.clips,
+            "frames": settings.model.num_frames,
+            "image_size": list(settings.model.image_size),
+            "samples": examined.samples,
             "seed": arguments.seed,
             "scores": examined.scores,
         }
         path, report = arguments.run / "evaluation.json", arguments.run / "report.html"
         # Told before they are written: a disk may be full only now.
-        print(f"{record['clips']} validation clips, generator of step {trained.step}\n")
+        print(f"{examined.clips} validation clips, generator of step {trained.step}")
+        size = " x ".join(map(str, settings.model.image_size))
+        source = printable(settings.data.root or "drawn moving shapes")
+        print(f"{settings.model.num_frames} frames of {size} from {source}, samples of each: "
+              f"{examined.samples}\n")  # fmt: skip
         print(format_table(examined.scores), flush=True)
         with writing(path), replacing(path) as part:
             part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")

@@ -110,7 +110,7 @@ def _facts(examined: Examined) -> dict[str, str]:
         "data": source,
         "actions": ", ".join(trained.classes),
         "clips": f"{settings.model.num_frames} frames of {height} x {width}",
-        "scored on": f"{len(examined.real)} clips kept for validation",
+        "scored on": f"{examined.clips} clips kept for validation",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
     }
 

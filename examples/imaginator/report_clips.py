@@ -6,23 +6,22 @@ from torch import Tensor
 from examples.imaginator.examined import Examined
 from examples.imaginator.report_figures import Figure, film, picture
 from stgan.data import numbered_generator
-from stgan.metrics import first_frame_control, motion_confusion
+from stgan.metrics import first_frame_control
 from stgan.visual import plot_confusion, plot_motion_energy, plot_slices
 
 __all__ = ["figures_of_clips"]
 
-# Rows and columns of a grid of clips: enough to judge, few enough to see.
-_IMAGES, _NOISES = 4, 5
+# Columns of a grid of clips that differ in their noise.
+_NOISES = 5
 
 
 @torch.no_grad()
 def figures_of_clips(examined: Examined) -> list[Figure]:
     """Films of generated clips beside real ones, and pictures of how they move."""
     trained, classes = examined.trained, examined.trained.classes
-    chosen = _one_of_each(examined.label, _IMAGES)
-    real, made = examined.real[chosen], examined.generated[chosen]
-    image = examined.image[chosen]
-    asked = [classes[k] for k in examined.label[chosen].tolist()]
+    shown = examined.shown
+    real, made, image = shown["video"], shown["generated"], shown["image"]
+    asked = [classes[k] for k in shown["label"].tolist()]
     noise = torch.randn(_NOISES, trained.settings.model.z_dim, generator=numbered_generator(0))
 
     by_label = [
@@ -33,19 +32,19 @@ def figures_of_clips(examined: Examined) -> list[Figure]:
     by_noise = [
         list(trained.generator(one.expand(_NOISES, -1, -1, -1), noise[:_NOISES], label.expand(
             _NOISES)))
-        for one, label in zip(image, examined.label[chosen], strict=True)
+        for one, label in zip(image, shown["label"], strict=True)
     ]  # fmt: skip
     kinds = {
-        "real": examined.real,
-        "generated": examined.generated[:, 0],
-        "first frame": first_frame_control(examined.image, examined.real.shape[2]),
+        "real": real,
+        "generated": made,
+        "first frame": first_frame_control(image, real.shape[2]),
     }
     figures = [
         film(
             "Real beside generated",
             "Each row goes on from one image that was never trained on. Both clips should show the "
             "same motion; the generated one is right if it could be real, not only if it is equal.",
-            [list(row) for row in zip(image, real, made[:, 0], strict=True)],
+            [list(row) for row in zip(image, real, made, strict=True)],
             asked,
             ["image", "real", "generated"],
         ),
@@ -72,9 +71,9 @@ def figures_of_clips(examined: Examined) -> list[Figure]:
             "one. Motion is a slanted or curved line; a straight one stands still, stripes "
             "flicker.",
             plot_slices(
-                {name: clips[chosen] for name, clips in kinds.items()},
+                kinds,
                 position=_liveliest_rows(real),
-                max_clips=_IMAGES,
+                max_clips=len(real),
             ),
             "a line of every frame over time, real and generated",
         ),
@@ -82,16 +81,12 @@ def figures_of_clips(examined: Examined) -> list[Figure]:
             "How much it moves",
             "Mean difference of neighboring frames, over time and clip by clip. Generated clips "
             "should move as much as real ones; flicker counts as motion here.",
-            plot_motion_energy(kinds),
+            plot_motion_energy({name: examined.energy[name] for name in kinds}),
             "motion energy of real and generated clips",
         ),
     ]
-    if examined.judge is not None:
-        found = {
-            name: motion_confusion(examined.judge, clips, examined.label, len(classes))
-            for name, clips in kinds.items()
-            if name != "first frame"
-        }
+    if examined.confusion:
+        found = {name: examined.confusion[name] for name in ("real", "generated")}
         figures.append(
             picture(
                 "Which action is taken for which",
@@ -110,14 +105,3 @@ def _liveliest_rows(video: Tensor) -> list[int]:
     # A clip that stands still is equal in all rows, and its first one says least.
     middle = torch.full_like(change.argmax(dim=1), change.shape[1] // 2)
     return torch.where(change.amax(dim=1) > 0, change.argmax(dim=1), middle).tolist()
-
-
-def _one_of_each(label: Tensor, count: int) -> list[int]:
-    """Places of clips of as many classes as there are, in order."""
-    seen: dict[int, list[int]] = {}
-    for place, k in enumerate(label.tolist()):
-        seen.setdefault(k, []).append(place)
-    rounds = max(map(len, seen.values()))
-    order = [places[i] for i in range(rounds) for _, places in sorted(seen.items())
-             if i < len(places)]  # fmt: skip
-    return order[:count]

@@ -20,7 +20,7 @@ from stgan.cli._evaluate_network import open_extractor, share_clips
 from stgan.cli._evaluate_pairs import find_pairs, score_pairs
 from stgan.cli._evaluation import METRICS, Evaluation, leave_out, mean_of, protocol_of, share_of
 from stgan.cli._screen import pairs, paragraph, say, table
-from stgan.errors import ConfigError, DataError
+from stgan.errors import ConfigError, DataError, printable
 from stgan.io import replacing
 from stgan.metrics.extractors import extract
 from stgan.registry import unknown_name
@@ -88,7 +88,7 @@ def evaluate(asked: Evaluation) -> int:
         }
         with replacing(asked.json) as part:
             part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
-        print(f"\nwrote {asked.json}")
+        print(f"\nwrote {printable(asked.json)}")
     return 0
 
 

@@ -32,8 +32,9 @@ def plot_motion_energy(
     whole clips are spread. Flicker raises it as motion does: look at slices, too.
 
     Args:
-        clips: Name of a kind, such as ``"real"``, to its clips in [-1, 1]; kinds may differ in
-            size and number.
+        clips: Name of a kind, such as ``"real"``, to its clips in [-1, 1], or to the energies of
+            their steps, gathered where the clips are too many to be held; kinds may differ in size
+            and number.
         path: Of the picture; its ending gives the format. Its folder must exist. ``None`` to write
             nothing.
         title: Above both panels.
@@ -42,7 +43,7 @@ def plot_motion_energy(
         The figure of matplotlib, to be shown in a notebook or changed.
 
     Shape:
-        - Each of ``clips``: ``(N, C, T, H, W)``, T at least 2.
+        - Each of ``clips``: ``(N, C, T, H, W)``, T at least 2, or energies ``(N, T - 1)``.
 
     Raises:
         ShapeError: If clips have another layout or a single frame.
@@ -58,9 +59,12 @@ def plot_motion_energy(
     """
     from matplotlib.figure import Figure
 
-    check_kinds(clips)
+    check_kinds(clips, "N C T H W", "N T")
     energies: dict[str, Tensor] = {}
     for name, video in clips.items():
+        if video.ndim == 2:
+            energies[name] = video.float().cpu()
+            continue
         if video.shape[2] < 2:
             raise ShapeError(
                 f"clips of {name!r} must have at least 2 frames to move, got {video.shape[2]}"

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,15 @@ def test_what_is_no_run_is_told_from_one_that_saved_nothing(
 def test_a_folder_that_cannot_be_written_is_told_before_clips_are_scored(
     copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(path: Path, content: bytes) -> int:
-        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+    opened = Path.open
+
+    def refuse(path: Path, mode: str = "r", **options: Any) -> Any:
+        if mode.startswith(("w", "x")):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, mode, **options)
 
     # Permissions would not stop the owner of the machine.
-    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     monkeypatch.setattr(evaluate, "examine", lambda *_, **__: pytest.fail("scored"))
     refused = refusal(lambda: evaluate.main([str(copy), *QUICK]), capsys)
     assert f"run folder {copy} cannot be written to: Read-only file system" in refused

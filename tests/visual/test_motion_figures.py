@@ -97,6 +97,16 @@ def test_energy_is_that_of_the_metric_over_time_and_clips(
         drawn = torch.as_tensor(line.get_ydata())
         torch.testing.assert_close(drawn, torch.stack(steps))
         assert line.get_label().endswith(f"(n = {len(clips)})")
+    gathered = {name: clips.diff(dim=2).abs().mean(dim=(1, 3, 4)) for name, clips in kinds.items()}
+    mixed = {"real": gathered["real"], "fake": kinds["fake"]}
+    for other in (gathered, mixed):
+        for line, same in zip(
+            over_time.get_lines(),
+            figures(plot_motion_energy, other).axes[0].get_lines(),
+            strict=True,
+        ):
+            assert line.get_ydata().tolist() == same.get_ydata().tolist()
+            assert line.get_label() == same.get_label()
     # Shares of each kind add up to one: no clip lies outside the bins.
     heights = [patch.get_height() for patch in over_clips.patches]
     assert sum(heights) == pytest.approx(2)
