@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.typing import Reduction
@@ -118,6 +119,7 @@ def check_smoothing(smoothing: float) -> float:
     return smoothing
 
 
+@by_keyword
 def non_saturating_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tensor:
     r""":math:`-\log \sigma(D(\text{fake})) = \mathrm{softplus}(-D(\text{fake}))`.
 
@@ -135,6 +137,7 @@ def non_saturating_generator_loss(*, fake: Tensor, reduction: Reduction = "mean"
     return reduce_loss(F.softplus(-full_precision(fake, "fake")), reduction)
 
 
+@by_keyword
 def non_saturating_discriminator_loss(
     *, real: Tensor, fake: Tensor, smoothing: float = 0.0, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -174,6 +177,7 @@ def non_saturating_discriminator_loss(
     return add_terms(on_real, F.softplus(fake), reduction)
 
 
+@by_keyword
 def minimax_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tensor:
     r""":math:`\log(1 - \sigma(D(\text{fake}))) = -\mathrm{softplus}(D(\text{fake}))`.
 
@@ -194,6 +198,7 @@ def minimax_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Te
     return reduce_loss(-F.softplus(full_precision(fake, "fake")), reduction)
 
 
+@by_keyword
 def minimax_discriminator_loss(
     *, real: Tensor, fake: Tensor, smoothing: float = 0.0, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -217,6 +222,7 @@ def minimax_discriminator_loss(
     )
 
 
+@by_keyword
 def hinge_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tensor:
     r""":math:`-D(\text{fake})`.
 
@@ -234,6 +240,7 @@ def hinge_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tens
     return reduce_loss(-full_precision(fake, "fake"), reduction)
 
 
+@by_keyword
 def hinge_discriminator_loss(
     *, real: Tensor, fake: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -255,6 +262,7 @@ def hinge_discriminator_loss(
     return add_terms(F.relu(1 - real), F.relu(1 + fake), reduction)
 
 
+@by_keyword
 def least_squares_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tensor:
     r""":math:`\frac12 (D(\text{fake}) - 1)^2`.
 
@@ -272,6 +280,7 @@ def least_squares_generator_loss(*, fake: Tensor, reduction: Reduction = "mean")
     return reduce_loss(0.5 * torch.square(full_precision(fake, "fake") - 1), reduction)
 
 
+@by_keyword
 def least_squares_discriminator_loss(
     *, real: Tensor, fake: Tensor, smoothing: float = 0.0, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -299,6 +308,7 @@ def least_squares_discriminator_loss(
     return add_terms(0.5 * torch.square(real - target), 0.5 * torch.square(fake), reduction)
 
 
+@by_keyword
 def wasserstein_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -> Tensor:
     r""":math:`-D(\text{fake})`.
 
@@ -316,6 +326,7 @@ def wasserstein_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -
     return reduce_loss(-full_precision(fake, "fake"), reduction)
 
 
+@by_keyword
 def wasserstein_discriminator_loss(
     *, real: Tensor, fake: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import add_terms, reduce_loss
@@ -31,6 +32,7 @@ def _against_means(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     return real - fake.mean(), fake - real.mean()
 
 
+@by_keyword
 def relativistic_average_discriminator_loss(
     *, real: Tensor, fake: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -60,6 +62,7 @@ def relativistic_average_discriminator_loss(
     return add_terms(F.softplus(-real), F.softplus(fake), reduction)
 
 
+@by_keyword
 def relativistic_average_generator_loss(
     *, fake: Tensor, real: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -81,6 +84,7 @@ def relativistic_average_generator_loss(
     return relativistic_average_discriminator_loss(real=fake, fake=real, reduction=reduction)
 
 
+@by_keyword
 def relativistic_average_least_squares_discriminator_loss(
     *, real: Tensor, fake: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -113,6 +117,7 @@ def relativistic_average_least_squares_discriminator_loss(
     return add_terms(torch.square(real - 1), torch.square(fake + 1), reduction)
 
 
+@by_keyword
 def relativistic_average_least_squares_generator_loss(
     *, fake: Tensor, real: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -138,6 +143,7 @@ def relativistic_average_least_squares_generator_loss(
     )
 
 
+@by_keyword
 def relativistic_average_hinge_discriminator_loss(
     *, real: Tensor, fake: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -164,6 +170,7 @@ def relativistic_average_hinge_discriminator_loss(
     return add_terms(F.relu(1 - real), F.relu(1 + fake), reduction)
 
 
+@by_keyword
 def relativistic_average_hinge_generator_loss(
     *, fake: Tensor, real: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -185,6 +192,7 @@ def relativistic_average_hinge_generator_loss(
     return relativistic_average_hinge_discriminator_loss(real=fake, fake=real, reduction=reduction)
 
 
+@by_keyword
 def relativistic_pairing_discriminator_loss(
     *, real: Tensor, fake: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:
@@ -210,16 +218,16 @@ def relativistic_pairing_discriminator_loss(
         Huang et al., The GAN is dead; long live the GAN! A Modern Baseline GAN, NeurIPS 2024,
         section 2; Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RSGAN).
     """
+    real, fake = full_precision(real, "real"), full_precision(fake, "fake")
     if real.shape != fake.shape:
         raise ShapeError(
             f"real and fake must have one shape to be paired, got {tuple(real.shape)} and "
             f"{tuple(fake.shape)}"
         )
-    return reduce_loss(
-        F.softplus(full_precision(fake, "fake") - full_precision(real, "real")), reduction
-    )
+    return reduce_loss(F.softplus(fake - real), reduction)
 
 
+@by_keyword
 def relativistic_pairing_generator_loss(
     *, fake: Tensor, real: Tensor, reduction: Reduction = "mean"
 ) -> Tensor:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_floats, check_layout
+from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.functional._critic import Critic, check_samples, drawn, slope
 from stgan.functional._precision import full_precision
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@by_keyword
 def r1_penalty(critic: Critic, *, real: Tensor, **condition: Any) -> Tensor:
     r"""Squared norm of the critic's gradient at real samples.
 
@@ -69,6 +71,7 @@ def r1_penalty(critic: Critic, *, real: Tensor, **condition: Any) -> Tensor:
     return _squared(slope(critic, real, condition))
 
 
+@by_keyword
 def r2_penalty(critic: Critic, *, fake: Tensor, **condition: Any) -> Tensor:
     r"""Squared norm of the critic's gradient at generated samples.
 
@@ -102,6 +105,7 @@ def r2_penalty(critic: Critic, *, fake: Tensor, **condition: Any) -> Tensor:
     return _squared(slope(critic, fake, condition))
 
 
+@by_keyword
 def gradient_penalty(
     critic: Critic,
     *,
@@ -149,6 +153,7 @@ def gradient_penalty(
     return _unlike_one(slope(critic, mixed, condition))
 
 
+@by_keyword
 def zero_centered_penalty(
     critic: Critic,
     *,
@@ -197,6 +202,7 @@ def zero_centered_penalty(
     return _squared(slope(critic, mixed, condition))
 
 
+@by_keyword
 def dragan_penalty(
     critic: Critic,
     *,

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.functional._critic import Critic, check_samples, list_logits
 
@@ -52,6 +53,7 @@ def consistency_penalty(
     return _difference(critic, "real", real, augment, condition)
 
 
+@by_keyword
 def balanced_consistency_penalty(
     critic: Critic,
     *,

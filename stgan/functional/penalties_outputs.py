@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_floats
+from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import add_terms
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 
+@by_keyword
 def lecam_penalty(
     *,
     real: Tensor,
@@ -62,6 +64,7 @@ def lecam_penalty(
     return add_terms(on_real, on_fake, reduction)
 
 
+@by_keyword
 def mode_seeking_penalty(
     *, fake: tuple[Tensor, Tensor], z: tuple[Tensor, Tensor], eps: float = 1e-5
 ) -> Tensor:
@@ -100,7 +103,13 @@ def mode_seeking_penalty(
         Mao et al., Mode Seeking Generative Adversarial Networks for Diverse Image Synthesis, CVPR
         2019, the mode seeking regularization term.
     """
-    for name, (first, second) in (("fake", fake), ("z", z)):
+    for name, pair in (("fake", fake), ("z", z)):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise TypeError(
+                f"{name} must be a pair of batches, ({name} of one noise, {name} of another), got "
+                f"{type(pair).__name__}"
+            )
+        first, second = pair
         check_floats(first, name, picture=name == "fake")
         check_floats(second, name, picture=name == "fake")
         if first.shape != second.shape:
@@ -116,6 +125,7 @@ def mode_seeking_penalty(
     return _distance(*z) / (_distance(*fake) + eps)
 
 
+@by_keyword
 def feature_matching_penalty(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     r"""Distance of the features of each generated sample from those of its real counterpart.
 
@@ -148,6 +158,7 @@ def feature_matching_penalty(*, real: Sequence[Tensor], fake: Sequence[Tensor]) 
     return torch.stack(parts).sum(dim=0)
 
 
+@by_keyword
 def mean_feature_matching_penalty(*, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
     r"""Squared distance of the mean features of generated samples from those of real ones.
 
@@ -187,6 +198,11 @@ def _distance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _check_layers(real: Sequence[Tensor], fake: Sequence[Tensor], *, batch: bool) -> None:
+    for name, layers in (("real", real), ("fake", fake)):
+        if not isinstance(layers, tuple | list):
+            raise TypeError(
+                f"{name} must be a list of features, layer by layer, got {type(layers).__name__}"
+            )
     if not real or len(real) != len(fake):
         raise ShapeError(
             f"real and fake must hold the features of the same layers, got {len(real)} and "

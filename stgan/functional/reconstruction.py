@@ -1,8 +1,8 @@
 """Distances between a generated clip and the real one, pixel by pixel.
 
-Every function takes both by keyword, makes one value for each clip, a mean over everything else,
-and reduces those values last. Equal clips have the distance zero. Clips of half precision are
-compared in float32. Both sides may carry gradients.
+Every function takes the generated clip first, as torch's losses do, or both by keyword, makes one
+value for each clip, a mean over everything else, and reduces those values last. Equal clips have
+the distance zero. Clips of half precision are compared in float32. Both sides may carry gradients.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def reduce_clips(values: Tensor, reduction: Reduction) -> Tensor:
     return reduce_loss(values.flatten(1).mean(dim=1), reduction)
 
 
-def l1_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean") -> Tensor:
+def l1_loss(fake: Tensor, real: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""Mean absolute difference, as torch's own ``l1_loss``.
 
     .. math:: \operatorname{mean} |\hat x - x|
@@ -123,7 +123,7 @@ def l1_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean") -> Ten
     return reduce_clips((full_precision(fake) - full_precision(real)).abs(), reduction)
 
 
-def l2_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean") -> Tensor:
+def l2_loss(fake: Tensor, real: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""Mean squared difference.
 
     .. math:: \operatorname{mean} (\hat x - x)^2
@@ -149,7 +149,7 @@ def l2_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean") -> Ten
 
 
 def charbonnier_loss(
-    *, fake: Tensor, real: Tensor, eps: float = 1e-3, reduction: Reduction = "mean"
+    fake: Tensor, real: Tensor, *, eps: float = 1e-3, reduction: Reduction = "mean"
 ) -> Tensor:
     r"""Absolute difference that is round at zero.
 
@@ -184,7 +184,7 @@ def charbonnier_loss(
     return reduce_clips(squares / ((squares + eps**2).sqrt() + eps), reduction)
 
 
-def first_frame_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean") -> Tensor:
+def first_frame_loss(fake: Tensor, real: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""Mean absolute difference between the first frame and the image it was made from.
 
     .. math:: \operatorname{mean} |\hat x_0 - x_0|
@@ -211,7 +211,7 @@ def first_frame_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean
     return reduce_clips((full_precision(fake[:, :, 0]) - full_precision(image)).abs(), reduction)
 
 
-def frame_difference_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = "mean") -> Tensor:
+def frame_difference_loss(fake: Tensor, real: Tensor, *, reduction: Reduction = "mean") -> Tensor:
     r"""Mean absolute difference between the changes from frame to frame.
 
     .. math:: \operatorname{mean} |(\hat x_{t+1} - \hat x_t) - (x_{t+1} - x_t)|
@@ -241,7 +241,7 @@ def frame_difference_loss(*, fake: Tensor, real: Tensor, reduction: Reduction = 
 
 
 def gradient_loss(
-    *, fake: Tensor, real: Tensor, alpha: float = 1.0, reduction: Reduction = "mean"
+    fake: Tensor, real: Tensor, *, alpha: float = 1.0, reduction: Reduction = "mean"
 ) -> Tensor:
     r"""Image gradient difference: edges of frames must be as steep as the real ones.
 

@@ -20,7 +20,7 @@ Features: TypeAlias = Callable[[Tensor], Tensor | Sequence[Tensor]]
 
 
 def focal_frequency_loss(
-    *, fake: Tensor, real: Tensor, alpha: float = 1.0, reduction: Reduction = "mean"
+    fake: Tensor, real: Tensor, *, alpha: float = 1.0, reduction: Reduction = "mean"
 ) -> Tensor:
     r"""Squared distance of the spectra of frames, with most weight where they differ most.
 
@@ -67,9 +67,9 @@ def focal_frequency_loss(
 
 
 def perceptual_loss(
-    *,
     fake: Tensor,
     real: Tensor,
+    *,
     features: Features,
     layer_weights: Sequence[float] | None = None,
     reduction: Reduction = "mean",

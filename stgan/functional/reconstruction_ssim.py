@@ -79,7 +79,7 @@ def _ssim_loss(fake: Tensor, real: Tensor, window: Sequence[int], reduction: Red
 
 
 def ssim_2d_loss(
-    *, fake: Tensor, real: Tensor, window_size: int = 11, reduction: Reduction = "mean"
+    fake: Tensor, real: Tensor, *, window_size: int = 11, reduction: Reduction = "mean"
 ) -> Tensor:
     r"""One minus the structural similarity of frames, each by itself.
 
@@ -116,7 +116,7 @@ def ssim_2d_loss(
 
 
 def ssim_3d_loss(
-    *, fake: Tensor, real: Tensor, window_size: Size3 = (3, 11, 11), reduction: Reduction = "mean"
+    fake: Tensor, real: Tensor, *, window_size: Size3 = (3, 11, 11), reduction: Reduction = "mean"
 ) -> Tensor:
     """One minus the structural similarity of clips as volumes: windows reach over time too.
 

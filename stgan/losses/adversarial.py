@@ -1,11 +1,14 @@
 """Loss families: one object with a generator's and a discriminator's half."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
+from stgan._keywords import by_keyword
+from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional import adversarial as functional
 from stgan.registry import LOSSES, unknown_name
@@ -20,6 +23,9 @@ __all__ = [
     "WassersteinLoss",
     "create_family",
 ]
+
+#: Logits of one critic, or of several by their names.
+Logits: TypeAlias = Tensor | Mapping[str, Tensor]
 
 # Values kept apart, so that it is seen that no logit depends on another.
 _EXAMPLE = Example(
@@ -36,6 +42,13 @@ class AdversarialLoss(nn.Module, ABC):
     both to both halves, whatever the family: where ``needs_real`` is false, the generator's half
     takes real logits and leaves them unused.
 
+    Either half also takes mappings of named logits, such as those of
+    :class:`~stgan.discriminators.TwoStreamDiscriminator`: each name is a loss of its own, reduced
+    by itself, and their sum is returned, every name with the weight 1. For other weights, take the
+    names one by one; ``critic.weighted`` adds their losses up with the weights of the streams.
+
+    A family of your own defines ``generator_half`` and ``discriminator_half``.
+
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"``, applied to each term last.
 
@@ -43,11 +56,20 @@ class AdversarialLoss(nn.Module, ABC):
         needs_real: Whether the generator's half needs the logits of real samples too.
 
     Shape:
-        - ``real``, ``fake``: logits of any shape, usually ``(N,)``
+        - ``real``, ``fake``: logits of any shape, usually ``(N,)``, or mappings of them
         - Output: a scalar, or the shape of the logits with ``reduction="none"``
 
     Raises:
-        ValueError: If the reduction is none of the three.
+        ValueError: If the reduction is none of the three; in either half, if both sides do not name
+            the same logits.
+        ShapeError: In either half, if named logits differ in shape with ``reduction="none"``.
+        TypeError: In either half, if a side holds something else than logits.
+
+    Example:
+        >>> from stgan.losses import HingeLoss
+        >>> logits = {"video": torch.tensor([1.0, 3.0]), "image": torch.tensor([0.0, 1.0])}
+        >>> HingeLoss().generator(fake=logits)
+        tensor(-2.5000)
     """
 
     needs_real: ClassVar[bool] = False
@@ -58,13 +80,30 @@ class AdversarialLoss(nn.Module, ABC):
             raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
         self.reduction: Reduction = reduction
 
-    @abstractmethod
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
-        """What the generator minimizes."""
+    @by_keyword
+    def generator(self, *, fake: Logits, real: Logits | None = None) -> Tensor:
+        """What the generator minimizes; of named logits, the sum over the names."""
+        return _sum_over_names(self.generator_half, fake=fake, real=real)
+
+    @by_keyword
+    def discriminator(self, *, real: Logits, fake: Logits) -> Tensor:
+        """What the discriminator minimizes: the sum of its real and fake terms, over all names."""
+        return _sum_over_names(self.discriminator_half, real=real, fake=fake)
 
     @abstractmethod
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """What the discriminator minimizes: the sum of its real and fake terms."""
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
+        """What the generator minimizes, for logits of one name."""
+
+    @abstractmethod
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminator minimizes, for logits of one name."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refuse the call: a family has two halves."""
+        raise TypeError(
+            f"{type(self).__name__} is called by its halves: loss.generator(fake=logits) in the "
+            f"generator's step, loss.discriminator(real=logits, fake=logits) in the discriminator's"
+        )
 
     def output_shape(
         self, real: Sequence[int], fake: Sequence[int] | None = None
@@ -75,6 +114,43 @@ class AdversarialLoss(nn.Module, ABC):
     def extra_repr(self) -> str:
         """How values are reduced."""
         return f"reduction={self.reduction!r}"
+
+
+def _sum_over_names(half: Callable[..., Tensor], **sides: Any) -> Tensor:
+    """Return a half of the loss; for named logits, the sum of those of all names."""
+    given = {side: logits for side, logits in sides.items() if logits is not None}
+    for side, logits in given.items():
+        if not isinstance(logits, Tensor | Mapping):
+            got = type(logits).__name__
+            raise TypeError(f"{side} must be logits or a mapping of named logits, got {got}")
+    if not any(isinstance(logits, Mapping) for logits in given.values()):
+        return half(**sides)
+    if not all(isinstance(logits, Mapping) for logits in given.values()):
+        got = " and ".join(type(logits).__name__ for logits in given.values())
+        raise TypeError(
+            f"{' and '.join(given)} must both be logits or both mappings of named logits, got {got}"
+        )
+    names = [*next(iter(given.values()))]
+    if not names or any(set(logits) != set(names) for logits in given.values()):
+        got = " and ".join(", ".join(map(str, logits)) or "none" for logits in given.values())
+        raise ValueError(
+            f"{' and '.join(given)} must name the same logits, one at least, got {got}"
+        )
+    values = []
+    for name in names:
+        for side, logits in given.items():
+            if not isinstance(logits[name], Tensor):
+                way_out = "; pass its logits" if hasattr(logits[name], "logits") else ""
+                got = type(logits[name]).__name__
+                raise TypeError(f"{side}[{name!r}] must be a tensor of logits, got {got}{way_out}")
+        values.append(half(**sides | {side: logits[name] for side, logits in given.items()}))
+    if len({value.shape for value in values}) > 1:
+        shapes = {name: tuple(value.shape) for name, value in zip(names, values, strict=True)}
+        raise ShapeError(
+            f"named logits must have one shape with reduction='none', got {shapes}; reduce by "
+            f"'mean' or 'sum'"
+        )
+    return torch.stack(values).sum(dim=0)
 
 
 class _SmoothedLoss(AdversarialLoss, ABC):
@@ -154,11 +230,11 @@ class NonSaturatingLoss(_SmoothedLoss):
         smoothing.
     """
 
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
         """See :func:`stgan.functional.non_saturating_generator_loss`."""
         return functional.non_saturating_generator_loss(fake=fake, reduction=self.reduction)
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.non_saturating_discriminator_loss`."""
         return functional.non_saturating_discriminator_loss(
             real=real, fake=fake, smoothing=self.smoothing, reduction=self.reduction
@@ -201,11 +277,11 @@ class MinimaxLoss(_SmoothedLoss):
         smoothing.
     """
 
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
         """See :func:`stgan.functional.minimax_generator_loss`."""
         return functional.minimax_generator_loss(fake=fake, reduction=self.reduction)
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.minimax_discriminator_loss`."""
         return functional.minimax_discriminator_loss(
             real=real, fake=fake, smoothing=self.smoothing, reduction=self.reduction
@@ -244,11 +320,11 @@ class HingeLoss(AdversarialLoss):
         Lim and Ye, Geometric GAN, 2017, arXiv 1705.02894.
     """
 
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
         """See :func:`stgan.functional.hinge_generator_loss`."""
         return functional.hinge_generator_loss(fake=fake, reduction=self.reduction)
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.hinge_discriminator_loss`."""
         return functional.hinge_discriminator_loss(real=real, fake=fake, reduction=self.reduction)
 
@@ -288,11 +364,11 @@ class LeastSquaresLoss(_SmoothedLoss):
         section 3.4, for the smoothing.
     """
 
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
         """See :func:`stgan.functional.least_squares_generator_loss`."""
         return functional.least_squares_generator_loss(fake=fake, reduction=self.reduction)
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.least_squares_discriminator_loss`."""
         return functional.least_squares_discriminator_loss(
             real=real, fake=fake, smoothing=self.smoothing, reduction=self.reduction
@@ -332,11 +408,11 @@ class WassersteinLoss(AdversarialLoss):
         Arjovsky et al., Wasserstein GAN, ICML 2017, equation 2 and algorithm 1.
     """
 
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
         """See :func:`stgan.functional.wasserstein_generator_loss`."""
         return functional.wasserstein_generator_loss(fake=fake, reduction=self.reduction)
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.wasserstein_discriminator_loss`."""
         return functional.wasserstein_discriminator_loss(
             real=real, fake=fake, reduction=self.reduction

@@ -32,7 +32,7 @@ class _RelativisticLoss(AdversarialLoss, ABC):
 
     needs_real: ClassVar[bool] = True
 
-    def generator(self, *, fake: Tensor, real: Tensor | None = None) -> Tensor:
+    def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
         """What the generator minimizes: the discriminator's half with the sides exchanged.
 
         Raises:
@@ -45,7 +45,7 @@ class _RelativisticLoss(AdversarialLoss, ABC):
             )
         # Checked here, where each side has its own name.
         real, fake = full_precision(real, "real"), full_precision(fake, "fake")
-        return self.discriminator(real=fake, fake=real)
+        return self.discriminator_half(real=fake, fake=real)
 
 
 @LOSSES.register(
@@ -81,7 +81,7 @@ class RelativisticAverageLoss(_RelativisticLoss):
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaSGAN).
     """
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.relativistic_average_discriminator_loss`."""
         return functional.relativistic_average_discriminator_loss(
             real=real, fake=fake, reduction=self.reduction
@@ -124,7 +124,7 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
         targets the released code of Tian et al., MoCoGAN-HD, ICLR 2021.
     """
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.relativistic_average_least_squares_discriminator_loss`."""
         return functional.relativistic_average_least_squares_discriminator_loss(
             real=real, fake=fake, reduction=self.reduction
@@ -164,7 +164,7 @@ class RelativisticAverageHingeLoss(_RelativisticLoss):
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaHingeGAN).
     """
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.relativistic_average_hinge_discriminator_loss`."""
         return functional.relativistic_average_hinge_discriminator_loss(
             real=real, fake=fake, reduction=self.reduction
@@ -205,7 +205,7 @@ class RelativisticPairingLoss(_RelativisticLoss):
         section 2; Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RSGAN).
     """
 
-    def discriminator(self, *, real: Tensor, fake: Tensor) -> Tensor:
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """See :func:`stgan.functional.relativistic_pairing_discriminator_loss`."""
         return functional.relativistic_pairing_discriminator_loss(
             real=real, fake=fake, reduction=self.reduction

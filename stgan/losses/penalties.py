@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional import penalties as functional
@@ -65,6 +66,7 @@ class R1Penalty(CriticPenalty):
         ICML 2018, equation 9; Saito et al., TGANv2, IJCV 2020.
     """
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,
@@ -115,6 +117,7 @@ class R2Penalty(CriticPenalty):
         ICML 2018, equation 10; Huang et al., R3GAN, NeurIPS 2024.
     """
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,
@@ -186,6 +189,7 @@ class GradientPenalty(_BetweenPenalty):
         algorithm 1.
     """
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,
@@ -246,6 +250,7 @@ class ZeroCenteredPenalty(_BetweenPenalty):
         Adversarial Networks, ICLR 2019 (0-GP).
     """
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,
@@ -311,6 +316,7 @@ class DraganPenalty(CriticPenalty):
             raise ValueError(f"scale must be at least 0, got {scale}")
         self.scale = scale
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,

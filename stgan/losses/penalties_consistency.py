@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from stgan._keywords import by_keyword
 from stgan.example import Example
 from stgan.functional import penalties_consistency as functional
 from stgan.functional._critic import Critic
@@ -76,6 +77,7 @@ class ConsistencyPenalty(_AugmentedPenalty):
         algorithm 1, for the last layer alone.
     """
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,
@@ -131,6 +133,7 @@ class BalancedConsistencyPenalty(_AugmentedPenalty):
         Zhao et al., Improved Consistency Regularization for GANs, AAAI 2021, algorithm 1.
     """
 
+    @by_keyword
     def forward(
         self,
         critic: Critic,

@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from stgan._keywords import by_keyword
 from stgan.example import Example
 from stgan.functional import penalties_outputs as functional
 from stgan.functional._precision import full_precision
@@ -108,6 +109,7 @@ class LecamPenalty(_OutputPenalty):
         self.register_buffer("fake_mean", torch.zeros(()))
         self.register_buffer("num_updates", torch.zeros((), dtype=torch.int64))
 
+    @by_keyword
     def forward(self, *, real: Tensor, fake: Tensor) -> Tensor:
         """Move the means if in training mode, then return the penalty."""
         check_sides(real, fake)  # before the means have seen them
@@ -188,6 +190,7 @@ class ModeSeekingPenalty(_OutputPenalty):
             raise ValueError(f"eps must be positive, got {eps}")
         self.eps = eps
 
+    @by_keyword
     def forward(self, *, fake: tuple[Tensor, Tensor], z: tuple[Tensor, Tensor]) -> Tensor:
         """Return the penalty."""
         return reduce_loss(
@@ -240,6 +243,7 @@ class FeatureMatchingPenalty(_OutputPenalty):
         GANs (pix2pixHD), CVPR 2018, equation 4.
     """
 
+    @by_keyword
     def forward(self, *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
         """Return the penalty."""
         return reduce_loss(
@@ -281,6 +285,7 @@ class MeanFeatureMatchingPenalty(nn.Module):
         Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016, section 3.1.
     """
 
+    @by_keyword
     def forward(self, *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
         """Return the penalty."""
         return functional.mean_feature_matching_penalty(real=real, fake=fake)

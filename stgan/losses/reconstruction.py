@@ -49,7 +49,7 @@ class ReconstructionLoss(nn.Module, ABC):
         self.reduction: Reduction = reduction
 
     @abstractmethod
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """How far generated clips are from the real ones."""
 
     def smallest(self) -> tuple[int, int, int]:
@@ -104,7 +104,7 @@ class L1Loss(ReconstructionLoss):
         2017, equation 3.
     """
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.l1_loss`."""
         return functional.l1_loss(fake=fake, real=real, reduction=self.reduction)
 
@@ -141,7 +141,7 @@ class L2Loss(ReconstructionLoss):
         equation 1 with p = 2, as a mean.
     """
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.l2_loss`."""
         return functional.l2_loss(fake=fake, real=real, reduction=self.reduction)
 
@@ -185,7 +185,7 @@ class CharbonnierLoss(ReconstructionLoss):
             raise ValueError(f"eps must be positive, got {eps}; for eps=0 use L1Loss")
         self.eps = eps
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.charbonnier_loss`."""
         return functional.charbonnier_loss(
             fake=fake, real=real, eps=self.eps, reduction=self.reduction
@@ -228,7 +228,7 @@ class FirstFrameLoss(ReconstructionLoss):
         ``main_conditional.lua``.
     """
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.first_frame_loss`."""
         return functional.first_frame_loss(fake=fake, real=real, reduction=self.reduction)
 
@@ -268,7 +268,7 @@ class FrameDifferenceLoss(ReconstructionLoss):
         section 3.2, along time.
     """
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.frame_difference_loss`."""
         return functional.frame_difference_loss(fake=fake, real=real, reduction=self.reduction)
 
@@ -317,7 +317,7 @@ class GradientLoss(ReconstructionLoss):
             raise ValueError(f"alpha must be at least 1, got {alpha}")
         self.alpha = alpha
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.gradient_loss`."""
         return functional.gradient_loss(
             fake=fake, real=real, alpha=self.alpha, reduction=self.reduction

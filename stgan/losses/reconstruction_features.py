@@ -65,7 +65,7 @@ class FocalFrequencyLoss(ReconstructionLoss):
             raise ValueError(f"alpha must not be negative, got {alpha}")
         self.alpha = alpha
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.focal_frequency_loss`."""
         return functional.focal_frequency_loss(
             fake=fake, real=real, alpha=self.alpha, reduction=self.reduction
@@ -170,7 +170,7 @@ class PerceptualLoss(ReconstructionLoss):
         self.register_buffer("scale", 0.5 / s, persistent=False)
         self.register_buffer("shift", (0.5 - m) / s, persistent=False)
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.perceptual_loss`."""
         self._check(fake, real)
         return functional.perceptual_loss(

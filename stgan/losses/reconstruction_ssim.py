@@ -57,7 +57,7 @@ class SSIM2dLoss(ReconstructionLoss):
         side = check_positive(window_size, "window_size")
         self.window_size = functional.check_window((1, side, side))[1]
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.ssim_2d_loss`."""
         return functional.ssim_2d_loss(
             fake=fake, real=real, window_size=self.window_size, reduction=self.reduction
@@ -113,7 +113,7 @@ class SSIM3dLoss(ReconstructionLoss):
         super().__init__(reduction)
         self.window_size = functional.check_window(window_size)
 
-    def forward(self, *, fake: Tensor, real: Tensor) -> Tensor:
+    def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.ssim_3d_loss`."""
         return functional.ssim_3d_loss(
             fake=fake, real=real, window_size=self.window_size, reduction=self.reduction

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from stgan import functional
 from stgan.errors import ShapeError
 from stgan.functional import (
     charbonnier_loss,
@@ -111,8 +110,18 @@ def test_other_shapes_are_refused_by_name(name: str) -> None:
         LOSSES[name](fake=video, real=video[:1])
     with pytest.raises(ShapeError, match=r"fake must be laid out as \(N, C, T, H, W\), got \(2, 3"):
         LOSSES[name](fake=video[:, :, 0], real=video)
-    with pytest.raises(TypeError, match="positional"):
-        getattr(functional, f"{name}_loss")(video, video)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_generated_clip_comes_first_as_in_torch(name: str) -> None:
+    fake, real = torch.rand(2, 2, 3, 5, 12, 12)
+    named = LOSSES[name](fake=fake, real=real)
+    call, settings = {
+        "ssim_2d": (ssim_2d_loss, {"window_size": 3}),
+        "ssim_3d": (ssim_3d_loss, {"window_size": 3}),
+        "perceptual": (perceptual_loss, {"features": nn.Identity()}),
+    }.get(name, (LOSSES[name], {}))
+    assert torch.equal(call(fake, real, **settings), named)
 
 
 @given(real=videos(), seed=SEEDS)

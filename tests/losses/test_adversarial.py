@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 import stgan
 from stgan import functional
+from stgan.discriminators import StreamOutput
 from stgan.errors import ShapeError, UnknownNameError
 from stgan.losses import AdversarialLoss, HingeLoss, NonSaturatingLoss, create_family
 from tests.strategies import SEEDS
@@ -220,10 +222,66 @@ def test_half_precision_is_raised_first(name: str, dtype: torch.dtype) -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_logits_travel_by_keyword(name: str) -> None:
     loss = create_family(name)
-    with pytest.raises(TypeError, match="positional"):
-        loss.discriminator(torch.zeros(1), torch.zeros(1))  # type: ignore[call-arg]
+    cls, one = type(loss).__name__, torch.zeros(1)
+    for half in ("generator", "discriminator"):
+        told = rf"^{cls}\.{half}\(\) takes .*real=.* by keyword, so .*, got 2 positional"
+        with pytest.raises(TypeError, match=told):
+            getattr(loss, half)(one, one)
+    with pytest.raises(TypeError, match=rf"^{cls}\.discriminator\(\) needs fake=; it takes real=,"):
+        loss.discriminator(real=one)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=rf"^{cls}\.generator\(\) takes no logits=; it takes fake="):
+        loss.generator(fake=one, logits=one)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=rf"^{cls} is called by its halves: loss\.generator\(fake="):
+        loss(one)
     with pytest.raises(TypeError, match="positional"):
         getattr(functional, f"{name}_discriminator_loss")(torch.zeros(1), torch.zeros(1))
+
+
+NAMED = {"video": torch.tensor([0.3, -2.0]), "image": torch.tensor([1.5, 0.1])}
+OTHERS = {name: logits.flip(0) - 0.4 for name, logits in reversed(NAMED.items())}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_named_logits_are_losses_of_their_own_added_up(name: str, reduction: str) -> None:
+    loss = create_family(name, reduction=reduction)
+    for half in (loss.generator, loss.discriminator):
+        each = [half(real=NAMED[one], fake=OTHERS[one]) for one in NAMED]
+        torch.testing.assert_close(half(real=NAMED, fake=OTHERS), each[0] + each[1])
+    if not loss.needs_real:
+        assert torch.equal(loss.generator(fake=NAMED), loss.generator(fake=NAMED, real=OTHERS))
+
+
+def test_maps_of_other_sizes_are_reduced_each_by_itself() -> None:
+    logits = {"video": torch.tensor([1.0, 3.0]), "image": torch.full((2, 4, 4), 5.0)}
+    assert HingeLoss().generator(fake=logits) == -7
+    with pytest.raises(ShapeError, match=r"named logits must have one shape .*: \(2, 4, 4\)}"):
+        HingeLoss("none").generator(fake=logits)
+
+
+@pytest.mark.parametrize(
+    ("sides", "error", "sentence"),
+    [
+        ({"real": NAMED, "fake": NAMED["video"]}, TypeError,
+         "must both be logits or both mappings of named logits, got .*dict.*"),
+        ({"real": NAMED, "fake": {"video": NAMED["video"]}}, ValueError,
+         "must name the same logits, one at least, got .*video, image.*"),
+        ({"real": {}, "fake": {}}, ValueError, "one at least, got none and none"),
+        ({"real": NAMED, "fake": NAMED | {"image": None}}, TypeError,
+         r"fake\['image'\] must be a tensor of logits, got NoneType"),
+        ({"real": NAMED | {"video": StreamOutput(NAMED["video"], {}, ())}, "fake": NAMED},
+         TypeError, r"real\['video'\] must be a tensor of logits, got StreamOutput; pass its logi"),
+        ({"real": [NAMED["video"]], "fake": NAMED["video"]}, TypeError,
+         "real must be logits or a mapping of named logits, got list"),
+    ],
+    ids=["mixed", "other-names", "empty", "none", "detailed", "list"],
+)  # fmt: skip
+@pytest.mark.parametrize("half", ["generator", "discriminator"])
+def test_sides_that_do_not_belong_together_are_refused(
+    half: str, sides: dict[str, Any], error: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(error, match=sentence):
+        getattr(create_family("relativistic_pairing"), half)(**sides)
 
 
 @pytest.mark.parametrize("name", REFERENCE)
