@@ -46,10 +46,14 @@ def _works(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _keys(words: str, year: str) -> list[str]:
+    """Works of a year that the words before it may mean: by name, and by venue where there is one."""
+    *_, last = re.findall(r"\w+", words.replace("nips", "neurips")) or [""]
+    places = {fields.get("booktitle", "").split(",")[0] for fields in _entries().values()}
     return [
         key
         for key, fields in _entries().items()
         if fields["year"] == year
+        and (last not in places or fields.get("booktitle", "").startswith(last))
         and any(re.search(rf"\b{re.escape(name)}\b", words) for name in _names(key))
     ]
 
@@ -80,6 +84,7 @@ def test_references_are_found_where_they_stand() -> None:
     ]  # fmt: skip
     assert _keys("sonderby et al., ", "2017") == ["sonderby2017amortised"]
     assert _keys("nobody et al., ", "2017") == []
+    assert _keys("arjovsky et al., ", "2017") != _keys("arjovsky et al., iclr", "2017")
 
 
 def test_every_work_that_is_named_is_in_the_bibliography() -> None:
