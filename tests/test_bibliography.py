@@ -46,7 +46,7 @@ def _works(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _keys(words: str, year: str) -> list[str]:
-    """Works of a year that the words before it may mean: by name, and by venue where there is one."""
+    """Works of a year that the words before it may mean: by name, and by venue if given."""
     *_, last = re.findall(r"\w+", words.replace("nips", "neurips")) or [""]
     places = {fields.get("booktitle", "").split(",")[0] for fields in _entries().values()}
     return [

@@ -115,7 +115,8 @@ class LatentLSTMWalk(TemporalLatent):
 
     Differs from the source:
         The LSTM cell that encodes ``z`` starts from zeros, so its recurrent weights and its forget
-        gate do nothing; they are left out here.
+        gate do nothing; they are left out here. Weights begin as torch's own, where the published
+        code has orthogonal ones and N(0, 0.02) for the steps.
 
     References:
         Tian et al., A Good Image Generator Is What You Need for High-Resolution Video Synthesis,

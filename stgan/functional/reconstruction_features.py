@@ -7,7 +7,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import check_floats, check_layout
+from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.frames import fold_time
 from stgan.functional.reconstruction import check_clips, reduce_clips
@@ -87,7 +88,8 @@ def perceptual_loss(
         reduction: Of the ``(N,)`` values.
 
     Raises:
-        ShapeError: If the shapes differ.
+        ShapeError: If the shapes differ, or features are not those of every frame.
+        TypeError: If features are neither a tensor nor a sequence of tensors.
         ValueError: If there are not as many weights as features.
 
     Example:
@@ -102,7 +104,8 @@ def perceptual_loss(
     """
     check_clips(fake, real)
     check_layout(fake, "N C T H W", name="fake", C=3)
-    offered, wanted = (_listed(features(fold_time(video))) for video in (fake, real))
+    count = fake.shape[0] * fake.shape[2]
+    offered, wanted = (_listed(features(fold_time(video)), count) for video in (fake, real))
     weights = [1.0] * len(offered) if layer_weights is None else list(layer_weights)
     if len(weights) != len(offered):
         raise ValueError(
@@ -118,5 +121,16 @@ def perceptual_loss(
     return reduce_clips(rearrange(per_frame, "(n t) -> n t", t=fake.shape[2]), reduction)
 
 
-def _listed(found: Tensor | Sequence[Tensor]) -> list[Tensor]:
-    return [found] if isinstance(found, Tensor) else list(found)
+def _listed(found: Tensor | Sequence[Tensor], count: int) -> list[Tensor]:
+    several = [found] if isinstance(found, Tensor) else found
+    if not isinstance(several, list | tuple):
+        raise TypeError(
+            f"features must return one tensor or a sequence of them, got {type(several).__name__}"
+        )
+    for one in several:
+        check_floats(one, "what features returns", picture=False)
+        if one.shape[:1] != (count,):
+            raise ShapeError(
+                f"features must return {count} rows, one for each frame, got {tuple(one.shape)}"
+            )
+    return [*several]

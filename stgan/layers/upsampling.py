@@ -100,6 +100,9 @@ class UpsampleLinear(_Upsample):
         >>> UpsampleLinear((2, 1, 1))(torch.zeros(2, 3, 4, 8, 8)).shape
         torch.Size([2, 3, 8, 8, 8])
 
+    Differs from the source:
+        Borders are continued; the published code lets them fade to zero and crops clips later.
+
     References:
         Brooks et al., Generating Long Videos of Dynamic Scenes, NeurIPS 2022; released code,
         ``generator_lres.py``.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -323,3 +324,21 @@ def test_perceptual_adds_weighted_distances_of_features(
 def test_what_makes_no_sense_is_refused(call: Callable[[Tensor], Tensor], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call(torch.zeros(2, 3, 4, 5, 6))
+
+
+@pytest.mark.parametrize(
+    ("returned", "error", "message"),
+    [
+        (lambda images: {"conv": images}, TypeError, "a sequence of them, got dict"),
+        (lambda images: (images, None), TypeError, "what features returns must be a tensor, got N"),
+        (lambda images: images.long(), TypeError, "what features returns must be of a float type"),
+        (lambda images: images[1:], ShapeError, r"must return 6 rows, .* got \(5, 3, 4, 4\)"),
+        (lambda images: images.mean(), ShapeError, r"must return 6 rows, .* got \(\)"),
+    ],
+)
+def test_features_that_are_none_of_every_frame_are_refused(
+    returned: Any, error: type[Exception], message: str
+) -> None:
+    video = torch.zeros(2, 3, 3, 4, 4)
+    with pytest.raises(error, match=message):
+        perceptual_loss(fake=video, real=video, features=returned)
