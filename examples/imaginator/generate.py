@@ -10,6 +10,7 @@ as it lies. Clips of the same names that an earlier call wrote are replaced, all
 import re
 import shutil
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -61,7 +62,7 @@ _FORMS = {"mp4": "mp4", "avi": "lossless avi", "gif": "gif", "frames": "folders 
 
 @torch.no_grad()
 def generate(arguments: Arguments) -> list[Path]:
-    """Generate the clips and return their files, or folders of frames."""
+    """Generate the clips, say where they lie, and return their files or folders of frames."""
     if arguments.samples < 1:
         raise ValueError(f"samples must be at least 1, got {arguments.samples}")
     out = arguments.out or arguments.run / "generated"
@@ -88,8 +89,11 @@ def generate(arguments: Arguments) -> list[Path]:
     noise = torch.randn(arguments.samples, settings.model.z_dim, generator=draws)
     if arguments.out is None:
         check_run_folder(arguments.run, ["generated"])
-    with writing(out):
+    new = not out.exists()
+    with writing(out), ExitStack() as stack:
         out.mkdir(parents=True, exist_ok=True)
+        if new:
+            stack.callback(lambda: any(out.iterdir()) or out.rmdir())
         # To a place of its own first: a call that fails leaves what is there as it was.
         with tempfile.TemporaryDirectory(prefix=".generating_", dir=out) as folder:
             part = Path(folder)
@@ -114,6 +118,16 @@ def generate(arguments: Arguments) -> list[Path]:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             for path in paths:
                 path.replace(out / path.name)
+    size = " x ".join(map(str, settings.model.image_size))
+    print(
+        f"wrote {len(paths)} {'clip' if len(paths) == 1 else 'clips'} of "
+        f"{settings.model.num_frames} frames of {size} as {_FORMS[arguments.form]} to {printable(out)}"
+    )
+    others = sum(path.name[0] != "." for path in out.iterdir()) - len(paths)
+    if others:
+        print(f"others that were there and stay: {others}")
+    if arguments.overview:
+        print(f"wrote {printable(arguments.overview)}, which shows all of them side by side")
     return [out / path.name for path in paths]
 
 
@@ -172,15 +186,7 @@ def main(args: list[str] | None = None) -> None:
     """Generate from the command line."""
     arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate")
     with interruptible(), user_errors():
-        written = generate(arguments)
-    folder = written[0].parent
-    count = f"{len(written)} {'clip' if len(written) == 1 else 'clips'}"
-    print(f"wrote {count} as {_FORMS[arguments.form]} to {printable(folder)}")
-    others = sum(path.name[0] != "." for path in folder.iterdir()) - len(written)
-    if others:
-        print(f"{others} other files or folders were there and stay")
-    if arguments.overview:
-        print(f"wrote {printable(arguments.overview)}, which shows all of them side by side")
+        generate(arguments)
 
 
 if __name__ == "__main__":

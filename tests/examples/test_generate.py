@@ -61,7 +61,7 @@ def test_the_folder_is_scored_as_it_lies(
     out, overview = tmp_path / "out", tmp_path / "all.gif"
     _generate(run, picture, out, "--form", form, "--samples", "9", "--overview", str(overview))
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0].startswith("wrote 18 clips as ")
+    assert printed[0].startswith("wrote 18 clips of 4 frames of 16 x 16 as ")
     assert printed[0].endswith(f" to {out}")
     assert printed[1:] == [f"wrote {overview}, which shows all of them side by side"]
     real = tmp_path / "real"
@@ -92,7 +92,7 @@ def test_a_clip_has_one_form(
     out = tmp_path / "out"
     _generate(run, picture, out, "--form", "frames", "--samples", "2")
     _generate(run, picture, out, "--form", "gif")
-    assert "2 other files or folders were there and stay" in capsys.readouterr().out
+    assert "others that were there and stay: 2" in capsys.readouterr().out
     assert sorted(path.name for path in out.iterdir()) == [
         "anna.v2_slide_0.gif", "anna.v2_slide_1", "anna.v2_swell_0.gif", "anna.v2_swell_1",
     ]  # fmt: skip
@@ -209,6 +209,8 @@ def test_what_cannot_be_read_or_written_is_one_sentence(
         ((videos, picture, out), f"folder {videos} is no run folder of the recipe; train one with"),
     ):
         assert message in refusal(lambda given=arguments: _generate(*given), capsys)
+    refused = refusal(lambda: _generate(run, picture, out, "--fps", "0"), capsys)
+    assert "fps must be a positive number" in refused
     assert not out.exists()
 
 
