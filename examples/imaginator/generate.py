@@ -118,11 +118,10 @@ def generate(arguments: Arguments) -> list[Path]:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             for path in paths:
                 path.replace(out / path.name)
-    size = " x ".join(map(str, settings.model.image_size))
-    print(
-        f"wrote {len(paths)} {'clip' if len(paths) == 1 else 'clips'} of "
-        f"{settings.model.num_frames} frames of {size} as {_FORMS[arguments.form]} to {printable(out)}"
-    )
+    model = settings.model
+    size = f"{model.num_frames} frames of {model.image_size[0]} x {model.image_size[1]}"
+    what = f"{len(paths)} {'clip' if len(paths) == 1 else 'clips'} of {size}"
+    print(f"wrote {what} as {_FORMS[arguments.form]} to {printable(out)}")
     others = sum(path.name[0] != "." for path in out.iterdir()) - len(paths)
     if others:
         print(f"others that were there and stay: {others}")
