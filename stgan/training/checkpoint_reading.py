@@ -182,6 +182,6 @@ def is_sound(path: Path) -> bool:
 def _passes(path: Path, files: frozenset[tuple[str, int, int, int]]) -> bool:
     try:
         check_checkpoint(path)
-    except CheckpointError:
+    except (CheckpointError, OSError):
         return False
     return True

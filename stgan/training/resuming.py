@@ -106,7 +106,7 @@ def _newest(folder: str | Path, use: Callable[[Path], T]) -> tuple[Path, T, dict
     for path in list_checkpoints(folder):
         try:
             return path, use(path), skipped
-        except CheckpointError as error:
+        except (CheckpointError, OSError) as error:  # the system's, of a disk that fails
             skipped[path] = str(error)
     reasons = "; ".join(f"{path.name}: {reason}" for path, reason in skipped.items())
     raise CheckpointError(f"folder {folder} holds no checkpoint that can be used: {reasons}")
