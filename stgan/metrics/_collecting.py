@@ -37,6 +37,7 @@ class ClipMetric(Metric):
     is_differentiable = False
     full_state_update = False
     clip_size: Tensor
+    _made = "features"
 
     def __init__(self, extractor: nn.Module, *, stride: int, clip_rule: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -57,8 +58,8 @@ class ClipMetric(Metric):
             raise ShapeError(
                 f"all clips of a metric must have one size (T, H, W), got {clip} after {before}"
             )
+        features = extract(self.extractor, video, self._length, self._made)
         self.clip_size = self.clip_size.new_tensor(clip)
-        features = extract(self.extractor, video, self._length)
         self._length, self._kind = features.shape[1], features.dtype
         return features
 

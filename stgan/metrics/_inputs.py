@@ -34,9 +34,9 @@ def check_video(video: Tensor, name: str, layout: str = "N C T H W") -> None:
 def check_clips(video: Tensor, name: str, layout: str = "N C T H W") -> None:
     """Refuse what is no batch of clips in [-1, 1], by its values too; a clip may overshoot."""
     check_video(video, name, layout)
-    if 0 in video.shape[1:]:
+    if 0 in video.shape:
         raise ShapeError(f"{name} must not be empty, got {tuple(video.shape)}")
-    if not len(video) or video.is_meta or torch.compiler.is_compiling():
+    if video.is_meta or torch.compiler.is_compiling():
         return
     low, high = (float(bound) for bound in video.detach().aminmax())
     if low >= -_LARGEST_PIXEL and high <= _LARGEST_PIXEL:
@@ -60,7 +60,9 @@ def check_same_shape(fake: Tensor, real: Tensor) -> None:
 
 def check_finite(rows: Tensor, name: str) -> None:
     """Refuse NaN and infinite numbers, and say in which clips they are."""
-    wrong = ~(rows.detach().flatten(1).abs() <= _LARGEST_FEATURE).all(dim=1)
+    # In half precision the bound itself would be infinite.
+    wide = rows.detach().to(torch.promote_types(rows.dtype, torch.float32))
+    wrong = ~(wide.flatten(1).abs() <= _LARGEST_FEATURE).all(dim=1)
     if wrong.any():
         numbers = wrong.nonzero().flatten().tolist()
         raise ValueError(
@@ -75,25 +77,27 @@ def check_correction(correction: int) -> None:
         raise ValueError(f"correction must be 0 or 1, got {correction!r}")
 
 
-def check_returned(found: Any, name: str) -> Tensor:
+def check_returned(found: Any, name: str, what: str = "features") -> Tensor:
     """Return what a network made of clips if it is a tensor."""
     if not isinstance(found, Tensor):
         raise TypeError(
-            f"{name} must return one tensor of features, got {type(found).__name__}; wrap it in a "
-            f"module that returns the features to compare"
+            f"{name} must return one tensor of {what}, got {type(found).__name__}; wrap it in a "
+            f"module that returns them alone"
         )
     return found
 
 
-def check_outputs(found: Any, count: int, name: str, length: int | None = None) -> Tensor:
+def check_outputs(
+    found: Any, count: int, name: str, length: int | None = None, what: str = "features"
+) -> Tensor:
     """Return what a network made of so many clips if it is rows ``(N, D)`` of finite numbers."""
-    shape = tuple(check_returned(found, name).shape)
+    shape = tuple(check_returned(found, name, what).shape)
     if len(shape) != 2 or shape[0] != count or shape[1] != (length or shape[1]) or not shape[1]:
         wanted = f"(N={count}, D{f'={length}' if length else ''})"
-        raise ShapeError(f"{name} must return features {wanted}, got {shape}")
+        raise ShapeError(f"{name} must return {what} {wanted}, got {shape}")
     if not found.is_floating_point():
-        raise TypeError(f"{name} must return features of a float type, got {found.dtype}")
-    check_finite(found, f"features of {name}")
+        raise TypeError(f"{name} must return {what} of a float type, got {found.dtype}")
+    check_finite(found, f"{what} of {name}")
     rows: Tensor = found
     return rows
 

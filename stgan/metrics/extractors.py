@@ -64,13 +64,15 @@ class FeatureExtractor(nn.Module, ABC):
 
 
 @torch.no_grad()
-def extract(extractor: nn.Module, video: Tensor, length: int | None = None) -> Tensor:
+def extract(
+    extractor: nn.Module, video: Tensor, length: int | None = None, what: str = "features"
+) -> Tensor:
     """Features of clips by a network in evaluation mode, if they are finite rows ``(N, D)``."""
     with evaluating(extractor):
         found = extractor(video)
     name = getattr(extractor, "name", type(extractor).__name__)
     known = length or getattr(extractor, "num_features", None)
-    return check_outputs(found, len(video), name, known)
+    return check_outputs(found, len(video), name, known, what)
 
 
 def check_clip_shape(shape: tuple[int, ...], channels: int = 3) -> None:

@@ -219,7 +219,7 @@ def lpips(fake: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = 
         torch.split(_frames(real, first), _FRAMES_AT_ONCE),
         strict=True,
     ):
-        distances = check_returned(network(ours, true), name)
+        distances = check_returned(network(ours, true), name, "distances")
         if distances.numel() != len(ours) or not distances.ndim:
             raise ShapeError(
                 f"{name} must return one distance for each of {len(ours)} pairs, got "

@@ -32,7 +32,8 @@ def inception_score(
         - Output: two float64 numbers, mean and standard deviation.
 
     Raises:
-        ShapeError: If the layout is another or there are fewer clips than parts.
+        ShapeError: If the layout is another, or there are fewer than two clips a part or two
+            classes.
         TypeError: If the logits are not of a float type.
         ValueError: If ``splits`` is not positive, ``correction`` is neither 0 nor 1, or logits are
             not finite.
@@ -50,10 +51,12 @@ def inception_score(
     check_layout(logits, "N K", name="logits")
     check_positive(splits, "splits")
     check_correction(correction)
-    if len(logits) < splits:
+    if logits.shape[1] < 2:
+        raise ShapeError(f"logits must be of at least 2 classes, got {tuple(logits.shape)}")
+    if len(logits) < 2 * splits:  # a split of one clip has the score 1, whatever the clip
         raise ShapeError(
-            f"logits must be those of at least {splits} clips, one a split, got {len(logits)}; "
-            f"lower splits"
+            f"logits must be those of at least {2 * splits} clips, two a split, got "
+            f"{len(logits)}; lower splits"
         )
     check_finite(logits, "logits")
     scores = []

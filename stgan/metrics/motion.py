@@ -44,7 +44,7 @@ def moving_region(real: Tensor, threshold: float = 0.1) -> Tensor:
         None; a definition of this library.
     """
     check_clips(real, "real")
-    if threshold < 0:
+    if not threshold >= 0:
         raise ValueError(f"threshold must be at least 0, got {threshold}")
     return (real - real[:, :, :1]).abs().mean(dim=1) > threshold
 

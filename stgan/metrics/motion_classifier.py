@@ -218,7 +218,7 @@ def condition_accuracy(
     Raises:
         ShapeError: If videos and labels do not belong together.
         TypeError: If the videos are not of a float type.
-        ValueError: If there is no clip.
+        ValueError: If clips or logits are not finite, or clips lie far outside of [-1, 1].
 
     Example:
         >>> classifier = MotionClassifier(1)
@@ -227,11 +227,11 @@ def condition_accuracy(
     """
     check_clips(videos, "videos")
     check_labels(labels, len(videos))
-    if len(videos) == 0:
-        raise ValueError("videos must hold at least 1 clip, got none")
     with evaluating(classifier):
         name, parts = type(classifier).__name__, torch.split(videos, batch_size)
-        logits = [check_outputs(classifier(clips), len(clips), name) for clips in parts]
+        logits = [
+            check_outputs(classifier(clips), len(clips), name, what="logits") for clips in parts
+        ]
     guesses = torch.cat(logits).argmax(dim=1)
     return int((guesses == labels.to(guesses.device)).sum()) / len(videos)
 

@@ -56,9 +56,8 @@ def motion_confusion(
     parts = torch.split(videos, batch_size), torch.split(labels.cpu(), batch_size)
     with evaluating(classifier):
         for clips, asked in zip(*parts, strict=True):
-            logits = check_outputs(
-                classifier(clips), len(clips), type(classifier).__name__, num_classes
-            )
+            name = type(classifier).__name__
+            logits = check_outputs(classifier(clips), len(clips), name, num_classes, "logits")
             guessed = logits.argmax(dim=1).cpu()
             counts.index_put_((asked, guessed), torch.ones(len(asked)), accumulate=True)
     # 0 / 0 is the NaN that the docstring promises.

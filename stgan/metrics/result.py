@@ -93,7 +93,8 @@ class MetricResult:
         low, high = self.ci95 or (None, None)
         numbers = {"value": self.value, "floor": self.floor, "at_floor": self.at_floor}
         for name, number in {**numbers, "ci95[0]": low, "ci95[1]": high}.items():
-            if number is not None and not math.isfinite(number):
+            wrong = name == "value" if number is None else not math.isfinite(number)
+            if wrong:
                 raise ValueError(
                     f"{name} of {_short(self.metric)} must be finite, got {number}; leave out what "
                     f"cannot be measured"
@@ -199,7 +200,7 @@ class MetricResult:
         }
         try:
             return cls(**settings)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise DataError(f"a result must hold the numbers of one: {error}") from error
 
     def save(self, path: str | Path) -> None:

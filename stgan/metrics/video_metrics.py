@@ -172,7 +172,7 @@ class VideoInceptionScore(ClipMetric):
         - ``compute``: mean and standard deviation over the parts, float64.
 
     Raises:
-        ShapeError: If clips differ in size, or there are fewer than parts (in ``compute``).
+        ShapeError: If clips differ in size, or fewer than two a part (in ``compute``).
         TypeError: If clips are not of a float type, or the network does not return a tensor.
         ValueError: If ``splits`` is not positive, clips or logits are not finite, or clips lie far
             outside of [-1, 1].
@@ -191,6 +191,7 @@ class VideoInceptionScore(ClipMetric):
 
     higher_is_better = True
     logits: list[Tensor]
+    _made = "logits"
 
     def __init__(
         self,

@@ -101,7 +101,7 @@ def test_sure_and_varied_is_the_number_of_classes_and_alike_is_one(scale: float)
         pytest.param(
             lambda: inception_score(torch.zeros(9, 3)),
             ShapeError,
-            "logits must be those of at least 10 clips, one a split, got 9; lower splits",
+            "logits must be those of at least 20 clips, two a split, got 9; lower splits",
             id="splits",
         ),
         pytest.param(

@@ -175,7 +175,7 @@ _VIDEOS, _LABELS = torch.zeros(3, 3, 4, 16, 16), torch.zeros(3, dtype=torch.int6
         pytest.param(
             lambda: condition_accuracy(MotionClassifier(2), _VIDEOS[:0], _LABELS[:0]),
             ValueError,
-            "videos must hold at least 1 clip, got none",
+            "videos must not be empty, got",
             id="no clips",
         ),
     ],

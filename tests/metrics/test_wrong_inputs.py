@@ -162,7 +162,9 @@ def test_clips_in_the_range_of_bytes_are_refused(door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_clips_without_pixels_are_refused(door: str) -> None:
+def test_no_clips_and_clips_without_pixels_are_refused(door: str) -> None:
+    with pytest.raises(ShapeError, match=rf"^{DOORS[door][0]} must (not be empty|be laid)"):
+        DOORS[door][1](_clips()[:0])
     with pytest.raises(ShapeError, match=rf"^{DOORS[door][0]} must (not be empty|be laid)"):
         DOORS[door][1](_clips()[..., :0])
 
@@ -223,6 +225,34 @@ def test_logits_and_moments_that_are_no_numbers_are_refused() -> None:
         measures.frechet_distance_of_moments(zero, one * INF, zero, one)
     with pytest.raises(ValueError, match=r"positive semidefinite, .* from -1 to -1$"):
         measures.frechet_distance_of_moments(zero, -one, zero, one)
+
+
+def test_infinite_features_in_half_precision_are_refused() -> None:
+    real = torch.full((4, 3), INF, dtype=torch.half)
+    with pytest.raises(ValueError, match="real features must be finite"):
+        measures.frechet_distance(real, real)
+
+
+def test_one_class_and_one_clip_a_part_have_no_inception_score() -> None:
+    with pytest.raises(ShapeError, match=r"logits must be of at least 2 classes, got \(4, 1\)"):
+        measures.inception_score(torch.zeros(4, 1), splits=1)
+    with pytest.raises(ShapeError, match="at least 2 clips, two a split, got 1"):
+        measures.inception_score(torch.zeros(1, 4), splits=1)
+
+
+def test_a_bound_that_is_no_number_is_refused() -> None:
+    for call in (measures.is_static, measures.moving_region):
+        with pytest.raises(ValueError, match="threshold must be at least 0, got nan"):
+            call(_clips(), NAN)
+
+
+def test_a_refused_batch_leaves_no_size_behind() -> None:
+    metric = measures.FrechetVideoDistance(Odd(lambda rows: rows * NAN))
+    with pytest.raises(ValueError, match="features of Odd must be finite"):
+        metric.update(_clips(), real=True)
+    metric.extractor = COLORS
+    metric.update(_clips(size=(3, 2, 8, 8)), real=True)
+    assert metric.clip_size.tolist() == [2, 8, 8]
 
 
 def test_features_without_a_length_are_refused() -> None:
@@ -299,8 +329,7 @@ def test_a_classifier_that_returns_no_logits_is_refused(odd: str) -> None:
         lambda network: measures.condition_accuracy(network, _clips(), LABELS),
         lambda network: measures.motion_confusion(network, _clips(), LABELS, 2),
     ):
-        # More is asked of logits than that they are features: there must be as many as classes.
-        wanted = sentence.replace(r"D\)", r"D(=2)?\)")
+        wanted = sentence.replace("features", "(features|logits)").replace(r"D\)", r"D(=2)?\)")
         with pytest.raises((TypeError, ValueError), match=f"^{wanted}"):
             call(Odd(returned))
 
@@ -343,7 +372,7 @@ def test_a_network_of_pairs_returns_one_finite_distance_for_each() -> None:
         measures.lpips(clips, clips, Odd(lambda rows: rows.mean()))
     with pytest.raises(ShapeError, match=r"Odd must return one distance .* got \(12, 2\)"):
         measures.lpips(clips, clips, Odd(lambda rows: rows))
-    with pytest.raises(TypeError, match="Odd must return one tensor of features, got list"):
+    with pytest.raises(TypeError, match="Odd must return one tensor of distances, got list"):
         measures.lpips(clips, clips, Odd(lambda rows: [rows]))
     with pytest.raises(ValueError, match="distances of Odd must be finite"):
         measures.lpips(clips, clips, Odd(lambda rows: rows[:, 0] * INF))
@@ -398,6 +427,13 @@ RESULT = measures.MetricResult(
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("value", [None, "high", 10**400])
+def test_a_value_that_is_no_number_is_refused(value: Any) -> None:
+    plain = RESULT.as_dict() | {"value": value}
+    with pytest.raises(DataError, match="a result must hold the numbers of one: "):
+        measures.MetricResult.from_dict(plain)
+
+
 @pytest.mark.parametrize("value", [NAN, INF])
 @pytest.mark.parametrize("name", ["value", "floor", "at_floor", "ci95"])
 def test_a_result_is_a_number(name: str, value: float) -> None:
@@ -416,8 +452,3 @@ def test_json_of_a_result_holds_no_word_that_json_does_not_know(tmp_path: Path) 
     (tmp_path / "result.json").write_text(json.dumps(plain))
     with pytest.raises(DataError, match="value of energy must be finite, got"):
         measures.MetricResult.load(tmp_path / "result.json")
-
-
-def test_no_clip_has_no_energy_to_compare() -> None:
-    with pytest.raises(ShapeError, match="fake must hold at least 1 clip, got"):
-        measures.motion_energy_gap(_clips(0), _clips())
