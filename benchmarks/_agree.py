@@ -153,7 +153,7 @@ def check_iteration(twin: Twin, recipe: Recipe, batch: Batch) -> Agreement:
 
 def _restart(twin: Twin, recipe: Recipe) -> None:
     """Forget moments and gradients, which are of another type."""
-    own = (recipe.run.generator_optimizer, recipe.run.discriminator_optimizer)
+    own = recipe.training.optimizers
     for optimizer in (*twin.optimizers.values(), *own):
         optimizer.state.clear()
         optimizer.zero_grad()
@@ -161,8 +161,7 @@ def _restart(twin: Twin, recipe: Recipe) -> None:
 
 def _compare_iteration(twin: Twin, recipe: Recipe, batch: Batch, *, exactly: bool) -> float:
     losses = published_step(twin, batch)
-    run = recipe.run
-    with stepped_gradients(run.generator_optimizer, run.discriminator_optimizer) as kept:
+    with stepped_gradients(*recipe.training.optimizers) as kept:
         mine = recipe.step(batch)
     errors = [
         check_equal(

@@ -1,6 +1,5 @@
 """The plain twin and the recipe with equal weights, each ready to take its own iterations."""
 
-import functools
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -12,14 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.twin import Twin, TwinGenerator
-from examples.imaginator.captured import RecordedSteps
 from examples.imaginator.config import ModelSettings, Settings, preset_settings
 from examples.imaginator.convert import convert_state_dict
-from examples.imaginator.draws import Draws
-from examples.imaginator.engine import Engine
 from examples.imaginator.model import Generator, ImaGINator, build
-from examples.imaginator.steps import train_step
-from examples.imaginator.train import Run, open_run
+from examples.imaginator.train import Training, open_run
+from stgan.training import RecordedStep
 
 __all__ = [
     "Batch",
@@ -170,42 +166,41 @@ class Recipe:
         with tempfile.TemporaryDirectory() as folder:
             # Clips of noise are given to each step; those that the run opens are never drawn.
             out = replace(self.settings, out=Path(folder))
-            self.run: Run = open_run(out)
-        fabric, run = self.run.fabric, self.run
+            self.training: Training = open_run(out)
+        fabric, training = self.training.fabric, self.training
         self.generator, self.generator_optimizer = fabric.setup(
-            run.gan.generator, run.generator_optimizer
+            training.gan.generator, training.optimizers[0]
         )
         self.discriminator, self.discriminator_optimizer = fabric.setup(
-            run.gan.discriminator, run.discriminator_optimizer
+            training.gan.discriminator, training.optimizers[1]
         )
-        engine = Engine(backward=fabric.backward)
-        take = functools.partial(
-            train_step,
+        step = training.step(
             self.generator,
             self.discriminator,
             self.generator_optimizer,
             self.discriminator_optimizer,
-            objective=run.objective,
         )
-        self._take: Callable[..., dict[str, Tensor]] = functools.partial(take, engine=engine)
-        if cuda_graph:
-            networks = {"generator": run.gan.generator, "discriminator": run.gan.discriminator}
-            self._take = RecordedSteps(take, engine, networks, run.objective)
+        self.steps = 0
+        for player in (step.generator, step.discriminator):
+            player.guard = player.health = None
+        self._take: Callable[..., dict[str, Tensor]] = RecordedStep(step) if cuda_graph else step
 
     @property
     def gan(self) -> ImaGINator:
         """The networks without what the precision wraps around them."""
-        return self.run.gan
+        return self.training.gan
 
     def step(self, batch: Batch) -> dict[str, Tensor]:
         """Take one iteration as the recipe's loop does: draws, step, averaged generator."""
-        run = self.run
-        drawn = Draws(batch.z, batch.frames(batch.real_frame), batch.frames(batch.fake_frame))
+        training = self.training
+        drawn: dict[str, Any] = {"z": batch.z, "other_z": None}
+        for side, frame in (("real", batch.real_frame), ("fake", batch.fake_frame)):
+            drawn[side] = {"indices": batch.frames(frame), "augment": None}
         clips = {"image": batch.video[:, :, 0], "video": batch.video, "label": batch.label}
         losses = self._take(clips, drawn)
-        run.step += 1
-        if run.average is not None:
-            run.average.update(run.gan.generator, run.step)
+        self.steps += 1
+        if training.average is not None:
+            training.average.update(training.gan.generator, self.steps)
         return losses
 
     def compile(self) -> None:

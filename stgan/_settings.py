@@ -18,42 +18,47 @@ _NAME = "_stgan_settings"
 def record_settings(cls: type) -> None:
     """Let every instance of exactly this class keep the arguments of its constructor.
 
-    Arguments are kept complete, defaults included, so that an architecture stays what it was when
-    a default changes. They live in the instance's own dictionary: they are copied and pickled
-    with it, and are no part of the state dict. Wrong arguments are answered in the name of the
-    class, wherever its constructor comes from.
+    They are noted as the instance is made, and the constructor stays as it was written. Arguments
+    are kept complete, defaults included, so that an architecture stays what it was when a default
+    changes. They live in the instance's own dictionary: they are copied and pickled with it, and
+    are no part of the state dict. Wrong arguments are answered in the name of the class, wherever
+    its constructor comes from.
     """
-    original = cls.__init__  # type: ignore[misc]  # the class itself is asked, not an instance
-    signature = inspect.signature(original)
-    if original in (object.__init__, nn.Module.__init__):
+    constructor: Any = cls.__init__  # type: ignore[misc]  # the class itself is asked
+    make: Any = cls.__new__
+    signature = inspect.signature(constructor)
+    if constructor in (object.__init__, nn.Module.__init__):
         # Without a constructor of its own, the class takes nothing, and says so.
         signature = signature.replace(parameters=[*signature.parameters.values()][:1])
 
-    @functools.wraps(original)
-    def construct(self: Any, *args: Any, **kwargs: Any) -> None:
-        if type(self) is cls:
+    @functools.wraps(constructor)
+    def note(kind: Any, *args: Any, **kwargs: Any) -> Any:
+        made = make(kind) if make is object.__new__ else make(kind, *args, **kwargs)
+        if kind is cls:
             try:
-                bound = signature.bind(self, *args, **kwargs)
+                made.__dict__[_NAME] = _complete(signature.bind(made, *args, **kwargs))
             except TypeError as error:
-                raise TypeError(_refusal(cls, signature, str(error), kwargs)) from None
-        original(self, *args, **kwargs)
-        if type(self) is cls:
-            bound.apply_defaults()
-            settings: dict[str, Any] = {}
-            for name, value in [*bound.arguments.items()][1:]:
-                if signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
-                    settings |= value
-                # No further ones are no setting.
-                elif (
-                    value or signature.parameters[name].kind is not inspect.Parameter.VAR_POSITIONAL
-                ):
-                    settings[name] = value
-            object.__setattr__(self, _NAME, settings)
+                # A copy is made without arguments, and then given what the original keeps.
+                if args or kwargs:
+                    raise TypeError(_refusal(cls, signature, str(error), kwargs)) from None
+        return made
 
-    construct.__signature__ = signature  # type: ignore[attr-defined]  # of any function
+    note.__signature__ = signature  # type: ignore[attr-defined]  # of any function
     # A class written in C keeps nothing.
     with contextlib.suppress(TypeError):
-        cls.__init__ = construct  # type: ignore[misc]
+        cls.__new__ = note  # type: ignore[method-assign, assignment]
+
+
+def _complete(bound: inspect.BoundArguments) -> dict[str, Any]:
+    bound.apply_defaults()
+    settings: dict[str, Any] = {}
+    for name, value in [*bound.arguments.items()][1:]:
+        kind = bound.signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_KEYWORD:
+            settings |= value
+        elif value or kind is not inspect.Parameter.VAR_POSITIONAL:  # no further ones, no setting
+            settings[name] = value
+    return settings
 
 
 def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collection[str]) -> str:
@@ -72,7 +77,7 @@ def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collect
 
 def name_calls(cls: type) -> None:
     """Give a class copies of its inherited calls, so that Python's errors name it, not a base."""
-    for name in ("__call__", "forward", "update"):
+    for name in ("__init__", "__call__", "forward", "update"):
         inherited = getattr(cls, name, None)
         if (
             name in vars(cls)

@@ -22,7 +22,7 @@ GROUND = {
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,
     "layers": GROUND | {"functional"},
-    "losses": GROUND | {"functional"},
+    "losses": GROUND | {"functional", "augment"},
     "blocks": GROUND | {"functional", "layers"},
     "encoders": GROUND | {"functional", "layers", "blocks"},
     "decoders": GROUND | {"functional", "layers", "blocks"},
@@ -31,7 +31,8 @@ BELOW: dict[str, set[str]] = {
     "data": GROUND | {"functional", "io"},
     "metrics": GROUND | {"functional"},
     "visual": GROUND | {"functional", "io"},
-    "training": GROUND | {"functional"},
+    "training": GROUND
+    | {"functional", "layers", "losses", "blocks", "discriminators", "augment", "data", "io"},
     "augment": GROUND | {"functional"},
     "testing": GROUND | {"functional", "layers", "blocks"},
     "profiling": GROUND | {"functional", "layers"},

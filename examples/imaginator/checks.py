@@ -7,14 +7,13 @@ import torch
 
 from examples.imaginator.config import DataSettings, Settings
 from examples.imaginator.data import check_shares
-from examples.imaginator.objective import Objective
+from examples.imaginator.objective import build_objective
 from examples.imaginator.parts import find_parts, read_part
 from examples.imaginator.streams import build_discriminator
 from stgan.errors import ConfigError
-from stgan.registry import unknown_name
 from stgan.shapes import plan
 
-__all__ = ["check_keep_best", "check_settings"]
+__all__ = ["check_settings"]
 
 # What each must be, whether a value is it, and who must; nothing compares with a NaN.
 _RANGES: Mapping[str, tuple[Callable[[float], bool], tuple[str, ...]]] = {
@@ -97,22 +96,6 @@ def check_settings(settings: Settings) -> None:
         _check_shardable(settings)
 
 
-def check_keep_best(name: str | None, logged: Iterable[str], objective: Objective) -> None:
-    """Refuse to keep the best by a value that no checkpoint will ever be saved with.
-
-    Args:
-        name: Of the value; ``None`` for none.
-        logged: The names in a line of the log.
-        objective: Its penalties may be due at other steps only.
-
-    Raises:
-        UnknownNameError: If there is no such value; suggests the nearest.
-    """
-    known = {*logged, *(f"discriminator/{penalty}" for penalty in objective.penalties)}
-    if name is not None and name not in known:
-        raise unknown_name("metrics.jsonl", name, known, what="value for --train.keep-best")
-
-
 def _option(part: str, key: str) -> str:
     """Return a setting as it is written on the command line."""
     return f"--{part}.{key.replace('_', '-')}"
@@ -176,7 +159,7 @@ def _check_parts(settings: Settings) -> None:
             num_classes=2,
             trust=settings.trust,
         )
-        Objective(settings.loss, settings.discriminator, critic, (), trust=settings.trust)
+        build_objective(settings.loss, settings.discriminator, critic, (), trust=settings.trust)
 
 
 def _check_shardable(settings: Settings) -> None:

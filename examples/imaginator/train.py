@@ -9,152 +9,328 @@
 VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
 """
 
-import functools
-import math
-import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from lightning_fabric.strategies.ddp import DDPStrategy
+from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from examples.imaginator.captured import RecordedSteps
-from examples.imaginator.checks import check_keep_best
+from examples.imaginator.checks import check_settings
 from examples.imaginator.cli import interruptible, parse_settings, user_errors
-from examples.imaginator.config import write_settings
-from examples.imaginator.data import broken_news, clips_line, training_loader
-from examples.imaginator.engine import Engine
-from examples.imaginator.opening import Run, open_run
+from examples.imaginator.config import Settings, write_settings
+from examples.imaginator.data import Clips, broken_news, clips_line, open_clips, training_loader
+from examples.imaginator.model import ImaGINator
+from examples.imaginator.objective import build_objective
 from examples.imaginator.samples import FixedSamples
-from examples.imaginator.steps import train_step
-from stgan.data import naming_dead_workers
-from stgan.errors import CheckpointError, DataError, UnknownNameError, printable
-from stgan.io import replacing
-from stgan.training import MetricsLog, StopSignals
+from stgan.data import naming_dead_workers, numbered_generator
+from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
+from stgan.training import (
+    ExponentialMovingAverage,
+    FiniteGuard,
+    GANStep,
+    HealthMonitor,
+    Objective,
+    Part,
+    Player,
+    RecordedStep,
+    Retention,
+    Run,
+    allow_tf32,
+    check_recordable,
+    checkpoint_activations,
+    cut_tree,
+    ddp_settings,
+    draw_step,
+    precision_settings,
+    seed_everything,
+    shard_stages,
+    synchronize_batch_norm,
+)
 
-__all__ = ["Run", "main", "open_run", "train"]
+__all__ = ["ImaGINatorStep", "Training", "main", "open_run", "train"]
 
 
-def train(run: Run) -> Path:
+class ImaGINatorStep(GANStep):
+    """The two steps of an iteration, on the same generated clips x^ = G(x_0, z, c)."""
+
+    def discriminator_step(self, parts: Sequence[Part], *, due: bool = False) -> dict[str, Tensor]:
+        """D_V and D_I learn to tell real clips x from generated ones.
+
+        L_D = d(D_V(x, c), D_V(x^, c)) + d(D_I(x[t]), D_I(x^[t'])) + penalties
+        """
+        said = []
+
+        def loss(part: Part) -> dict[str, Tensor]:
+            said.append(self.judge(part))  # D_V and D_I of the real clips, and of the generated
+            return self.discriminator_loss(part, *said[-1])
+
+        losses = self.discriminator.learn(loss, parts, due=due)
+        self.finish(said)
+        return losses
+
+    def generator_step(self, parts: Sequence[Part], *, due: bool = False) -> dict[str, Tensor]:
+        """G learns to come near the real clip, and to pass for real.
+
+        L_G = w_rec mean|x^ - x| + w_V g(D_V(x^, c)) + w_I g(D_I(x^[t'])) + more terms
+        """
+
+        def loss(part: Part) -> dict[str, Tensor]:
+            part = self.again(part)  # where gradients are gathered in parts
+            return self.generator_loss(part, *self.judge_generated(part))
+
+        with self.frozen_discriminator():
+            return self.generator.learn(loss, parts, due=due)
+
+
+@dataclass
+class Training:
+    """What a run works on: clips, networks, what they are trained for, and the run's folder."""
+
+    settings: Settings
+    fabric: Fabric
+    clips: Clips
+    gan: ImaGINator
+    objective: Objective
+    average: ExponentialMovingAverage | None
+    optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
+    health: HealthMonitor
+    run: Run
+
+    def step(self, generator: Any, discriminator: Any, *optimizers: Any) -> ImaGINatorStep:
+        """The iteration's steps, by networks and optimizers as Fabric wraps them."""
+        settings, fabric, run = self.settings, self.fabric, self.run
+        watch: dict[str, Any] = {"backward": fabric.backward, "hold": fabric.no_backward_sync}
+        watch |= {"guard": run.guard, "health": self.health}
+        return ImaGINatorStep(
+            generator=Player("generator", generator, optimizers[0], **watch),
+            discriminator=Player("discriminator", discriminator, optimizers[1], **watch),
+            generate=lambda batch, z: generator(batch["image"], z, batch["label"]),
+            objective=self.objective,
+            order=settings.loss.order,
+            accumulate=settings.train.accumulate,
+            one_call=settings.discriminator.one_call,
+        )
+
+    def draw(self) -> dict[str, Any]:
+        """Draw what is random in the next step, numbered by seed and step, for this process."""
+        settings, fabric = self.settings, self.fabric
+        draws = draw_step(
+            self.gan.discriminator,
+            self.objective,
+            num_clips=settings.train.batch_size,
+            num_frames=settings.model.num_frames,
+            z_dim=self.gan.z_dim,
+            same_frames=settings.discriminator.same_frames,
+            generator=numbered_generator(settings.train.seed, self.run.step, 0),
+            device=fabric.device,
+        )
+        own: dict[str, Any] = cut_tree(draws, slice(fabric.global_rank, None, fabric.world_size))
+        return own
+
+
+def open_run(settings: Settings) -> Training:
+    """Open clips, networks, optimizers and the run folder, and the checkpoint that is resumed.
+
+    Whatever a user can get wrong is found here, before the first step.
+    """
+    options = settings.train
+    check_settings(settings)
+    # Data
+    clips = open_clips(settings)
+    # Such a run would never have seen the class that it is asked for; one that has begun may go on.
+    if clips.untrained and not settings.resume:
+        raise DataError(
+            f"class {clips.untrained[0]!r} of {settings.data.root} has no training clips; hold out "
+            f"fewer for validation, or add some"
+        )
+    several = options.devices * options.nodes > 1
+    allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
+    fabric = _fabric(settings)
+    fabric.launch()
+    seed_everything(options.seed)
+    # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
+    # not the same every time.
+    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+    # Networks. A checkpoint holds the encoder's weights; the file that they began as may be gone.
+    begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
+    gan = ImaGINator(begun, settings.discriminator, len(clips.classes), trust=settings.trust)
+    gan = gan.to(fabric.device)
+    objective = build_objective(
+        settings.loss,
+        settings.discriminator,
+        gan.discriminator,
+        gan.streams,
+        trust=settings.trust,
+    ).to(fabric.device)
+    if several:
+        synchronize_batch_norm(gan)
+    if options.checkpoint_activations:
+        checkpoint_activations(*gan.generator.decoder.stages)
+    networks: dict[str, nn.Module] = {
+        "generator": gan.generator,
+        "discriminator": gan.discriminator,
+    }
+    if objective.state_dict():  # what LeCam and ADA remember
+        networks["objective"] = objective
+    guard = FiniteGuard(networks, skip=options.skip_steps)
+    average = None
+    if options.ema_decay:
+        average = ExponentialMovingAverage(gan.generator, options.ema_decay)
+        networks["generator_ema"] = average.module
+    # The run: everything stateful by name. Opened last, so that what was wrong leaves no folder.
+    health = HealthMonitor()
+    run = Run(
+        settings.out,
+        networks,
+        steps=options.steps,
+        resume=settings.resume,
+        config=write_settings(settings),
+        facts={"classes": clips.classes},
+        guard=guard,
+        health=health,
+        loggers=[fabric.logger],
+        log_every=options.log_every,
+        save_every=options.save_every,
+        keep=Retention(last=options.keep, every=options.keep_every, best=options.keep_best),
+        known_metrics=[f"discriminator/{name}" for name in objective.penalties],
+        batch_size=options.batch_size,
+        max_minutes=options.max_minutes,
+    )
+    with run.closing_on_error():
+        if options.shard:  # after networks are loaded whole, before optimizers hold parameters
+            # Logits are views, which nothing writes into.
+            warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
+            mesh = cast(ModelParallelStrategy, fabric.strategy).device_mesh
+            for name in networks.keys() - {"objective"}:  # which has no weights
+                shard_stages(networks[name], mesh)
+        optimizers = _adam(gan.generator, settings), _adam(gan.discriminator, settings)
+        training = Training(
+            settings, fabric, clips, gan, objective, average, optimizers, health, run
+        )
+        if options.cuda_graph:
+            step = training.step(gan.generator, gan.discriminator, *optimizers)
+            check_recordable(step, fabric.device)
+        run.track(
+            generator_optimizer=optimizers[0],
+            discriminator_optimizer=optimizers[1],
+            schedules=objective.schedules,
+        )
+        for optimizer in optimizers:  # a resumed run may go on more slowly
+            for group in optimizer.param_groups:
+                group |= _pace(settings)
+    return training
+
+
+def train(training: Training) -> Path:
     """Train to the last step, and return the folder of the last checkpoint."""
-    settings, options, fabric = run.settings, run.settings.train, run.fabric
-    first = fabric.is_global_zero
+    settings, options, fabric = training.settings, training.settings.train, training.fabric
+    run, gan, first = training.run, training.gan, fabric.is_global_zero
+    for reason in run.skipped.values() if first else ():
+        print(f"passed over: {printable(reason)}")
     if options.compile:
-        run.gan.generator.compile(backend=options.compile)
-    generator: Any = fabric.setup_module(run.gan.generator)
-    discriminator: Any = fabric.setup_module(run.gan.discriminator)
-    generator_optimizer: Any = fabric.setup_optimizers(run.generator_optimizer)
-    discriminator_optimizer: Any = fabric.setup_optimizers(run.discriminator_optimizer)
+        gan.generator.compile(backend=options.compile)
+    step = training.step(
+        fabric.setup_module(gan.generator),
+        fabric.setup_module(gan.discriminator),
+        *map(fabric.setup_optimizers, training.optimizers),
+    )
+    recorded = RecordedStep(step) if options.cuda_graph else None
+    rank, world = fabric.global_rank, fabric.world_size
     loader = training_loader(
-        settings,
-        run.clips.training,
-        step=run.step,
-        rank=fabric.global_rank,
-        world_size=fabric.world_size,
+        settings, training.clips.training, step=run.step, rank=rank, world_size=world
     )
-    batches: Iterator[dict[str, Tensor]] = iter(
-        cast(Any, fabric.setup_dataloaders(loader, use_distributed_sampler=False))
-    )
+    batches: Any = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     # Sharded, one process alone has no network that could make them.
     shown = first and options.sample_every and not options.shard
-    samples = FixedSamples(settings, run.clips) if shown else None
+    samples = FixedSamples(settings, training.clips) if shown else None
 
-    engine = Engine(
-        options.accumulate, fabric.backward, fabric.no_backward_sync, run.guard, run.health
-    )
-    take = functools.partial(
-        train_step,
-        generator,
-        discriminator,
-        generator_optimizer,
-        discriminator_optimizer,
-        objective=run.objective,
-    )
-    replay = None
-    if options.cuda_graph:
-        networks = {"generator": run.gan.generator, "discriminator": run.gan.discriminator}
-        replay = RecordedSteps(take, engine, networks, run.objective)
-    began = timer = time.perf_counter()
-    limit = math.inf if options.max_minutes is None else 60 * options.max_minutes
-    last, logged = run.step >= options.steps, run.step
-    values: dict[str, float] = {}
-    with (
-        run.recording(),
-        StopSignals() as stop,
-        tqdm(total=options.steps, initial=run.step, unit="step", disable=not first) as bar,
-    ):
-        if first:
-            # Whole or not at all: without it the run could not be resumed.
-            with run.writing("config.yaml"), replacing(settings.out / "config.yaml") as part:
-                part.write_text(write_settings(settings), encoding="utf-8")
-            with run.writing("metrics.jsonl"):
-                MetricsLog(settings.out / "metrics.jsonl").forget_after(run.step)
-        while not last:
-            engine.due = (run.step + 1) % options.log_every == 0
-            batch, draws = next(batches), run.draw()
-            if replay is None or engine.due:
-                losses = take(batch, draws, engine=engine)
+    with run, tqdm(total=run.steps, initial=run.step, unit="step", disable=not first) as bar:
+        while not run.done:
+            batch, draws = next(batches), training.draw()
+            if recorded is None or run.due:
+                losses = step(batch, draws, due=run.due)
             else:
-                losses = replay(batch, draws)
-            run.step += 1
-            if run.average is not None:
-                run.average.update(run.gan.generator, run.step)
+                losses = recorded(batch, draws)
+            if training.average is not None:
+                training.average.update(gan.generator, run.step + 1)
+            line = run.advance(losses)  # counts, and logs and saves where it is time to
             bar.update()
-
-            # All processes stop at the same step: after the last, on a signal, out of time.
-            out_of_time = time.perf_counter() - began > limit
-            last = stop.everywhere(also=out_of_time) or run.step >= options.steps
-            if engine.due or last:
-                # Here, and where a checkpoint is written, the host waits for the device.
-                run.guard.check(run.step)
-                means = fabric.all_reduce(torch.stack(list(losses.values())), reduce_op="mean")
-                before = values
-                values = dict(zip(losses, cast(Tensor, means).tolist(), strict=True))
-                carried = None if engine.due else run.health.state_dict()
-                values |= run.health.read()
-                if carried is None:
-                    run.metrics = values
-                else:  # the last one: a run that goes on reads where it would have read without
-                    run.health.load_state_dict(carried)
-                if not before:
-                    # Here at the latest, before there is anything to lose, all names are known.
-                    check_keep_best(options.keep_best, values, run.objective)
-                now = time.perf_counter()
-                speed = (run.step - logged) * options.batch_size / (now - timer)
-                timer, logged = now, run.step
-                run.log(values | {"speed/clips_per_second": speed})
+            if line is not None:
                 bar.set_postfix_str(
-                    f"L1 {values['generator/reconstruction']:.3f}, "
-                    f"G {values['generator/total']:.2f}, "
-                    f"D {values['discriminator/total']:.2f}, {run.health.line()}, "
-                    f"{speed:.1f} clips/s"
+                    f"L1 {line['generator/reconstruction']:.3f}, "
+                    f"G {line['generator/total']:.2f}, D {line['discriminator/total']:.2f}, "
+                    f"{training.health.line()}, {line['speed/clips_per_second']:.1f} clips/s"
                 )
-                for reason in broken_news(run.clips.training):
+                for reason in broken_news(training.clips.training):
                     bar.write(f"broken since the start: {printable(reason)}")
             if samples is not None and run.step % options.sample_every == 0:
-                run.show(samples)
-            if run.step % options.save_every == 0 or last:
-                run.guard.check(run.step)
-                run.save()
-                fabric.barrier()
-    if stop.name and first:
-        print(f"stopped by {stop.name} after step {run.step}; add --resume to go on")
-    return cast(Path, fabric.broadcast(run.checkpoint))
+                # By the generator that would be evaluated.
+                made_by = gan.generator if training.average is None else training.average.module
+                picture = samples.picture(made_by)
+                run.show("samples/images_by_label", picture)
+    if run.stopped_by and first:
+        print(f"stopped by {run.stopped_by} after step {run.step}; add --resume to go on")
+    return cast(Path, run.checkpoint)
+
+
+def _fabric(settings: Settings) -> Fabric:
+    options = settings.train
+    processes = options.devices * options.nodes
+    strategy: Any = "auto"
+    if options.shard:
+        # Networks are sharded here: before, their weights must have been loaded.
+        strategy = ModelParallelStrategy(
+            lambda network, mesh: network, data_parallel_size=processes, tensor_parallel_size=1
+        )
+    elif processes > 1:
+        strategy = DDPStrategy(**ddp_settings())
+    try:
+        return Fabric(
+            accelerator=options.accelerator,
+            devices=options.devices,
+            num_nodes=options.nodes,
+            strategy=strategy,
+            **precision_settings(options.precision, options.accelerator),
+            loggers=TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard"),
+        )
+    # What this machine has not is each of these, by the kind of device.
+    except (RuntimeError, ValueError, ImportError, MisconfigurationException) as error:
+        reason = str(error).partition(". ")[0]
+        raise ConfigError(
+            f"--train.accelerator {options.accelerator} with --train.devices {options.devices} is "
+            f"not to be had here; choose auto, cpu or fewer devices (Fabric says: {reason})"
+        ) from error
+
+
+def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    return torch.optim.Adam(network.parameters(), fused=True, **_pace(settings))
+
+
+def _pace(settings: Settings) -> dict[str, Any]:
+    options = settings.train
+    return {"lr": options.learning_rate, "betas": options.betas, "capturable": options.cuda_graph}
 
 
 def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
     with interruptible():
         with user_errors():
-            run = open_run(parse_settings(args))
-            if run.fabric.is_global_zero:
-                print(clips_line(run.settings, run.clips))
+            training = open_run(parse_settings(args))
+            if training.fabric.is_global_zero:
+                print(clips_line(training.settings, training.clips))
         told = (DataError, CheckpointError, FloatingPointError, OSError, UnknownNameError)
         with user_errors(told), naming_dead_workers():
-            checkpoint = train(run)
-        if run.fabric.is_global_zero:
+            checkpoint = train(training)
+        if training.fabric.is_global_zero:
             print(f"checkpoint: {printable(checkpoint)}")
 
 

@@ -1,6 +1,7 @@
 """The augmentation pipeline of ADA for clips."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -84,6 +85,8 @@ class ADAugment(Augmentation):
         Karras et al., Training Generative Adversarial Networks with Limited Data, NeurIPS 2020,
         appendix B; the same for all frames as in Skorokhodov et al., StyleGAN-V, CVPR 2022.
     """
+
+    adaptive: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """What all augmentations share: the draws, how they are checked, and the promised shape."""
 
 import abc
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class Augmentation(nn.Module, abc.ABC):
         num_draws: Random numbers that a clip needs.
 
     Attributes:
+        adaptive: Whether it has a buffer ``probability`` that :class:`AdaptiveAugmentation` moves.
         num_draws: As given.
 
     Raises:
@@ -47,6 +49,8 @@ class Augmentation(nn.Module, abc.ABC):
         >>> torch.equal(dim(video, draws), dim(video, draws))
         True
     """
+
+    adaptive: ClassVar[bool] = False
 
     def __init__(self, num_draws: int) -> None:
         super().__init__()
@@ -97,6 +101,12 @@ class Augmentation(nn.Module, abc.ABC):
     def _transformed(self, video: Tensor, draws: Tensor) -> Tensor:
         exact = video if video.dtype in (torch.float32, torch.float64) else video.float()
         return self.transform(exact, draws.to(exact)).to(video.dtype)
+
+    def update(self, real_logits: Tensor) -> None:
+        """Take in what a discriminator says of real clips; nothing follows from it here.
+
+        A loop calls it in every step, for those that adapt: :class:`AdaptiveAugmentation`.
+        """
 
     def check_inputs(self, video: Tensor, draws: Tensor | None) -> None:
         """Check the shapes of the inputs.

@@ -112,6 +112,17 @@ class AdaptiveAugmentation(nn.Module):
         assert isinstance(probability, Tensor)
         return probability
 
+    def draw(
+        self,
+        batch: int,
+        *,
+        generator: torch.Generator | None = None,
+        device: torch.device | str | None = None,
+    ) -> Tensor:
+        """Draw as the augmentation does."""
+        draws: Tensor = self.augment.draw(batch, generator=generator, device=device)  # type: ignore[operator]
+        return draws
+
     def forward(
         self,
         video: Tensor,

@@ -1,7 +1,7 @@
 """Heads: how the last features of a stream become logits."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,7 @@ class Head(nn.Module):
             for any size, averaged.
 
     Attributes:
+        predicts: Whether it returns predictions, as a :class:`HeadOutput`.
         num_classes: K of the label that it takes as a condition; 0 for none.
         condition_dim: D of the vector that it takes as a condition; 0 for none.
         width: Length of :meth:`vector`.
@@ -61,6 +62,8 @@ class Head(nn.Module):
         >>> Mean(8, (2, 4, 4))(torch.zeros(5, 8, 2, 4, 4)).shape
         torch.Size([5])
     """
+
+    predicts: ClassVar[bool] = False
 
     def __init__(self, in_channels: int, feature_size: Sequence[int] | None) -> None:
         super().__init__()
@@ -117,6 +120,25 @@ class Head(nn.Module):
         if self.feature_size is None:
             return features.mean(dim=tuple(range(2, features.ndim)))
         return features.flatten(1)
+
+    def prediction_losses(
+        self,
+        predictions: Mapping[str, Tensor],
+        *,
+        label: Tensor | None = None,
+        z: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """How wrong predictions are about what samples were made from; none for most heads.
+
+        Args:
+            predictions: What the head returned, by name.
+            label: ``(N,)`` integers, the classes of the samples.
+            z: ``(N, D)``, the noise of generated samples; ``None`` for real ones, which have none.
+
+        Returns:
+            A scalar for each prediction that can be judged by what is given, by its name.
+        """
+        return {}
 
     def output_shape(
         self, features: Sequence[int], condition: Sequence[int] | None = None

@@ -1,7 +1,10 @@
 """Heads that predict what a clip was made from, besides judging it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stgan._checks import check_positive
@@ -14,6 +17,8 @@ __all__ = ["AuxiliaryClassifierHead", "InfoGANHead"]
 
 class _PredictingHead(Head):
     """Linear maps of all features: one to a logit, one to each prediction."""
+
+    predicts: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -41,6 +46,24 @@ class _PredictingHead(Head):
         parts = self.predictor(vector).split(list(self._lengths.values()), dim=1)
         logits: Tensor = self.linear(vector)
         return HeadOutput(logits.flatten(), dict(zip(self._lengths, parts, strict=True)))
+
+    def prediction_losses(
+        self,
+        predictions: Mapping[str, Tensor],
+        *,
+        label: Tensor | None = None,
+        z: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """Cross-entropy of the label, and negative log-likelihood of the code, from z's start."""
+        found = {name: value.float() for name, value in predictions.items()}
+        losses: dict[str, Tensor] = {}
+        if "label" in found and label is not None:
+            losses["label"] = F.cross_entropy(found["label"], label)
+        if "code" in found and z is not None:
+            code = z[:, : found["code"].shape[1]].float()
+            spread = found.get("code_log_variance", torch.zeros_like(code)).exp()
+            losses["code"] = F.gaussian_nll_loss(found["code"], code, spread)
+        return losses
 
     def output_shape(
         self, features: Sequence[int], condition: Sequence[int] | None = None

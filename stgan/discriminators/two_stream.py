@@ -1,15 +1,17 @@
 """Several streams in one: by default one looks at whole clips, one at single frames."""
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from stgan._checks import check_layout
 from stgan.discriminators._outputs import check_detailed, mean_over_frames, parts
 from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators.heads import Head
 from stgan.discriminators.samplers import FrameSampler, RandomFrames
 from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ShapeError
@@ -295,6 +297,58 @@ class TwoStreamDiscriminator(nn.Module):
             options["image"] = image
         given = () if label is None or not spec.labeled else (label,)
         return network(seen, *given, **options)
+
+    @property
+    def predicts(self) -> bool:
+        """Whether a head predicts something, which it then tells with ``detailed=True``."""
+        return any(head.predicts for head in self._heads(self))
+
+    @property
+    def whole_batch(self) -> bool:
+        """Whether a layer looks at the samples beside each, as batch normalization does."""
+        return any(
+            isinstance(module, _BatchNorm) or getattr(module, "whole_batch", False)
+            for network in self.children()
+            for module in network.modules()
+        )
+
+    def check_detailed(self) -> None:
+        """Refuse streams that tell nothing but logits, for losses of features or predictions.
+
+        Raises:
+            ValueError: If one cannot be called with ``detailed=True``; names it.
+        """
+        for name in self._specs:
+            check_detailed(getattr(self, name), f"the {name} stream")
+
+    def _heads(self, network: nn.Module) -> Iterator[Head]:
+        return (module for module in network.modules() if isinstance(module, Head))
+
+    def prediction_losses(
+        self,
+        outputs: Mapping[str, StreamOutput],
+        *,
+        label: Tensor | None = None,
+        z: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """How wrong heads are about what clips were made from.
+
+        Args:
+            outputs: What the streams returned for ``detailed=True``.
+            label: ``(N,)`` integers, the classes of the clips.
+            z: ``(N, D)``, the noise of generated clips; ``None`` for real ones.
+
+        Returns:
+            A scalar for each prediction, by names such as ``"video_label"``.
+        """
+        losses: dict[str, Tensor] = {}
+        for name, output in outputs.items():
+            heads = self._heads(getattr(self, name.partition(".")[0]))
+            head = next((head for head in heads if head.predicts), None)
+            if head is not None:
+                found = head.prediction_losses(output.predictions, label=label, z=z)
+                losses |= {f"{name}_{what}": loss for what, loss in found.items()}
+        return losses
 
     def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
         """Add up the losses of all streams by their weights.

@@ -1,6 +1,7 @@
 """A channel by which a critic sees how much the samples of a batch differ."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,9 @@ class MinibatchStddev(nn.Module):
     References:
         Karras et al., Progressive Growing of GANs, ICLR 2018, section 3.
     """
+
+    #: What it makes of a sample depends on those beside it.
+    whole_batch: ClassVar[bool] = True
 
     def __init__(self, in_channels: int, *, group_size: int | None = None) -> None:
         super().__init__()

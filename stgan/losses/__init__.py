@@ -42,6 +42,7 @@ from stgan.losses.reconstruction import (
 )
 from stgan.losses.reconstruction_features import FocalFrequencyLoss, PerceptualLoss
 from stgan.losses.reconstruction_ssim import SSIM2dLoss, SSIM3dLoss
+from stgan.losses.terms import LossTerm
 from stgan.losses.weighting import WeightedSum, WeightedTerms
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "L2Loss",
     "LeastSquaresLoss",
     "LecamPenalty",
+    "LossTerm",
     "MeanFeatureMatchingPenalty",
     "MinimaxLoss",
     "ModeSeekingPenalty",

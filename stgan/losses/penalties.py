@@ -1,7 +1,7 @@
 """Penalties on the slope of a critic, behind one interface."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -116,6 +116,8 @@ class R2Penalty(CriticPenalty):
         Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually Converge?,
         ICML 2018, equation 10; Huang et al., R3GAN, NeurIPS 2024.
     """
+
+    side: ClassVar[Literal["real", "fake"]] = "fake"
 
     @by_keyword
     def forward(

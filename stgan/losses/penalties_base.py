@@ -2,12 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from stgan.functional._critic import Critic
 from stgan.functional.adversarial import reduce_loss
+from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.typing import Reduction
 
 __all__ = ["CLAIMS", "CLIPS", "CRITIC", "CriticPenalty", "check_reduction"]
@@ -40,7 +41,7 @@ def check_reduction(reduction: Reduction) -> Reduction:
     return reduction
 
 
-class CriticPenalty(nn.Module, ABC):
+class CriticPenalty(LossTerm, ABC):
     """The interface of penalties on a critic: ``penalty(critic, real=..., fake=..., label=...)``.
 
     A loop may hand over real and fake samples whatever the penalty; each takes what it needs, and
@@ -64,6 +65,9 @@ class CriticPenalty(nn.Module, ABC):
         TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
         ShapeError: In ``forward``, if it does not return logits for every sample.
     """
+
+    player: ClassVar[PlayerName] = "discriminator"
+    takes: ClassVar[Takes] = "slopes"
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()

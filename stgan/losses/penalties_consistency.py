@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from stgan.augment.diff_augment import DiffAugment
 from stgan._keywords import by_keyword
 from stgan.example import Example
 from stgan.functional import penalties_consistency as functional
@@ -26,9 +27,11 @@ class _AugmentedPenalty(CriticPenalty):
     """What holds an augmentation."""
 
     def __init__(
-        self, augment: Callable[[Tensor], Tensor], *, reduction: Reduction = "mean"
+        self, augment: Callable[[Tensor], Tensor] | None = None, *, reduction: Reduction = "mean"
     ) -> None:
         super().__init__(reduction)
+        if augment is None:
+            augment = DiffAugment("translation")
         if not callable(augment):
             raise TypeError(
                 f"augment must be called with samples, got {type(augment).__name__}; pass a "
@@ -55,7 +58,8 @@ class ConsistencyPenalty(_AugmentedPenalty):
 
     Args:
         augment: Called with samples; a module or a function. A clip wants one draw for all its
-            frames.
+            frames. ``None`` for the shifts of :class:`stgan.augment.DiffAugment`, as the sources
+            shift images.
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
 
     Shape:
@@ -111,7 +115,8 @@ class BalancedConsistencyPenalty(_AugmentedPenalty):
 
     Args:
         augment: Called with samples; a module or a function. A clip wants one draw for all its
-            frames.
+            frames. ``None`` for the shifts of :class:`stgan.augment.DiffAugment`, as the sources
+            shift images.
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
 
     Shape:

@@ -1,11 +1,11 @@
 """Penalties that need no critic, only what networks returned: logits, features, samples."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from stgan._keywords import by_keyword
 from stgan.example import Example
@@ -13,6 +13,7 @@ from stgan.functional import penalties_outputs as functional
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import check_sides, reduce_loss
 from stgan.losses.penalties_base import check_reduction
+from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.registry import PENALTIES
 from stgan.typing import Reduction
 
@@ -28,7 +29,7 @@ Shape = Sequence[int]
 _TARGETS = "real features are targets and detached"
 
 
-class _OutputPenalty(nn.Module):
+class _OutputPenalty(LossTerm):
     """What is reduced over the samples."""
 
     def __init__(self, reduction: Reduction = "mean") -> None:
@@ -95,6 +96,9 @@ class LecamPenalty(_OutputPenalty):
         Tseng et al., Regularizing Generative Adversarial Networks under Limited Data, CVPR
         2021; released code, ``lecam_loss.py``.
     """
+
+    player: ClassVar[PlayerName] = "discriminator"
+    takes: ClassVar[Takes] = "logits"
 
     real_mean: Tensor
     fake_mean: Tensor
@@ -184,6 +188,9 @@ class ModeSeekingPenalty(_OutputPenalty):
         CVPR 2019.
     """
 
+    player: ClassVar[PlayerName] = "generator"
+    takes: ClassVar[Takes] = "two_samples"
+
     def __init__(self, eps: float = 1e-5, reduction: Reduction = "mean") -> None:
         super().__init__(reduction)
         if not eps > 0:
@@ -243,6 +250,9 @@ class FeatureMatchingPenalty(_OutputPenalty):
         GANs (pix2pixHD), CVPR 2018, equation 4.
     """
 
+    player: ClassVar[PlayerName] = "generator"
+    takes: ClassVar[Takes] = "features"
+
     @by_keyword
     def forward(self, *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
         """Return the penalty."""
@@ -264,7 +274,7 @@ class FeatureMatchingPenalty(_OutputPenalty):
         claims={"gradients": _TARGETS, "gradcheck": _TARGETS},
     ),
 )
-class MeanFeatureMatchingPenalty(nn.Module):
+class MeanFeatureMatchingPenalty(LossTerm):
     """Squared distance of the mean features of generated samples from those of real ones.
 
     See :func:`stgan.functional.mean_feature_matching_penalty`. It belongs to the generator's loss.
@@ -284,6 +294,9 @@ class MeanFeatureMatchingPenalty(nn.Module):
     References:
         Salimans et al., Improved Techniques for Training GANs, NeurIPS 2016, section 3.1.
     """
+
+    player: ClassVar[PlayerName] = "generator"
+    takes: ClassVar[Takes] = "features"
 
     @by_keyword
     def forward(self, *, real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

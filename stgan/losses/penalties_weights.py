@@ -1,7 +1,7 @@
 """The weights of a network, penalized or brought down to a bound."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn.utils import parametrize
 from stgan.example import Example
 from stgan.functional import penalties_weights as functional
 from stgan.losses.penalties_base import CRITIC
+from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.registry import PENALTIES
 
 __all__ = ["OrthogonalPenalty", "clip_singular_values_"]
@@ -31,7 +32,7 @@ _WEIGHTS = "only weights matter; samples are taken and left unused"
         },
     ),
 )
-class OrthogonalPenalty(nn.Module):
+class OrthogonalPenalty(LossTerm):
     """Sum of the squared products of different filters, over all weights of a network.
 
     See :func:`stgan.functional.orthogonal_penalty`; the usual weight is 1e-4. Weights are those of
@@ -58,6 +59,9 @@ class OrthogonalPenalty(nn.Module):
         Brock, Donahue and Simonyan, Large Scale GAN Training for High Fidelity Natural Image
         Synthesis, ICLR 2019, equation 3.
     """
+
+    player: ClassVar[PlayerName] = "discriminator"
+    takes: ClassVar[Takes] = "weights"
 
     def forward(
         self,

@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from stgan.example import Example
 from stgan.functional import reconstruction as functional
+from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.registry import LOSSES
 from stgan.typing import Reduction
 
@@ -27,7 +29,7 @@ _INPUTS = {"fake": "N 3 T H W", "real": "N 3 T H W"}
 _SHAPE = "fake (N, C, T, H, W), real (N, C, T, H, W) -> ()"
 
 
-class ReconstructionLoss(nn.Module, ABC):
+class ReconstructionLoss(LossTerm, ABC):
     """The interface of a distance between clips: ``loss(fake=video, real=target)``.
 
     Args:
@@ -41,6 +43,9 @@ class ReconstructionLoss(nn.Module, ABC):
         ValueError: If the reduction is none of the three.
         ShapeError: In ``forward``, if a layout is wrong, the shapes differ or a side is too small.
     """
+
+    player: ClassVar[PlayerName] = "generator"
+    takes: ClassVar[Takes] = "clips"
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from stgan._checks import check_positive
 from stgan.training._entries import count_of
 
-__all__ = ["LazySchedule"]
+__all__ = ["LazySchedule", "Schedules"]
 
 
 class LazySchedule:
@@ -117,3 +117,29 @@ class LazySchedule:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(every={self.every}, phase={self.phase})"
+
+
+class Schedules(dict[str, LazySchedule]):
+    """Several schedules by name, that go on together and have one state.
+
+    Example:
+        >>> schedules = Schedules(penalties=LazySchedule(4), clipping=LazySchedule(2))
+        >>> schedules.advance()
+        >>> schedules.state_dict()["clipping"]
+        {'every': 2, 'phase': 1}
+    """
+
+    def advance(self) -> None:
+        """Go on to the next step."""
+        for schedule in self.values():
+            schedule.advance()
+
+    def state_dict(self) -> dict[str, dict[str, int]]:
+        """The state of each, by name."""
+        return {name: schedule.state_dict() for name, schedule in self.items()}
+
+    def load_state_dict(self, state: Mapping[str, Mapping[str, int]]) -> None:
+        """Go on at the phases that :meth:`state_dict` returned."""
+        given = state if isinstance(state, Mapping) else {}
+        for name, schedule in self.items():
+            schedule.load_state_dict(given.get(name, {}))

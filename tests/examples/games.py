@@ -13,10 +13,9 @@ from examples.imaginator.config import (
     LossSettings,
     ModelSettings,
 )
-from examples.imaginator.draws import Draws
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import Objective
-from examples.imaginator.steps import make_draws, train_step
+from examples.imaginator.objective import build_objective
+from stgan.training import GANStep, Objective, Player, draw_step
 
 MODEL = replace(
     PRESETS["tiny"].model, num_frames=4, image_size=(16, 16), base_channels=4, z_dim=5
@@ -28,7 +27,14 @@ class Game(NamedTuple):
     gan: ImaGINator
     objective: Objective
     batch: dict[str, Tensor]
-    draws: Draws
+    order: Any
+    one_call: bool
+    draws: dict[str, Any]
+
+    @property
+    def z(self) -> Tensor:
+        z: Tensor = self.draws["z"]
+        return z
 
 
 def game(loss: LossSettings | None = None, model: ModelSettings = MODEL, **streams: Any) -> Game:
@@ -37,29 +43,49 @@ def game(loss: LossSettings | None = None, model: ModelSettings = MODEL, **strea
     gan = ImaGINator(model, discriminator, num_classes=2)
     # Without power iterations a frozen copy says exactly what the network itself said.
     gan.discriminator.eval()
-    objective = Objective(loss or LossSettings(), discriminator, gan.discriminator, gan.streams)
+    loss = loss or LossSettings()
+    objective = build_objective(loss, discriminator, gan.discriminator, gan.streams)
     frames = model.num_frames
     video = torch.rand(2, 3, frames, *model.image_size) * 2 - 1
     batch = {"video": video, "image": video[:, :, 0], "label": torch.tensor([0, 1])}
-    draws = make_draws(
+    draws = draw_step(
         gan.discriminator,
         objective,
-        (2, frames),
-        gan.z_dim,
-        same_frames=True,
+        num_clips=2,
+        num_frames=frames,
+        z_dim=gan.z_dim,
         generator=torch.Generator().manual_seed(1),
     )
-    return Game(gan, objective, batch, draws)
+    return Game(gan, objective, batch, loss.order, discriminator.one_call, draws)
+
+
+def game_step(
+    played: Game,
+    *optimizers: Optimizer,
+    networks: tuple[Any, Any] | None = None,
+    **options: Any,
+) -> GANStep:
+    networks = networks or (played.gan.generator, played.gan.discriminator)
+    players = [
+        Player(name, network, optimizer, **options)
+        for name, network, optimizer in zip(
+            ("generator", "discriminator"), networks, optimizers, strict=True
+        )
+    ]
+    return GANStep(
+        *players,
+        generate=lambda batch, z: networks[0](batch["image"], z, batch["label"]),
+        objective=played.objective,
+        order=played.order,
+        one_call=played.one_call,
+    )
 
 
 def step(played: Game, discriminator_optimizer: Optimizer | None = None) -> dict[str, Tensor]:
     judges = played.gan.discriminator.parameters()
-    return train_step(
-        played.gan.generator,
-        played.gan.discriminator,
+    take = game_step(
+        played,
         torch.optim.SGD(played.gan.generator.parameters(), 0.1),
         discriminator_optimizer or torch.optim.SGD(judges, 0.1),
-        played.batch,
-        played.draws,
-        objective=played.objective,
     )
+    return take(played.batch, played.draws)

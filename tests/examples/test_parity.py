@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from benchmarks._agree import stepped_gradients
 from examples.imaginator.config import PRESETS
 from examples.imaginator.convert import convert_state_dict
-from examples.imaginator.draws import Draws
 from examples.imaginator.model import ImaGINator, build
-from examples.imaginator.objective import Objective
-from examples.imaginator.steps import train_step
+from examples.imaginator.objective import build_objective
+from stgan.training import GANStep, Player
 from tests.examples import parity
 
 pytestmark = pytest.mark.shared
@@ -86,22 +85,25 @@ def test_three_training_iterations(reference: Path) -> None:
     options = {"lr": settings.train.learning_rate, "betas": settings.train.betas}
     generator_optimizer = torch.optim.Adam(gan.generator.parameters(), **options)
     discriminator_optimizer = torch.optim.Adam(gan.discriminator.parameters(), **options)
-    objective = Objective(settings.loss, settings.discriminator, gan.discriminator, gan.streams)
+    step = GANStep(
+        Player("generator", gan.generator, generator_optimizer),
+        Player("discriminator", gan.discriminator, discriminator_optimizer),
+        generate=lambda batch, z: gan.generator(batch["image"], z, batch["label"]),
+        objective=build_objective(
+            settings.loss, settings.discriminator, gan.discriminator, gan.streams
+        ),
+        order=settings.loss.order,
+        one_call=settings.discriminator.one_call,
+    )
     for iteration, (real, fake) in enumerate([(7, 20), (0, 31), (15, 3)]):
         with stepped_gradients(generator_optimizer, discriminator_optimizer) as slopes:
-            losses = train_step(
-                gan.generator,
-                gan.discriminator,
-                generator_optimizer,
-                discriminator_optimizer,
-                batch,
-                Draws(
-                    parity.step_noise(iteration),
-                    real_frames=torch.full((2, 1), real),
-                    fake_frames=torch.full((2, 1), fake),
-                ),
-                objective=objective,
-            )
+            draws = {
+                "z": parity.step_noise(iteration),
+                "real": {"indices": torch.full((2, 1), real), "augment": None},
+                "fake": {"indices": torch.full((2, 1), fake), "augment": None},
+                "other_z": None,
+            }
+            losses = step(batch, draws)
         names = ("reconstruction", "video", "image")
         row = [losses[f"generator/{name}"] for name in names]
         row += [losses["discriminator/video"], losses["discriminator/image"]]

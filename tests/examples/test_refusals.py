@@ -101,7 +101,7 @@ def test_a_run_folder_is_not_overwritten_and_resumes_only_as_it_was(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     again = [*TINY, "--out", str(run)]
-    assert "add --resume to go on" in refusal(lambda: train.main(again), capsys)
+    assert "pass resume=True (--resume) to go on" in refusal(lambda: train.main(again), capsys)
     other = ["--out", str(run), "--resume", "--loss.reconstruction", "1"]
     refused = refusal(lambda: train.main(other), capsys)
     assert "loss.reconstruction (100.0 there, 1.0 here)" in refused

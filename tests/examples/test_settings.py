@@ -145,7 +145,7 @@ def test_the_best_by_a_value_that_is_not_logged_is_refused_at_the_first_line(
 ) -> None:
     given = [*TINY, "--out", str(tmp_path / "run"), "--train.keep-best", name]
     told = refusal(lambda: train.main([*given, "--train.steps", "9"]), capsys)
-    assert f"no value for --train.keep-best named '{name}'; " in told
+    assert f"no value to keep the best by named '{name}'; " in told
     assert ("did you mean 'generator/total'?" in told) == (name == "generator/tota")
     assert not (tmp_path / "run" / "checkpoints").exists()
 
@@ -188,7 +188,7 @@ def test_a_run_is_resumed_where_its_clips_have_moved(
     assert read_settings(out / "config.yaml").data.root == moved
     other = class_folder(tmp_path / "other", jump=["subject0.png", "subject5.png", "a.png"])
     told = refusal(lambda: train.main([*resume, "--data.root", str(other)]), capsys)
-    assert "was trained on the classes slide, swell, but the clips have jump" in told
+    assert "was trained with classes slide, swell, got jump" in told
 
 
 def test_a_run_on_moving_shapes_is_not_resumed_on_clips(

@@ -12,14 +12,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._agree import stepped_gradients
 from examples.imaginator.config import LossSettings
-from examples.imaginator.draws import Shown
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import Objective
-from examples.imaginator.steps import make_draws
+from examples.imaginator.objective import build_objective
 from stgan.discriminators import StreamOutput
 from stgan.functional import r1_penalty, r2_penalty
 from stgan.layers import MinibatchStddev, SpectralNorm
 from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
+from stgan.training import View, draw_step
 from tests.examples.games import CHANNELS, Game, game, step
 from tests.strategies import SEEDS
 
@@ -28,7 +27,7 @@ ADVERSARIAL = NonSaturatingLoss()
 
 def judged(gan: ImaGINator, video: Tensor, played: Game, **options: Any) -> Any:
     label, image = played.batch["label"], played.batch["image"]
-    frames = played.draws.real_frames
+    frames = played.draws["real"]["indices"]
     return gan.discriminator(video, label, image=image, indices=frames, **options)
 
 
@@ -38,7 +37,7 @@ def test_the_second_to_step_sees_the_first_one_changed(order: Any) -> None:
     before = copy.deepcopy(played.gan)
     losses = step(played)
     with torch.no_grad():
-        fake = before.generator(played.batch["image"], played.draws.z, played.batch["label"])
+        fake = before.generator(played.batch["image"], played.z, played.batch["label"])
         old, new = (judged(gan, fake, played)["video"] for gan in (before, played.gan))
     judge, other = (new, old) if order == "discriminator_first" else (old, new)
     torch.testing.assert_close(losses["generator/video"], ADVERSARIAL.generator(fake=judge))
@@ -51,7 +50,7 @@ def test_each_network_learns_from_its_own_loss_alone() -> None:
     optimizer = torch.optim.SGD(played.gan.discriminator.parameters(), 0.1)
     with stepped_gradients(optimizer) as kept:
         step(played, optimizer)
-    fake = before.generator(played.batch["image"], played.draws.z, played.batch["label"]).detach()
+    fake = before.generator(played.batch["image"], played.z, played.batch["label"]).detach()
     real_said, fake_said = (judged(before, x, played) for x in (played.batch["video"], fake))
     sum(
         ADVERSARIAL.discriminator(real=real_said[name], fake=fake_said[name])
@@ -153,10 +152,10 @@ def test_how_often_an_iteration_normalizes_each_weight(
 @pytest.mark.parametrize("coupled", [nn.BatchNorm2d(3), MinibatchStddev(3)])
 def test_what_looks_at_whole_batches_is_called_twice(coupled: nn.Module) -> None:
     critic = game().gan.discriminator
-    settings = replace(CHANNELS, one_call=True)
-    assert Objective(LossSettings(), settings, critic, ("video", "image")).one_call
-    critic.add_module("coupled", coupled)
-    assert not Objective(LossSettings(), settings, critic, ("video", "image")).one_call
+    settings = CHANNELS
+    assert not build_objective(LossSettings(), settings, critic, ()).whole_batch
+    critic.video.add_module("coupled", coupled)
+    assert build_objective(LossSettings(), settings, critic, ()).whole_batch
 
 
 def test_a_counter_of_torch_can_follow_one_pass_for_both() -> None:
@@ -170,7 +169,7 @@ def test_a_family_that_compares_is_told_what_the_streams_say_of_real_clips() -> 
     before, family = copy.deepcopy(played.gan), RelativisticPairingLoss()
     losses = step(played)
     with torch.no_grad():
-        fake = before.generator(played.batch["image"], played.draws.z, played.batch["label"])
+        fake = before.generator(played.batch["image"], played.z, played.batch["label"])
         said, real = (judged(before, x, played) for x in (fake, played.batch["video"]))
     for name in ("video", "image"):
         expected = family.generator(fake=said[name], real=real[name])
@@ -192,7 +191,7 @@ def test_totals_are_the_weighted_sums_of_their_terms(seed: int) -> None:
     )  # fmt: skip
     played = game(weights)
     fake, said, real = torch.randn(2, 3, 4, 16, 16), opinions(seed), opinions(seed + 1)
-    terms = played.objective.generator(fake, said, played.batch, played.draws)
+    terms = played.objective.generator(said, fake=fake, real=played.batch["video"])
     difference = (fake.diff(dim=2) - played.batch["video"].diff(dim=2)).abs().mean()
     by_hand = (
         7 * (fake - played.batch["video"]).abs().mean()
@@ -201,17 +200,15 @@ def test_totals_are_the_weighted_sums_of_their_terms(seed: int) -> None:
         + 5 * difference
     )
     torch.testing.assert_close(terms["generator/total"], by_hand)
-    shown = Shown(fake, played.batch["image"], played.draws.real_frames)
-    judge = {"real": shown, "fake": shown, "said_real": real, "said_fake": said}
-    critic = played.gan.discriminator
-    due = played.objective.discriminator(critic, played.batch, played.draws, **judge)
+    critic, view = played.gan.discriminator, View(fake)
+    due = played.objective.discriminator(critic, real, said, real=view, fake=view)
     # A penalty that is due every four steps counts four times.
     torch.testing.assert_close(
         due["discriminator/total"],
         due["discriminator/video"] + due["discriminator/image"] + 2 * due["discriminator/lecam"],
     )
-    played.objective.advance(critic, {name: said.logits for name, said in real.items()})
-    rest = played.objective.discriminator(critic, played.batch, played.draws, **judge)
+    played.objective.advance({name: said.logits for name, said in real.items()})
+    rest = played.objective.discriminator(critic, real, said, real=view, fake=view)
     assert "discriminator/lecam" not in rest
     torch.testing.assert_close(
         rest["discriminator/total"], rest["discriminator/video"] + rest["discriminator/image"]
@@ -226,17 +223,18 @@ def test_penalties_are_of_each_stream_by_itself_on_what_it_was_shown() -> None:
     before = copy.deepcopy(played.gan)
     losses = step(played)
     image, label, draws = played.batch["image"], played.batch["label"], played.draws
-    fake = before.generator(image, draws.z, label).detach()
+    fake = before.generator(image, played.z, label).detach()
     for name, clips, rows, penalty in (
-        ("r1", played.batch["video"], draws.real_augment, r1_penalty),
-        ("r2", fake, draws.fake_augment, r2_penalty),
+        ("r1", played.batch["video"], draws["real"], r1_penalty),
+        ("r2", fake, draws["fake"], r2_penalty),
     ):
-        shown = played.objective.show(clips, image, draws.real_frames, rows)
+        view = View(clips, label, image, rows["indices"])
+        shown = played.objective.view(view, rows["augment"])
         side = {"real" if name == "r1" else "fake": shown.video}
         expected = sum(
             penalty(
                 before.discriminator, **side, label=label, image=shown.image,
-                indices=shown.frames, only=(stream,),
+                indices=shown.indices, only=(stream,),
             ).mean()
             for stream in ("video", "image")
         )  # fmt: skip
@@ -253,11 +251,9 @@ def test_real_and_generated_clips_are_augmented_before_both_players() -> None:
     assert torch.equal(losses["generator/reconstruction"], without["generator/reconstruction"])
     with torch.no_grad():
         draws, batch = changed.draws, changed.batch
-        fake = before.generator(batch["image"], draws.z, batch["label"])
-        shown = changed.objective.show(fake, batch["image"], draws.fake_frames, draws.fake_augment)
-        real = changed.objective.show(
-            batch["video"], batch["image"], draws.real_frames, draws.real_augment
-        )
+        fake = before.generator(batch["image"], changed.z, batch["label"])
+        shown = changed.objective.view(View(fake), draws["fake"]["augment"])
+        real = changed.objective.view(View(batch["video"]), draws["real"]["augment"])
         said, said_real = (judged(before, x.video, changed)["video"] for x in (shown, real))
     torch.testing.assert_close(
         losses["discriminator/video"], ADVERSARIAL.discriminator(real=said_real, fake=said)
@@ -268,11 +264,11 @@ def test_ada_follows_what_is_said_of_real_clips() -> None:
     played = game(augment="ada", ada_ramp=16)
     assert played.objective.state_dict()["augment.augment.probability"] == 0
     for _ in range(4):  # it moves after four updates of two clips, by half of its way
-        played.objective.advance(played.gan, {"video": torch.ones(2)})
+        played.objective.advance({"video": torch.ones(2)})
     assert played.objective.state_dict()["augment.augment.probability"] == 0.5
     fixed = game(augment="{name: ada, probability: 0.25}", ada_target=None)
     for _ in range(4):
-        fixed.objective.advance(fixed.gan, {"video": torch.ones(2)})
+        fixed.objective.advance({"video": torch.ones(2)})
     assert fixed.objective.state_dict()["augment.probability"] == 0.25
 
 
@@ -292,11 +288,11 @@ def test_singular_values_are_clipped_every_so_many_steps() -> None:
         weights[0].mul_(3)
     step(played)
     assert largest() > 1.5
-    assert played.objective.schedule_state()["clipping"] == {"every": 2, "phase": 0}
+    assert played.objective.schedules.state_dict()["clipping"] == {"every": 2, "phase": 0}
     resumed = game(loss, video=free.format("video"), image=free.format("image")).objective
-    resumed.load_schedule_state({"penalties": {"every": 1, "phase": 0},
+    resumed.schedules.load_state_dict({"penalties": {"every": 1, "phase": 0},
                                  "clipping": {"every": 2, "phase": 1}})  # fmt: skip
-    assert resumed.schedule_state()["clipping"]["phase"] == 1
+    assert resumed.schedules.state_dict()["clipping"]["phase"] == 1
 
 
 def test_the_given_image_is_what_a_conditioned_stream_sees() -> None:
@@ -317,14 +313,12 @@ def test_mode_seeking_compares_clips_of_two_noises() -> None:
     played = game(LossSettings(generator_terms={"mode_seeking": 1.0}, order="generator_first"))
     before = copy.deepcopy(played.gan)
     losses = step(played)
-    assert played.draws.other_z is not None
+    other_z = played.draws["other_z"]
     with torch.no_grad():
         image, label = played.batch["image"], played.batch["label"]
-        one, two = (
-            before.generator(image, z, label) for z in (played.draws.z, played.draws.other_z)
-        )
+        one, two = (before.generator(image, z, label) for z in (played.z, other_z))
     distance = (one - two).abs().flatten(1).mean(dim=1)
-    noise = (played.draws.z - played.draws.other_z).abs().flatten(1).mean(dim=1)
+    noise = (played.z - other_z).abs().flatten(1).mean(dim=1)
     expected = (noise / (distance + 1e-5)).mean()
     torch.testing.assert_close(losses["generator/mode_seeking"], expected, rtol=1e-3, atol=0)
 
@@ -346,13 +340,10 @@ def test_what_heads_predict_is_a_term_of_both_players(head: str, terms: set[str]
 def test_draws_done_again_are_the_same() -> None:
     options: dict[str, Any] = {"augment": "diff_augment", "num_frames": 2}
     played, again = game(**options), game(**options)
-    for name, value in vars(played.draws).items():
-        assert value is None or torch.equal(value, getattr(again.draws, name)), name
-    apart = make_draws(
-        played.gan.discriminator, played.objective, (2, 4), 5, same_frames=False,
-        generator=torch.Generator().manual_seed(3),
+    torch.testing.assert_close(played.draws, again.draws, rtol=0, atol=0)
+    apart = draw_step(
+        played.gan.discriminator, played.objective, num_clips=2, num_frames=4, z_dim=5,
+        same_frames=False, generator=torch.Generator().manual_seed(3),
     )  # fmt: skip
-    assert isinstance(apart.real_frames, Tensor)
-    assert isinstance(apart.fake_frames, Tensor)
-    assert not torch.equal(apart.real_frames, apart.fake_frames)
-    assert torch.equal(played.draws.real_frames, played.draws.fake_frames)  # type: ignore[arg-type]
+    assert not torch.equal(apart["real"]["indices"], apart["fake"]["indices"])
+    assert torch.equal(played.draws["real"]["indices"], played.draws["fake"]["indices"])

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 
 from examples.imaginator.config import LossSettings
-from examples.imaginator.engine import Engine
-from examples.imaginator.steps import train_step
 from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
     HealthMonitor,
+    cut_tree,
     load_optimizer_state,
     shard_stages,
     spectral_sigmas,
@@ -26,7 +25,7 @@ from stgan.training import (
     weight_norm,
     whole_state,
 )
-from tests.examples.games import Game, game
+from tests.examples.games import Game, game, game_step
 
 STEPS = 3
 
@@ -53,11 +52,10 @@ class Side:
     def step(self, number: int) -> None:
         own = slice(self.rank, None, 1 if self.rank is None else 2)
         batch = {name: value[own] for name, value in self.played.batch.items()}
-        engine = Engine(guard=self.guard, health=self.health, due=True)
-        train_step(
-            *self.networks.values(), *self.optimizers.values(), batch,  # type: ignore[arg-type]
-            self.played.draws.of(own), objective=self.played.objective, engine=engine,
-        )  # fmt: skip
+        take = game_step(
+            self.played, *self.optimizers.values(), guard=self.guard, health=self.health
+        )
+        take(batch, cut_tree(self.played.draws, own), due=True)
         self.average.update(self.played.gan.generator, number)
         self.guard.check(number)
 

@@ -15,13 +15,13 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from benchmarks._pair import Recipe, draw_batch
 from examples.imaginator.config import LossSettings
-from examples.imaginator.steps import train_step
 from stgan.training import CapturedStep, allow_tf32, ddp_settings
 from tests.benchmarks.tiny import TINY
-from tests.examples.games import Game, game
+from tests.examples.games import Game, game, game_step
 from tests.faults.shell import different
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
@@ -36,17 +36,15 @@ def _float32_as_it_is() -> Iterator[None]:
 
 def _moved(played: Game, dtype: torch.dtype = torch.float32, device: str = "cuda") -> Game:
     def to(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: to(item) for name, item in value.items()}
         if not isinstance(value, Tensor):
             return value
         return value.to(device, dtype) if value.is_floating_point() else value.to(device)
 
-    return Game(
-        played.gan.to(device, dtype),
-        played.objective.to(device, dtype),
-        to(played.batch),
-        type(played.draws)(**{name: to(value) for name, value in vars(played.draws).items()}),
+    return played._replace(
+        gan=played.gan.to(device, dtype),
+        objective=played.objective.to(device, dtype),
+        batch=tree_map(to, played.batch),
+        draws=tree_map(to, played.draws),
     )
 
 
@@ -54,10 +52,9 @@ def _play(played: Game, **wrapped: Any) -> dict[str, Tensor]:
     generator = wrapped.get("generator", played.gan.generator)
     discriminator = wrapped.get("discriminator", played.gan.discriminator)
     optimizers = [torch.optim.SGD(n.parameters(), 0.1) for n in (generator, discriminator)]
-    return train_step(
-        generator, discriminator, *optimizers, played.batch, played.draws,
-        objective=played.objective,
-    )  # fmt: skip
+    return game_step(played, *optimizers, networks=(generator, discriminator))(
+        played.batch, played.draws
+    )
 
 
 @pytest.mark.parametrize("order", ["generator_first", "simultaneous"])
