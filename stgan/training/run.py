@@ -144,7 +144,7 @@ class Run:
         self.skipped: dict[Path, str] = {}
         self.tracked: dict[str, Stateful] = {}
         self._first = not _several() or dist.get_rank() == 0
-        self._state: dict[str, Any] | None = None
+        self._resumed: Resumed | None = None
         self._open = ExitStack()
         self._stop = StopSignals()
         with self._open:
@@ -185,7 +185,7 @@ class Run:
             self._check_facts(resume_checkpoint(folder, {}))
             raise
         self._check_facts(resumed)
-        self._state, self.checkpoint, self.skipped = resumed.state, resumed.path, resumed.skipped
+        self._resumed, self.checkpoint, self.skipped = resumed, resumed.path, resumed.skipped
         step = self._take("step")
         if type(step) is not int or not resumed.path.name.endswith(f"step_{step:08d}"):
             raise CheckpointError(
@@ -193,7 +193,7 @@ class Run:
                 f"{excerpt(step)}; use a checkpoint that a run wrote"
             )
         # Older checkpoints have none, and the next line of the log brings them.
-        metrics = self._state.get("metrics", {})
+        metrics = resumed.state.get("metrics", {})
         if not isinstance(metrics, dict) or not all(
             isinstance(name, str) and isinstance(value, float) for name, value in metrics.items()
         ):
@@ -205,21 +205,22 @@ class Run:
 
     def _check_facts(self, resumed: Resumed) -> None:
         for name, value in self.facts.items():
-            made = resumed.state.get(name)
+            made = self._take(name, resumed)
             if made != value:
                 raise CheckpointError(
                     f"run folder {self.path} was trained with {name} {_words(made)}, got "
                     f"{_words(value)}; resume with those, or begin in another folder"
                 )
 
-    def _take(self, name: str) -> Any:
-        assert self._state is not None
-        if name not in self._state:
+    def _take(self, name: str, resumed: Resumed | None = None) -> Any:
+        resumed = resumed or self._resumed
+        assert resumed is not None
+        if name not in resumed.state:
             raise CheckpointError(
-                f"{self.checkpoint} lacks the state of {name!r}; resume with what it was saved "
-                f"with, or begin again"
+                f"{resumed.path} has no {name} in its state; use a checkpoint that this program "
+                f"wrote"
             )
-        return self._state[name]
+        return resumed.state[name]
 
     def track(self, **stateful: Stateful) -> None:
         """Save the state of objects with every checkpoint, and load it here in a resumed run.
@@ -233,7 +234,7 @@ class Run:
         """
         for name, one in stateful.items():
             self.tracked[name] = one
-            if self._state is None:
+            if self._resumed is None:
                 continue
             state = self._take(name)
             try:
@@ -248,7 +249,7 @@ class Run:
                 ) from error
 
     def __enter__(self) -> "Run":
-        if self._state is not None:
+        if self._resumed is not None:
             set_rng_state(self._take("rng"))
         with ExitStack() as undo:
             undo.push(self._open.pop_all())
