@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
-from stgan.augment.diff_augment import DiffAugment
 from stgan._keywords import by_keyword
+from stgan.augment.diff_augment import DiffAugment
 from stgan.example import Example
 from stgan.functional import penalties_consistency as functional
 from stgan.functional._critic import Critic

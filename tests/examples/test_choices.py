@@ -176,7 +176,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"image_head": "projection"}, {}, "'projection' is about the label; set discriminator.image"),
     ({"video_head": "projecton"}, {}, "did you mean 'projection'?"),
     ({"image_sampler": "random_frame"}, {}, "did you mean 'random_frames'?"),
-    ({"augment": "diffaugment"}, {}, "did you mean 'diff_augment'?"),
+    ({"augment": "diff_augmnt"}, {}, "did you mean 'diff_augment'?"),
     ({}, {"family": "hinges"}, "did you mean 'hinge'?"),
     ({}, {"penalties": {"r3": 1.0}}, "loss.penalties has no entry named 'r3'"),
     ({}, {"penalties": {"mode_seeking": 1.0}}, "loss.penalties cannot have 'mode_seeking'; choose"),
@@ -203,7 +203,7 @@ def test_what_does_not_fit_is_refused(
     [
         ["--discriminator.video", "vidoe"],
         ["--loss.penalties", "r3", "1"],
-        ["--data.augment", "diffaugment"],
+        ["--data.augment", "diff_augmnt"],
     ],
 )
 def test_a_wrong_part_is_told_before_clips_are_read(

@@ -63,5 +63,5 @@ def test_a_run_goes_on_with_any_names_and_tells_them_in_a_terminal(
         train_run(run, "--resume", "--train.steps", "3", "--data.root", str(other))
     printed = capsys.readouterr().err
     assert "\x1b" not in printed
-    assert r"was trained on the classes \x1b[31mred, " in printed
+    assert r"was trained with classes \x1b[31mred, " in printed
     assert "Traceback" not in printed

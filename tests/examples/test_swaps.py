@@ -139,7 +139,18 @@ def test_a_run_generates_and_resumes_without_the_file_of_weights(
 ) -> None:
     picture = tmp_path / "picture.png"
     write_strip(torch.rand(3, 1, 20, 31) * 2 - 1, picture)
-    generate.main([str(frozen_run), str(picture), "--label", "0", "--out", str(tmp_path / "out")])
+    generate.main(
+        [
+            str(frozen_run),
+            str(picture),
+            "--label",
+            "0",
+            "--out",
+            str(tmp_path / "out"),
+            "--form",
+            "frames",
+        ]
+    )
     [frames] = [path for path in (tmp_path / "out").iterdir() if path.is_dir()]
     assert read_video(frames).shape == (3, 4, 16, 16)
     before = _weights(frozen_run, 2)
