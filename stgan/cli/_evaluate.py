@@ -160,7 +160,7 @@ def _features(extractor: measures.FeatureExtractor, video: Tensor, side: str) ->
         return extract(extractor, video).float().cpu()
     except (TypeError, ValueError) as error:
         raise DataError(f"{side}: {error}") from error
-    except RuntimeError as error:
+    except (RuntimeError, torch.jit.Error) as error:
         # A network from a file says in its own words what it does not take, at the end.
         reason = textwrap.shorten(str(error).strip().splitlines()[-1], 200)
         raise DataError(
