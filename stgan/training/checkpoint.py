@@ -14,6 +14,7 @@ One process writes to a folder of checkpoints at a time; any number may read.
 
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -85,7 +86,8 @@ def save_checkpoint(
         keep: Which checkpoints stay: a number means this one, and of the others those of the
             highest steps; a :class:`Retention` has more rules. Damaged ones do not count, and stay
             until they are older than those that do.
-        metrics: Numbers by which :class:`Retention` finds the best, such as ``{"fvd": 310.5}``.
+        metrics: Numbers by which :class:`Retention` finds the best, such as ``{"fvd": 310.5}``;
+            one that is not finite is left out.
         finite: Refuse networks with NaN or infinity in them, so that what has gone wrong is never
             saved over what was right.
 
@@ -133,7 +135,8 @@ def save_checkpoint(
         write_state(work / STATE, state)
         (work / CONFIG).write_text(config, encoding="utf-8")
         if metrics is not None:
-            (work / METRICS).write_text(json.dumps(dict(metrics)), encoding="utf-8")
+            numbers = {name: value for name, value in metrics.items() if math.isfinite(value)}
+            (work / METRICS).write_text(json.dumps(numbers), encoding="utf-8")
         files = sorted(work.iterdir())
         sums = "".join(f"{sha256(file)}  {file.name}\n" for file in files)
         (work / SUMS).write_text(sums, encoding="utf-8")

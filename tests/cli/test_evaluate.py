@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from rich.progress import Progress
-from torch import nn
+from torch import Tensor, nn
 
 from stgan._torchvision import ensure_torchvision
 from stgan.cli import _evaluate
@@ -235,6 +235,36 @@ def test_a_torchscript_file_is_named_for_what_it_is(shell: Shell, tmp_path: Path
         f"evaluate --real {real} --fake {fake} --frames 4 --features module --weights {path} "
         f"--trust --set title=VideoMAE --metrics frechet"
     )
+
+
+class _Pair(nn.Module):
+    def forward(self, video: Tensor) -> tuple[Tensor, Tensor]:
+        return video, video
+
+
+class _Nan(nn.Module):
+    def forward(self, video: Tensor) -> Tensor:
+        return video.mean(dim=(2, 3, 4)) * float("nan")
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("network", "sentence"),
+    [
+        (_Pair(), "--real: odd must return one tensor of features, got tuple; wrap it"),
+        (_Nan(), "--real: features of odd must be finite, got NaN"),
+    ],
+)
+def test_a_network_that_makes_no_features_is_told_and_nothing_is_written(
+    shell: Shell, pair: str, tmp_path: Path, network: nn.Module, sentence: str
+) -> None:
+    path, record = tmp_path / "odd.pt", tmp_path / "record.json"
+    torch.jit.save(torch.jit.script(network), path)
+    assert sentence in shell.error(
+        f"evaluate {pair} --frames 4 --features module --weights {path} --trust --set title=odd "
+        f"--json {record}"
+    )
+    assert not record.exists()
 
 
 @pytest.fixture

@@ -75,6 +75,8 @@ def test_a_run_keeps_the_best_the_milestones_and_the_latest(tmp_path: Path) -> N
             metrics={"fvd": score},
         )
     assert sorted(int(path.name[5:]) for path in tmp_path.iterdir()) == [20, 40, 60, 70]
+    # JSON has no word for what is no number.
+    assert (tmp_path / "step_00000060" / "metrics.json").read_text() == "{}"
 
 
 def test_metrics_that_cannot_be_read_are_none(tmp_path: Path) -> None:
