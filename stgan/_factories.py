@@ -9,7 +9,15 @@ from torch import nn
 from stgan._excerpt import brief, excerpt
 from stgan.typing import Act, Norm
 
-__all__ = ["check_factories", "check_factory", "factory_name", "make", "make_act", "make_norm"]
+__all__ = [
+    "check_factories",
+    "check_factory",
+    "check_module",
+    "factory_name",
+    "make",
+    "make_act",
+    "make_norm",
+]
 
 _SUCH_AS = {
     "act": "nn.ReLU",
@@ -46,6 +54,13 @@ def check_factories(**factories: Any) -> None:
     for name, factory in factories.items():
         if factory is not None:
             check_factory(factory, name)
+
+
+def check_module(value: Any, name: str) -> None:
+    """Refuse what is no module, such as a class that is not built yet."""
+    if not isinstance(value, nn.Module):
+        way_out = f"; build it first, {factory_name(value)}(...)" if callable(value) else ""
+        raise TypeError(f"{name} must be a module, got {excerpt(value)}{way_out}")
 
 
 def make(factory: Any, name: str, *args: Any, **settings: Any) -> Any:

@@ -6,11 +6,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures, concat_streams
-from stgan.functional.one_hot import one_hot_label
+from stgan.functional.one_hot import as_label, one_hot_label
 from stgan.registry import FUSIONS
 
 __all__ = ["Fusion", "SpatioTemporalFusion"]
@@ -53,15 +53,9 @@ class Fusion(nn.Module):
     ) -> None:
         super().__init__()
         self.video_channels = check_positive(video_channels, "video_channels")
-        for name, count in (
-            ("appearance_channels", appearance_channels),
-            ("num_classes", num_classes),
-        ):
-            if count < 0:
-                raise ValueError(f"{name} must be at least 0, got {count}")
-        self.appearance_channels = appearance_channels
-        self.num_classes = num_classes
-        self.static_channels = appearance_channels + num_classes
+        self.appearance_channels = check_count(appearance_channels, "appearance_channels")
+        self.num_classes = check_count(num_classes, "num_classes")
+        self.static_channels = self.appearance_channels + self.num_classes
         self.out_channels = video_channels
 
     def check_streams(
@@ -84,6 +78,7 @@ class Fusion(nn.Module):
                 raise ValueError(
                     f"this fusion was built for {channels} channels of {name}; pass it"
                 )
+        label = None if label is None else as_label(label, getattr(video, "device", None))
         self._check_layouts(video, appearance, label)
         return None if label is None else one_hot_label(label, self.num_classes, dtype=video.dtype)
 

@@ -5,7 +5,7 @@ import abc
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_floats, check_layout, check_positive
+from stgan._checks import check_count, check_floats, check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional._random import random_source
@@ -37,11 +37,8 @@ class TemporalLatent(nn.Module, abc.ABC):
 
     def __init__(self, z_dim: int, noise_dim: int, out_channels: int) -> None:
         super().__init__()
-        for name, size in (("z_dim", z_dim), ("noise_dim", noise_dim)):
-            if size < 0:
-                raise ValueError(f"{name} must be at least 0, got {size}")
-        self.z_dim = z_dim
-        self.noise_dim = noise_dim
+        self.z_dim = check_count(z_dim, "z_dim")
+        self.noise_dim = check_count(noise_dim, "noise_dim")
         self.out_channels = check_positive(out_channels, "out_channels")
 
     @abc.abstractmethod

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive
 from stgan._factories import check_factories, make
 from stgan.blocks.fusion import SpatioTemporalFusion
 from stgan.blocks.up import UpStage
@@ -173,7 +173,7 @@ class VideoDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.latent_channels = check_positive(latent_channels, "latent_channels")
-        self.num_classes = num_classes
+        self.num_classes = check_count(num_classes, "num_classes")
         if len(stages) < 2:
             raise ValueError(f"a decoder needs at least two stages, got {len(stages)}")
         if stages[-1].appearance_channels:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive
 from stgan._factories import make
 from stgan.discriminators._label import label_rows
 from stgan.errors import ShapeError
@@ -55,9 +55,7 @@ class Critic(nn.Module):
         super().__init__()
         self.input_size = input_size
         self.in_channels = check_positive(in_channels, "in_channels")
-        if num_classes < 0:
-            raise ValueError(f"num_classes must be at least 0, got {num_classes}")
-        self.num_classes = num_classes
+        self.num_classes = check_count(num_classes, "num_classes")
         self._sizes = dict(sizes or {})
         if input_size is not None:
             self._sizes |= dict(zip(self._axes[-len(input_size) :], input_size, strict=True))

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from stgan._checks import check_layout
-from stgan.functional.one_hot import one_hot_label
+from stgan.functional.one_hot import as_label, one_hot_label
 
 __all__ = ["label_rows"]
 
@@ -22,6 +22,6 @@ def label_rows(label: Tensor | None, num_classes: int, x: Tensor) -> Tensor | No
         return None
     if not num_classes:
         raise ValueError("this discriminator was built without classes; do not pass label")
-    rows = one_hot_label(label, num_classes, dtype=x.dtype)
+    rows = one_hot_label(as_label(label, x.device), num_classes, dtype=x.dtype)
     check_layout(rows, "N K", name="label, as rows,", N=x.shape[0])
     return rows

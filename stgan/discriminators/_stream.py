@@ -6,14 +6,14 @@ from typing import ClassVar, Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive
 from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._head import build_head
 from stgan.discriminators._label import label_rows
 from stgan.discriminators.heads import HeadOutput
 from stgan.functional.fusion import FusedFeatures
-from stgan.functional.one_hot import spread_rows
+from stgan.functional.one_hot import as_label, spread_rows
 from stgan.layers.init import init_normal_
 from stgan.layers.minibatch_stddev import MinibatchStddev
 from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
@@ -71,10 +71,8 @@ class Stream(nn.Module):
         super().__init__()
         self.input_size = input_size
         self.in_channels = check_positive(in_channels, "in_channels")
-        for name, count in (("num_classes", num_classes), ("condition_dim", condition_dim)):
-            if count < 0:
-                raise ValueError(f"{name} must be at least 0, got {count}")
-        self.num_classes, self.condition_dim = num_classes, condition_dim
+        self.num_classes = num_classes = check_count(num_classes, "num_classes")
+        self.condition_dim = condition_dim = check_count(condition_dim, "condition_dim")
         if label_to not in ("stages", "head"):
             raise ValueError(f"label_to must be 'stages' or 'head', got {label_to!r}")
         if condition_dim and num_classes and label_to == "head":
@@ -168,6 +166,7 @@ class Stream(nn.Module):
         self, x: Tensor, label: Tensor | None, condition: Tensor | None, detailed: bool
     ) -> Tensor | StreamOutput:
         self._check(x)
+        label = None if label is None else as_label(label, x.device)
         rows = label_rows(label, self.num_classes, x)
         self._check_condition(condition, x.shape[0])
         features: list[Tensor] = []

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_positive
+from stgan._checks import check_count, check_positive
 from stgan.discriminators.heads import Head, HeadOutput, make_linear
 from stgan.example import Example
 from stgan.registry import HEADS
@@ -207,10 +207,11 @@ class InfoGANHead(_PredictingHead):
         spectral_norm: bool = True,
         init_std: float | None = 0.02,
     ) -> None:
-        if min(num_classes, code_dim) < 0 or num_classes + code_dim == 0:
+        check_count(num_classes, "num_classes")
+        check_count(code_dim, "code_dim")
+        if num_classes + code_dim == 0:
             raise ValueError(
-                f"num_classes and code_dim must be at least 0, and one of them positive, got "
-                f"{num_classes} and {code_dim}"
+                f"num_classes or code_dim must be positive, got {num_classes} and {code_dim}"
             )
         if learn_variance and not code_dim:
             raise ValueError(

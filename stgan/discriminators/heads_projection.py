@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
+from stgan._checks import check_count
 from stgan.discriminators.heads import Head, make_linear
 from stgan.example import Example
-from stgan.functional.one_hot import one_hot_label
+from stgan.functional.one_hot import as_label, one_hot_label
 from stgan.functional.projection import projection_logit
 from stgan.registry import HEADS
 
@@ -85,6 +86,8 @@ class ProjectionHead(Head):
         init_std: float | None = 0.02,
     ) -> None:
         super().__init__(in_channels, feature_size)
+        num_classes = check_count(num_classes, "num_classes")
+        condition_dim = check_count(condition_dim, "condition_dim")
         if min(num_classes, condition_dim) != 0 or max(num_classes, condition_dim) < 1:
             raise ValueError(
                 f"one of num_classes and condition_dim must be positive and the other 0, got "
@@ -98,6 +101,8 @@ class ProjectionHead(Head):
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return one logit per sample, of its features and its condition."""
+        if self.num_classes and condition is not None:
+            condition = as_label(condition, features.device)
         self.check_inputs(features, condition)
         assert condition is not None
         if self.num_classes:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_positive
+from stgan._excerpt import excerpt
 from stgan.discriminators._sampling import DrawnFrames, draw_places
 from stgan.example import Example
 from stgan.registry import SAMPLERS
@@ -30,6 +31,14 @@ class FrameSampler(Protocol):
     ) -> Tensor:
         """Return ``(num_clips, k)`` frame indices in [0, num_frames)."""
         ...
+
+
+def check_sampler(sampler: Any) -> None:
+    """Refuse what is no frame sampler, such as a class or a name."""
+    if isinstance(sampler, type) or not callable(sampler):
+        raise TypeError(
+            f"sampler must be a frame sampler, such as RandomFrames(2), got {excerpt(sampler)}"
+        )
 
 
 @SAMPLERS.register(

@@ -6,7 +6,8 @@ from typing import Literal
 
 from torch import nn
 
-from stgan.discriminators.samplers import FrameSampler
+from stgan._factories import check_module
+from stgan.discriminators.samplers import FrameSampler, check_sampler
 
 __all__ = ["StreamSpec"]
 
@@ -52,6 +53,9 @@ class StreamSpec:
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, where it is written."""
+        check_module(self.network, "network")
+        if self.sampler is not None:
+            check_sampler(self.sampler)
         if self.takes not in ("clip", "frames"):
             raise ValueError(f"takes must be 'clip' or 'frames', got {self.takes!r}")
         if not 0 <= self.weight < math.inf:

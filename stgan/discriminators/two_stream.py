@@ -9,14 +9,16 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from stgan._checks import check_layout
+from stgan._factories import check_module
 from stgan.discriminators._outputs import check_detailed, mean_over_frames, parts
 from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.heads import Head
-from stgan.discriminators.samplers import FrameSampler, RandomFrames
+from stgan.discriminators.samplers import FrameSampler, RandomFrames, check_sampler
 from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.frames import fold_time, take_frames
+from stgan.functional.one_hot import as_label
 from stgan.registry import DISCRIMINATORS, unknown_name
 
 __all__ = ["TwoStreamDiscriminator"]
@@ -133,6 +135,15 @@ class TwoStreamDiscriminator(nn.Module):
         streams: Mapping[str, nn.Module | StreamSpec] | None = None,
     ) -> None:
         super().__init__()
+        if sampler is not None:
+            check_sampler(sampler)
+        if not isinstance(streams, Mapping | None):
+            raise TypeError(
+                f"streams must be a mapping from names to networks, got {type(streams).__name__}"
+            )
+        for name, stream in {"video": video, "image": image, **(streams or {})}.items():
+            if stream is not None and not isinstance(stream, StreamSpec):
+                check_module(stream, name)
         # A sampler beside the image stream can be exchanged later; one in a spec stays with it.
         self._samples_frames = isinstance(image, nn.Module)
         if sampler is not None and not self._samples_frames:
@@ -282,7 +293,9 @@ class TwoStreamDiscriminator(nn.Module):
         n, t = seen.shape[0], seen.shape[2]
         if spec.takes == "frames":
             seen = fold_time(seen)
-            label = None if label is None else label.repeat_interleave(t, dim=0)
+            label = (
+                None if label is None else as_label(label, seen.device).repeat_interleave(t, dim=0)
+            )
             condition = None if condition is None else condition.repeat_interleave(t, dim=0)
         network = getattr(self, name)
         if detailed:

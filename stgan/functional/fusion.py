@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +50,20 @@ class FusedFeatures(NamedTuple):
     def materialize(self) -> Tensor:
         """Repeat and concatenate; see :func:`concat_streams`."""
         return concat_streams(self.video, self.statics)
+
+    @classmethod
+    def __torch_function__(cls, function: Any, *_: Any, **__: Any) -> NoReturn:
+        """Refuse torch's own functions and layers, which take tensors."""
+        name = getattr(function, "__name__", "a function")
+        raise TypeError(
+            f"{name} of torch takes tensors, got FusedFeatures; pass what its materialize() "
+            f"returns, or take a layer of stgan, which uses that it is not repeated in time"
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise AttributeError(
+            f"FusedFeatures has no {name!r}, as it is no tensor; use what its materialize() returns"
+        )
 
 
 def expand_over_time(image: Tensor, num_frames: int) -> Tensor:

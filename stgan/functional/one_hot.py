@@ -1,21 +1,50 @@
 """Labels as one-hot rows, and as maps over time and space."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from stgan._checks import check_layout, check_positive, pair
+from stgan._excerpt import excerpt
 from stgan.errors import ShapeError
 from stgan.typing import Size2, Size3
 
-__all__ = ["mix_class_maps", "one_hot_label", "one_hot_map", "spread_rows"]
+__all__ = ["as_label", "mix_class_maps", "one_hot_label", "one_hot_map", "spread_rows"]
+
+
+def as_label(label: Any, device: torch.device | None = None) -> Tensor:
+    """Return a label as a tensor: as it came, or made of a list or an array.
+
+    Args:
+        label: A tensor, or what has ``(N,)`` integers or ``(N, K)`` rows.
+        device: Where a new tensor goes; ``None`` for the default.
+
+    Raises:
+        TypeError: If it cannot be made a tensor.
+
+    Example:
+        >>> as_label([2, 0])
+        tensor([2, 0])
+    """
+    if isinstance(label, Tensor):
+        return label
+    try:
+        return torch.as_tensor(label, device=device)
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(
+            f"label must be a tensor or a list of (N,) integers or (N, K) rows, got "
+            f"{excerpt(label)}"
+        ) from None
 
 
 def one_hot_label(label: Tensor, num_classes: int, *, dtype: torch.dtype = torch.float32) -> Tensor:
     """Turn class indices into one-hot rows; rows that come as such pass through.
 
     Args:
-        label: ``(N,)`` integers in [0, num_classes), or ``(N, K)`` rows (one-hot or soft).
+        label: ``(N,)`` integers in [0, num_classes), or ``(N, K)`` rows (one-hot or soft); a list
+            will do.
         num_classes: Number of classes, K.
         dtype: Type of the result.
 
@@ -33,6 +62,7 @@ def one_hot_label(label: Tensor, num_classes: int, *, dtype: torch.dtype = torch
                 [1., 0., 0.]])
     """
     check_positive(num_classes, "num_classes")
+    label = as_label(label)
     if label.ndim == 2 and label.shape[1] == num_classes and not label.is_complex():
         return label.to(dtype)
     if (

@@ -8,7 +8,7 @@ from stgan._factories import make_act
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.fusion import expand_over_time
-from stgan.functional.one_hot import mix_class_maps, one_hot_label, spread_rows
+from stgan.functional.one_hot import as_label, mix_class_maps, one_hot_label, spread_rows
 from stgan.registry import PROJECTORS
 from stgan.typing import Act, Size2
 
@@ -30,6 +30,7 @@ class _Projector(nn.Module):
 
     def _rows(self, label: Tensor, like: Tensor | None) -> Tensor:
         """One-hot rows with type and device of ``like``."""
+        label = as_label(label, None if like is None else like.device)
         if like is None:
             return one_hot_label(label, self.num_classes)
         return one_hot_label(label, self.num_classes, dtype=like.dtype).to(like.device)

@@ -117,11 +117,12 @@ def test_other_shapes_are_refused_by_name(name: str) -> None:
 def test_the_generated_clip_comes_first_as_in_torch(name: str) -> None:
     fake, real = torch.rand(2, 2, 3, 5, 12, 12)
     named = LOSSES[name](fake=fake, real=real)
-    call, settings = {
+    asked: dict[str, tuple[Callable[..., Tensor], dict[str, Any]]] = {
         "ssim_2d": (ssim_2d_loss, {"window_size": 3}),
         "ssim_3d": (ssim_3d_loss, {"window_size": 3}),
         "perceptual": (perceptual_loss, {"features": nn.Identity()}),
-    }.get(name, (LOSSES[name], {}))
+    }
+    call, settings = asked.get(name, (LOSSES[name], {}))
     assert torch.equal(call(fake, real, **settings), named)
 
 
