@@ -93,7 +93,7 @@ def generate(arguments: Arguments) -> list[Path]:
     with writing(out), ExitStack() as stack:
         out.mkdir(parents=True, exist_ok=True)
         if new:
-            stack.callback(lambda: any(out.iterdir()) or out.rmdir())
+            stack.callback(_remove_empty, out)
         # To a place of its own first: a call that fails leaves what is there as it was.
         with tempfile.TemporaryDirectory(prefix=".generating_", dir=out) as folder:
             part = Path(folder)
@@ -128,6 +128,11 @@ def generate(arguments: Arguments) -> list[Path]:
     if arguments.overview:
         print(f"wrote {printable(arguments.overview)}, which shows all of them side by side")
     return [out / path.name for path in paths]
+
+
+def _remove_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _check_overview(overview: Path, out: Path) -> None:
