@@ -2,6 +2,8 @@
 
 import reprlib
 
+from stgan.errors import printable
+
 __all__ = ["brief", "excerpt", "reason"]
 
 _REPR = reprlib.Repr()
@@ -22,15 +24,13 @@ def excerpt(value: object) -> str:
 
 
 def brief(text: object, most: int = 300) -> str:
-    r"""Return a text in one line of at most ``most`` characters, all of them printable.
+    r"""Return a text in one line of about ``most`` characters at most, all of them printable.
 
     Example:
         >>> brief("two\nlines and \x1b[31mred")
         'two lines and \\x1b[31mred'
     """
-    words = " ".join(str(text)[: 2 * most].split())
-    line = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in words)
-    return line if len(line) <= most else f"{line[: most - 3]}..."
+    return printable(" ".join(str(text)[: 4 * most].split()), most)
 
 
 def reason(error: BaseException) -> str:

@@ -32,7 +32,7 @@ _RECORDS = (
 )
 
 
-_MOST_SAID = 2000  # characters of an error, which lists what is known
+_MOST_SAID = 2500  # characters of an error that lists what is known; of others a fifth is shown
 
 
 def build(config: Mapping[str, Any] | str | Path, *, trust: bool = False) -> Any:
@@ -163,12 +163,13 @@ class _Builder:
         try:
             return target(**settings)
         except Exception as error:
-            if type(error).__module__ == ConfigError.__module__ and len(str(error)) <= _MOST_SAID:
+            long = len(str(error)) > _MOST_SAID
+            if type(error).__module__ == ConfigError.__module__ and not long:
                 error.add_note(f"while building {path or 'the configuration'}")
                 raise
             # A missing setting, or one of another type, is a mistake of the configuration here.
-            said = f"{target.__name__} refuses these settings: {brief(error, _MOST_SAID)}"
-            raise ConfigError(_at(said, path)) from error
+            said = f"{target.__name__} refuses these settings: {brief(error, _MOST_SAID // 5)}"
+            raise ConfigError(_at(said, path)) from (None if long else error)
 
     def _settings(
         self, target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path: str

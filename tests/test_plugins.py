@@ -1,6 +1,7 @@
 """Entries of other packages are found, loaded when asked for, and named when they are broken."""
 
 import importlib
+import os
 import subprocess
 import sys
 import sysconfig
@@ -45,7 +46,7 @@ def offer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
         return pens
 
     yield make
-    for name in ("good_pens", "bad_pens", "no_pens", "home"):
+    for name in ("good_pens", "bad_pens", "no_pens", "home", "leaving_pens", "slow_pens"):
         sys.modules.pop(name, None)
 
 
@@ -83,6 +84,53 @@ def test_a_broken_package_is_named_and_the_rest_works(
             pens.create("quill")
     assert pens.create("gel") == "a gel pen"
     assert pens["ball"] is object
+
+
+@pytest.mark.parametrize(
+    ("fails", "told"),
+    [
+        ("import sys; sys.exit('needs a GPU')", "SystemExit: needs a GPU; fix or remove"),
+        ("raise SystemExit", "SystemExit: ; fix or remove"),
+        ("raise GeneratorExit", "GeneratorExit: ;"),
+        ("raise BaseException('of its own')", "BaseException: of its own;"),
+        ("raise ValueError('x\\x1b[31m' * 9000)", r"ValueError: x\\x1b\[31mx.{0,600}; fix"),
+    ],
+)
+def test_a_package_that_ends_the_program_is_named(offer: Offer, tmp_path: Path, fails: str,
+                                                  told: str) -> None:  # fmt: skip
+    (tmp_path / "leaving_pens.py").write_text(fails, encoding="utf-8")
+    pens = offer({"quill": "leaving_pens:quill", "gel": "good_pens:gel"})
+    for ask in (pens.create, pens.info, pens.__getitem__):
+        with pytest.raises(PluginError, match=f"^cannot load 'quill', .*: {told}"):
+            ask("quill")
+    assert pens.create("gel") == "a gel pen"
+
+
+def test_an_interrupt_of_the_user_is_no_fault_of_the_package(offer: Offer, tmp_path: Path) -> None:
+    (tmp_path / "slow_pens.py").write_text("raise KeyboardInterrupt", encoding="utf-8")
+    pens = offer({"quill": "slow_pens:quill"})
+    with pytest.raises(KeyboardInterrupt):
+        pens.create("quill")
+
+
+@pytest.mark.shared
+def test_the_package_that_leaves(shared_folder: Path) -> None:
+    home = shared_folder.resolve() / "cases" / "plugin_exit"
+    paths = os.pathsep.join(map(str, (home, Path.cwd(), os.environ.get("PYTHONPATH", ""))))
+    program = "import stgan; stgan.create('fusions', 'leaver', 4)"
+    listed, built = (
+        subprocess.run(
+            [sys.executable, *words], capture_output=True, text=True, check=False, timeout=300,
+            env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
+        for words in (["-m", "stgan", "list", "fusions"], ["-c", program])
+    )  # fmt: skip
+    assert listed.returncode == 0
+    words = " ".join(listed.stdout.split())
+    assert "concat Concatenate" in words
+    assert "leaver cannot load 'leaver', which the package leaver 1.0 offers to fusions" in words
+    assert built.returncode == 1
+    assert "PluginError: cannot load 'leaver', which the package leaver 1.0" in built.stderr
 
 
 def test_a_taken_name_stays_with_its_first_owner(offer: Offer) -> None:

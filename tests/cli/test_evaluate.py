@@ -267,6 +267,26 @@ def test_a_network_that_makes_no_features_is_told_and_nothing_is_written(
     assert not record.exists()
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_programs_are_run_only_if_they_are_trusted(shell: Shell, pair: str, tmp_path: Path) -> None:
+    path, hash_ = tmp_path / "mae.pt", "0" * 64
+    torch.jit.save(torch.jit.script(nn.Conv3d(3, 4, 2)), path)
+    for features in ("module", "i3d"):
+        for more in ("", f"--sha256 {hash_}"):
+            said = shell.error(
+                f"evaluate {pair} --frames 4 --features {features} --weights {path} {more}"
+            )
+            assert "as a program, which a configuration may not ask for; pass trust=True" in said
+    # With trust it is looked at: the hash is another one.
+    said = shell.error(
+        f"evaluate {pair} --frames 4 --features module --weights {path} --sha256 {hash_} --trust"
+    )
+    assert f"must have the SHA-256 {hash_}" in said
+    said = shell.error(f"profile features/module module={path} title=x")
+    assert "pass trust=True, or --trust to a command" in said
+    assert shell(f"profile features/module module={path} title=x --trust --rounds 1")[0] == 0
+
+
 @pytest.fixture
 def pair(tmp_path: Path) -> str:
     real, fake = (
