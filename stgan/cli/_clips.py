@@ -1,7 +1,9 @@
 """Clips of a folder, one after the other, for ``stgan evaluate``."""
 
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -134,6 +136,15 @@ def clip_name(path: str) -> str:
     return stem if f"{dot}{ending}".lower() in _ENDINGS and stem[-1:] not in ("", "/") else path
 
 
+@contextmanager
+def _noted(sentences: list[str]) -> Iterator[None]:
+    """Take down what readers warn of, instead of printing it between the bars."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    sentences += dict.fromkeys(str(one.message) for one in told)
+
+
 class ClipSource(Dataset[dict[str, Tensor]]):
     """Clips of one folder as they are wanted, decoded one at a time and not kept.
 
@@ -164,11 +175,13 @@ class ClipSource(Dataset[dict[str, Tensor]]):
         self._items: list[tuple[str, int]] = []
         span = window_span(wanted.frames, wanted.stride)
         found = self._forms(find_all_clips(root, self.name, strips=side in wanted.strips))
+        warned: list[str] = []
         task = progress.add_task(f"{self.name}: frames", total=len(found))
         for number, (clip, others) in enumerate(found):
             if wanted.limit is not None and len(self._items) >= wanted.limit:
                 break
-            count = self._count(clip, others)
+            with _noted(warned):
+                count = self._count(clip, others)
             if count < span:
                 raise DataError(
                     f"clip {root / clip} has {count} frames, but {wanted.frames} frames with "
@@ -186,6 +199,9 @@ class ClipSource(Dataset[dict[str, Tensor]]):
             self._items += [(clip, start) for start in starts]
             progress.advance(task)
         progress.remove_task(task)
+        if warned:
+            more = f" (and {len(warned) - 1} more like it)" if len(warned) > 1 else ""
+            self.notes.append(f"{self.name}: {warned[0]}{more}")
         if wanted.limit is not None:
             self._items = self._items[: wanted.limit]
         self.names = [clip for clip, _ in self._items]
@@ -250,14 +266,15 @@ class ClipSource(Dataset[dict[str, Tensor]]):
     def _read(self, index: int) -> Tensor:
         name, start = self._items[index]
         path = self.root / name
-        clip = read_video(
-            path,
-            start=start,
-            num_frames=self.wanted.frames,
-            stride=self.wanted.stride,
-            frame_width=self._width(path),
-            dtype=torch.uint8,
-        )
+        with _noted([]):  # all of it was said when frames were counted
+            clip = read_video(
+                path,
+                start=start,
+                num_frames=self.wanted.frames,
+                stride=self.wanted.stride,
+                frame_width=self._width(path),
+                dtype=torch.uint8,
+            )
         size = self.wanted.size
         return clip if size is None else resize_frames(clip, size, resize=self.wanted.resize)
 

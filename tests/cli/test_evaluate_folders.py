@@ -1,7 +1,9 @@
 """Which clips ``stgan evaluate`` takes of a folder, which it pairs, and what it says of them."""
 
 import shutil
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stgan.cli._clips import clip_name, find_all_clips
-from stgan.io import write_frames, write_strip, write_video
+from stgan.io import count_frames, read_video, write_frames, write_strip, write_video
 from tests.cli.folders import make_clip, make_folder, read_results
 from tests.cli.shell import Shell
 
@@ -221,6 +223,26 @@ def test_links_lead_to_a_clip_once(shell: Shell, tmp_path: Path) -> None:
     assert "gone.mp4 does not exist; check the path" in shell.error(
         f"evaluate --real {real} --fake {fake} {PAIRED}"
     )
+
+
+def test_what_readers_warn_of_is_a_note(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warning(read: Any) -> Any:
+        def warns(path: Path, **options: Any) -> Any:
+            warnings.warn(f"clip {path.name} has a gap", UserWarning, stacklevel=2)
+            return read(path, **options)
+
+        return warns
+
+    monkeypatch.setattr("stgan.cli._clips.count_frames", warning(count_frames))
+    monkeypatch.setattr("stgan.cli._clips.read_video", warning(read_video))
+    root = make_folder(tmp_path / "clips", range(3))
+    command = f"evaluate --real {root} --fake {root} --frames 4 --metrics static"
+    status, out, err = shell(command)
+    assert (status, err) == (0, "")
+    for side in ("--real", "--fake"):
+        assert f"note: {side}: clip clip_0 has a gap (and 2 more like it)" in _said(out)
 
 
 def test_values_that_are_no_scores_are_refused(
