@@ -3,9 +3,16 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-__all__ = ["log_to", "open_loggers"]
+__all__ = ["log_to", "open_loggers", "place_of"]
+
+
+def place_of(logger: Any) -> str:
+    """What to call the file or folder that a logger writes to."""
+    folder = getattr(logger, "log_dir", None)
+    return type(logger).__name__ if folder is None else Path(folder).name
 
 
 def log_to(logger: Any, values: Mapping[str, float], step: int) -> None:
@@ -26,10 +33,10 @@ def open_loggers(loggers: Sequence[Any]) -> Iterator[None]:
     An error of TensorBoard's thread is raised again where the logger is called; the traceback of
     the thread would only stand above the sentence.
     """
-    before = threading.excepthook
+    before, others = threading.excepthook, set(threading.enumerate())
 
     def without_writers(args: threading.ExceptHookArgs) -> None:
-        if not type(args.thread).__module__.startswith("tensorboard."):
+        if not _writes_events(args.thread):
             before(args)
 
     threading.excepthook = without_writers
@@ -43,4 +50,11 @@ def open_loggers(loggers: Sequence[Any]) -> Iterator[None]:
                 # Of TensorBoard not the whole, which stops at an error.
                 writer = getattr(logger.experiment, "file_writer", None)
                 writer.close() if writer is not None else logger.finalize("success")
+        # One that failed while it was opened may just be about to say so.
+        for thread in filter(_writes_events, set(threading.enumerate()) - others):
+            thread.join(1)
         threading.excepthook = before
+
+
+def _writes_events(thread: threading.Thread | None) -> bool:
+    return type(thread).__module__.startswith("tensorboard.")

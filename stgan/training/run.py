@@ -18,7 +18,7 @@ from stgan._excerpt import brief, excerpt, reason
 from stgan.errors import CheckpointError
 from stgan.io import replacing
 from stgan.registry import unknown_name
-from stgan.training._loggers import log_to, open_loggers
+from stgan.training._loggers import log_to, open_loggers, place_of
 from stgan.training.checkpoint import save_checkpoint
 from stgan.training.finite import FiniteGuard
 from stgan.training.health import HealthMonitor
@@ -255,7 +255,7 @@ class Run:
             undo.push(self._open.pop_all())
             undo.enter_context(self._stop)
             if self._first:
-                with self.writing("the log"):
+                with self.writing(", ".join(map(place_of, self.loggers))):
                     undo.enter_context(open_loggers(self.loggers))
                 # Whole or not at all: without it the run could not be resumed.
                 with self.writing("config.yaml"), replacing(self.path / "config.yaml") as part:
@@ -304,7 +304,7 @@ class Run:
         for logger in self.loggers if self._first else ():
             add = getattr(logger.experiment, "add_image", None)
             if add is not None:
-                with self.writing(type(logger).__name__):
+                with self.writing(place_of(logger)):
                     add(name, picture, self.step)
                     logger.experiment.flush()  # to be seen now, not after the next minutes
 
@@ -364,7 +364,7 @@ class Run:
             with self.writing("metrics.jsonl"):
                 MetricsLog(self.path / "metrics.jsonl").append(self.step, line)
             for logger in self.loggers:
-                with self.writing(type(logger).__name__):
+                with self.writing(place_of(logger)):
                     log_to(logger, line, self.step)
         return line
 

@@ -21,6 +21,7 @@ from stgan.training import (
     check_checkpoint,
     latest_checkpoint,
     list_checkpoints,
+    run,
 )
 from tests.examples.runs import QUIET, SMALLEST, refusal, train_run
 from tests.faults.shell import TORCHRUN, finish, start
@@ -46,8 +47,8 @@ def _at(step: int, monkeypatch: pytest.MonkeyPatch, harm: Callable[[], object]) 
             harm()
         return take(*given, **settings)
 
-    take = train.train_step
-    monkeypatch.setattr(train, "train_step", step_of_a_run)
+    take = train.ImaGINatorStep.__call__
+    monkeypatch.setattr(train.ImaGINatorStep, "__call__", step_of_a_run)
 
 
 def _full(*_: object, **__: object) -> None:
@@ -95,7 +96,7 @@ def test_a_disk_that_is_full_at_the_start_is_told(
     name: str,
 ) -> None:
     if name == "config.yaml":
-        monkeypatch.setattr(train, "write_settings", _full)
+        monkeypatch.setattr(run, "replacing", _full)
     elif name == "metrics.jsonl":
         monkeypatch.setattr(MetricsLog, "forget_after", _full)
     else:
@@ -171,7 +172,7 @@ def test_beside_a_living_run_others_read_and_do_not_write(
     assert (out / "config.yaml").read_bytes() == config
     assert (out / "metrics.jsonl").read_bytes() == log
     told = refusal(lambda: train.main([*SMALLEST, "--out", str(out)]), capsys)
-    assert "holds checkpoints already; add --resume to go on" in told
+    assert "holds checkpoints already; pass resume=True (--resume) to go on" in told
     # What was refused holds nothing.
     train.main(["--out", str(out), "--resume", "--train.steps", "3"])
 
