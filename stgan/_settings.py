@@ -93,7 +93,8 @@ def name_calls(cls: type) -> None:
             inherited.__closure__,
         )
         functools.update_wrapper(own, inherited)
-        del own.__wrapped__  # type: ignore[attr-defined]  # nothing is wrapped
+        # What the inherited one wraps is wrapped by the copy as well.
+        own.__dict__ = {**inherited.__dict__}
         own.__kwdefaults__ = inherited.__kwdefaults__
         own.__qualname__ = f"{cls.__qualname__}.{name}"
         setattr(cls, name, own)

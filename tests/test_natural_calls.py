@@ -21,7 +21,7 @@ from stgan.discriminators import (
 )
 from stgan.functional import FusedFeatures, one_hot_label
 from stgan.layers import Conv1Plus2d, OneHotMapProjector
-from stgan.losses import FeatureMatchingPenalty, HingeLoss, ModeSeekingPenalty
+from stgan.losses import FeatureMatchingPenalty, HingeLoss, ModeSeekingPenalty, WeightedTerms
 from stgan.testing._subject import Subject
 
 VIDEO = torch.linspace(-1, 1, 2 * 3 * 4 * 8 * 8).view(2, 3, 4, 8, 8)
@@ -150,6 +150,14 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: ModeSeekingPenalty()(fake=VIDEO, z=VIDEO),
         TypeError, "fake must be a pair of batches, .* got Tensor",
     ),
+    "weight-word": (
+        lambda: WeightedTerms({"l1": "1"}),  # type: ignore[dict-item]
+        TypeError, "the weight of 'l1' must be a number, got '1'",
+    ),
+    "term-number": (
+        lambda: WeightedTerms({"l1": 1.0})({"l1": 0.5}),  # type: ignore[dict-item]
+        TypeError, "the term 'l1' must be a tensor, got float",
+    ),
     "half-input": (
         lambda: _video()(VIDEO.half()),
         TypeError, r"one type and device, got torch\.float16 on cpu and torch\.float32 on cpu",
@@ -170,6 +178,41 @@ def test_what_is_not_plain_is_answered_in_a_sentence(name: str) -> None:
     call, error, sentence = REFUSED[name]
     with pytest.raises(error, match=sentence):
         call()
+
+
+TAKES_MODULES: dict[str, Callable[[Any], Any]] = {
+    "init_normal_": lambda module: stgan.layers.init_normal_(module, 0.02),
+    "spectral_norm": stgan.layers.spectral_norm,
+    "recompute_activations": stgan.layers.recompute_activations,
+    "clip_singular_values_": stgan.losses.clip_singular_values_,
+    "ExponentialMovingAverage": stgan.training.ExponentialMovingAverage,
+    "checkpoint_activations": stgan.training.checkpoint_activations,
+    "frozen": lambda module: stgan.training.frozen(module).__enter__(),
+    "gradient_norm": stgan.training.gradient_norm,
+    "weight_norm": stgan.training.weight_norm,
+    "spectral_sigmas": stgan.training.spectral_sigmas,
+    "synchronize_batch_norm": stgan.training.synchronize_batch_norm,
+    "FrechetVideoDistance": stgan.metrics.FrechetVideoDistance,
+    "KernelVideoDistance": stgan.metrics.KernelVideoDistance,
+    "FrameFrechetDistance": stgan.metrics.FrameFrechetDistance,
+    "ModuleFeatures": lambda module: stgan.metrics.ModuleFeatures(module, "own"),
+}
+
+
+@pytest.mark.parametrize("name", TAKES_MODULES)
+def test_a_class_in_the_place_of_a_module_is_to_be_built_first(name: str) -> None:
+    with pytest.raises(
+        TypeError, match=r"must be a module, got .*; build it first, nn\.Conv3d\(\."
+    ):
+        TAKES_MODULES[name](nn.Conv3d)
+
+
+def test_metrics_answer_in_their_own_names() -> None:
+    metric = stgan.metrics.KernelVideoDistance(nn.Flatten())
+    with pytest.raises(TypeError, match=r"^KernelVideoDistance\.update\(\) "):
+        metric.update(VIDEO)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"^KernelVideoDistance\.__init__\(\) "):
+        stgan.metrics.KernelVideoDistance()  # type: ignore[call-arg]
 
 
 def test_named_logits_of_a_critic_are_a_loss_and_reach_all_streams() -> None:

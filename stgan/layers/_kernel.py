@@ -89,7 +89,7 @@ def convolved(conv: nn.Module, video: Tensor | FusedFeatures, *, add_bias: bool 
         if (weight.dtype, weight.device) == (given.dtype, given.device):
             raise
         raise TypeError(
-            f"input and weights of a {type(conv).__name__} must have one type and device, got "
+            f"input and weights of a convolution must have one type and device, got "
             f"{given.dtype} on {given.device} and {weight.dtype} on {weight.device}; convert one, "
             f"such as by .to(...), or use torch.autocast"
         ) from None

@@ -3,6 +3,8 @@
 from torch import nn
 from torch.nn.utils import parametrize
 
+from stgan._factories import check_module
+
 __all__ = ["init_normal_"]
 
 # Named one by one: a transposed convolution is no subclass of the forward one.
@@ -46,6 +48,7 @@ def init_normal_(
     References:
         Radford et al., DCGAN, ICLR 2016, section 4 (standard deviation 0.02).
     """
+    check_module(module, "module")
     for name, layer in module.named_modules():
         if convs and isinstance(layer, _CONVS):
             if parametrize.is_parametrized(layer, "weight"):

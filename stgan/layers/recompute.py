@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stgan._factories import check_module
+
 __all__ = ["can_recompute", "recompute_activations", "recomputed"]
 
 
@@ -42,6 +44,7 @@ def recompute_activations(network: nn.Module, *, enabled: bool = True) -> int:
         activation instead, which needs scales that are not near zero); Chen et al., Training Deep
         Nets with Sublinear Memory Cost, 2016.
     """
+    check_module(network, "network")
     found = [module for module in network.modules() if hasattr(module, "_recompute")]
     for module in found:
         module._recompute = enabled  # type: ignore[assignment]

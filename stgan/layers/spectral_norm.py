@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from stgan._checks import check_positive
+from stgan._factories import check_module
 from stgan.functional._precision import without_autocast
 from stgan.layers._power_iteration import power_iteration, power_iteration_
 from stgan.layers._spectral_division import as_matrix, divide_by_sigma
@@ -130,6 +131,7 @@ def spectral_norm(module: nn.Module, name: str = "weight", num_iterations: int =
         >>> round(torch.linalg.matrix_norm(matrix, ord=2).item(), 1)
         1.0
     """
+    check_module(module, "module")
     if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
         axis, groups = 1, module.groups
     else:

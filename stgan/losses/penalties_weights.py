@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
+from stgan._factories import check_module
 from stgan.example import Example
 from stgan.functional import penalties_weights as functional
 from stgan.losses.penalties_base import CRITIC
@@ -126,6 +127,7 @@ def clip_singular_values_(
         Saito, Matsumoto and Saito, Temporal Generative Adversarial Nets with Singular Value
         Clipping, ICCV 2017; released code, updater.
     """
+    check_module(module, "module")
     if not max_value > 0:
         raise ValueError(f"max_value must be positive, got {max_value}")
     for weight, axis, groups in _weights(module):

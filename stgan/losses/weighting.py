@@ -1,6 +1,7 @@
 """The weights of all terms of a loss in one place."""
 
 import math
+import numbers
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -54,6 +55,8 @@ class WeightedTerms:
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         for name, weight in weights.items():
+            if not isinstance(weight, numbers.Real):
+                raise TypeError(f"the weight of {name!r} must be a number, got {weight!r}")
             if not math.isfinite(weight):
                 raise ValueError(f"the weight of {name!r} must be finite, got {weight}")
         if not any(weights.values()):
@@ -82,6 +85,10 @@ class WeightedTerms:
                 f"terms must hold {missing[0]!r}, whose weight is {counted[missing[0]]}, got "
                 f"{', '.join(map(repr, terms)) or 'none'}; give it, or set its weight to 0"
             )
+        for name in counted:
+            if not isinstance(terms[name], Tensor):
+                got = type(terms[name]).__name__
+                raise TypeError(f"the term {name!r} must be a tensor, got {got}")
         shapes = {name: tuple(terms[name].shape) for name in counted}
         if len(set(shapes.values())) > 1:
             raise ShapeError(f"terms must have one shape, got {shapes}; reduce them alike")

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
+from stgan._factories import check_module
+from stgan._settings import name_calls
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_clips
 from stgan.metrics._torchmetrics import Metric, gather_all_tensors
@@ -39,8 +41,13 @@ class ClipMetric(Metric):
     clip_size: Tensor
     _made = "features"
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        name_calls(cls)
+
     def __init__(self, extractor: nn.Module, *, stride: int, clip_rule: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_module(extractor, "extractor")
         if not isinstance(extractor, FeatureExtractor):
             extractor = ModuleFeatures(extractor, type(extractor).__name__)
         self.extractor = extractor

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_layout, pair
+from stgan._factories import check_module
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.metrics._inputs import check_returned
@@ -109,6 +110,8 @@ class ModuleFeatures(FeatureExtractor):
                 raise ValueError("sha256 is that of a file; give the path of one as module")
             self.module, self.sha256 = module, module_sha256(module)
         else:
+            if not isinstance(module, str | Path):
+                check_module(module, "module")
             self.sha256 = checked_sha256(module, sha256)
             self.module = load_script(module)
 

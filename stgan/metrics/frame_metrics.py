@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._deprecated import renamed
+from stgan._factories import check_module
 from stgan.errors import ShapeError
 from stgan.functional import fold_time
 from stgan.metrics._inputs import check_clips, check_outputs, check_returned
@@ -181,6 +182,8 @@ class FrameFrechetDistance(FrechetInceptionDistance):
             self.name, self.sha256 = type(network).__name__, None
             self.resize, self.range = "none", "[0, 1]"
             return
+        if not isinstance(network, str | Path):
+            check_module(network, "network")
         found = checked_sha256(network, sha256)
         super().__init__(feature=2048, feature_extractor_weights_path=str(network), **kwargs)
         self.name, self.sha256 = "Inception of torch-fidelity, 2048 features", found

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from stgan._factories import check_module
+
 __all__ = ["checkpoint_activations"]
 
 
@@ -40,6 +42,7 @@ def checkpoint_activations(*parts: nn.Module) -> None:
         ``torch.utils.checkpoint`` without reentrance.
     """
     for part in parts:
+        check_module(part, "a part")
         if not isinstance(part, _Checkpointed):
             kind = type(part)
             part.__class__ = type(kind.__name__, (_Checkpointed, kind), {})

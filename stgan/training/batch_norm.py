@@ -7,6 +7,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from stgan._factories import check_module
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision, without_autocast
 
@@ -151,6 +152,7 @@ def synchronize_batch_norm(module: nn.Module) -> nn.Module:
         >>> type(synchronize_batch_norm(network)[1]).__name__
         'SynchronizedBatchNorm'
     """
+    check_module(module, "module")
     for part in module.modules():
         if type(part) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
             # The classes have one state and differ in which shapes they take.

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stgan._factories import check_module
 from stgan._torchvision import ensure_torchvision
 from stgan.training._checkpoint_files import check_fit
 from stgan.training._entries import refused
@@ -61,6 +62,7 @@ class ExponentialMovingAverage:
     def __init__(self, module: nn.Module, decay: float = 0.999, warmup: bool = True) -> None:
         if not 0 <= decay < 1:
             raise ValueError(f"decay must lie in [0, 1), got {decay}; 0.999 is the usual choice")
+        check_module(module, "module")
         if next(module.parameters(), None) is None:
             raise ValueError(
                 f"{type(module).__name__} has no parameters to average; pass the network itself"

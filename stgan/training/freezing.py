@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from stgan._factories import check_module
+
 __all__ = ["frozen"]
 
 
@@ -30,6 +32,8 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
         >>> critic.weight.grad is None, fake.grad is not None, critic.weight.requires_grad
         (True, True, True)
     """
+    for module in modules:
+        check_module(module, "a network")
     switched = [p for module in modules for p in module.parameters() if p.requires_grad]
     for parameter in switched:
         parameter.requires_grad_(False)

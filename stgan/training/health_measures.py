@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from stgan._factories import check_module
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.training.sharding import whole
@@ -86,6 +87,7 @@ def gradient_norm(network: nn.Module) -> Tensor:
         >>> gradient_norm(layer)
         tensor(5.)
     """
+    check_module(network, "network")
     return norm_of([p.grad for p in network.parameters() if p.grad is not None])
 
 
@@ -103,6 +105,7 @@ def weight_norm(network: nn.Module) -> Tensor:
         >>> weight_norm(layer)
         tensor(5.)
     """
+    check_module(network, "network")
     return norm_of(list(network.parameters()))
 
 
@@ -128,6 +131,7 @@ def spectral_sigmas(network: nn.Module) -> Tensor:
         >>> spectral_sigmas(nn.Sequential(spectral_norm(layer), nn.ReLU()))
         tensor([2.])
     """
+    check_module(network, "network")
     found = list(_sigmas(network))
     return torch.stack(found) if found else torch.zeros(0)
 
