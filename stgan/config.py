@@ -219,7 +219,7 @@ def _public(name: str) -> Any:
         return None
     try:
         home = importlib.import_module(module)
-    except ModuleNotFoundError:
+    except ImportError:  # of something that is not installed
         return None
     return getattr(home, attribute) if attribute in home.__all__ else None
 

@@ -250,7 +250,7 @@ def _read(text: str) -> Any:
         return python[text]
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if text[:1] not in "[{" and "," in text:
         return tuple(_read(item) for item in text.split(","))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from stgan._excerpt import brief, reason
 from stgan.errors import DataError
 
 __all__ = ["MetricResult", "SmallSampleWarning"]
@@ -192,7 +193,7 @@ class MetricResult:
             wrong = sorted((needed - set(plain)) | (set(plain) - names))
             raise DataError(
                 f"a result must have the fields of MetricResult; missing or unknown: "
-                f"{', '.join(wrong)}"
+                f"{brief(', '.join(map(str, wrong)))}"
             )
         # JSON knows no tuples.
         settings: dict[str, Any] = {
@@ -223,8 +224,8 @@ class MetricResult:
         """
         try:
             plain = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"result {path} cannot be read as JSON: {error}") from error
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"result {path} cannot be read as JSON: {reason(error)}") from error
         if not isinstance(plain, dict):
             raise DataError(f"result {path} must hold one result, got a {type(plain).__name__}")
         return cls.from_dict(plain)

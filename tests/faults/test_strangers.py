@@ -3,7 +3,9 @@
 import functools
 import importlib
 import inspect
+import os
 import pkgutil
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -380,3 +382,15 @@ def test_what_is_written_down_can_be_built_again() -> None:
 
 def _own() -> nn.Module:
     return nn.ReLU()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("script", ["stranger_factory", "stranger_torchscript", "alias_bomb"])
+def test_the_scripts_of_an_attacker_change_nothing(script: str, shared_folder: Path) -> None:
+    home = shared_folder.resolve()
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(home / "cases" / "scripts" / f"{script}.py")],
+        capture_output=True, text=True, check=False, timeout=300,
+        cwd=Path(stgan.__file__).parents[1], env={**os.environ, "STGAN_SHARED": str(home)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -113,6 +113,7 @@ def test_a_result_survives_a_file(tmp_path: Path) -> None:
     [
         ("[1]", "must hold one result, got a list"),
         ("{", "cannot be read as JSON"),
+        ("[" * 100_000, "cannot be read as JSON: maximum recursion depth"),
         ('{"value": 1}', "missing or unknown: frames, metric, n_fake, n_real, size"),
         (json.dumps({**RESULT.as_dict(), "fid": 1}), "missing or unknown: fid"),
     ],
