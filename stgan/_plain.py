@@ -192,11 +192,11 @@ def _number(subject: str, text: str) -> float:
     return value
 
 
-def _mapping(subject: str, pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
+def _mapping(subject: str, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for key, value in pairs:
-        if isinstance(key, list | dict):
-            raise ConfigError(f"{subject} must have words for keys, got {excerpt(key)}")
+        if not isinstance(key, str):
+            raise ConfigError(f"{subject} must have texts for keys, got {excerpt(key)}")
         if key in found:
             raise ConfigError(f"{subject} sets {excerpt(key)} twice; leave out one")
         found[key] = value
@@ -250,7 +250,7 @@ def _yaml_classes() -> tuple[Any, Any]:
             found += super().construct_sequence(node, deep)
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            found: dict[Any, Any] = {}
+            found: dict[str, Any] = {}
             yield found
             if not isinstance(node, MappingNode):
                 raise ConstructorError(None, None, "no mapping", node.start_mark)
