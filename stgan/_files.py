@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 import os
 import shutil
 import stat
@@ -112,7 +111,7 @@ def _numbers(line: bytes) -> dict[str, float | None] | None:
     if not isinstance(entry, dict):
         return None
     step = entry.get("step")
-    if not _is_number(step) or not 0 <= step < math.inf:
+    if not _is_number(step) or not 0 <= step < 2**63:
         return None
     return {name: value for name, value in entry.items() if value is None or _is_number(value)}
 

@@ -8,6 +8,8 @@ from stgan.visual import plot_curves
 
 __all__ = ["figures_of_run"]
 
+# Curves of a panel that can be told apart.
+_MOST = 20
 # Title of a panel to the beginnings and endings of the names that it shows.
 _LOSSES = {
     "reconstruction": ("generator/reconstruction", ""),
@@ -43,7 +45,7 @@ def figures_of_run(log: Sequence[Mapping[str, Any]]) -> list[Figure]:
         groups = {
             panel: members
             for panel, (begin, end) in panels.items()
-            if (members := _members(names, panel, begin, end))
+            if (members := _members(names, panel, begin, end)[:_MOST])
         }
         # What was not logged at a step leaves a hole.
         curves = {

@@ -25,6 +25,8 @@ __all__ = ["plot_curves"]
 _SMOOTHED_SHARE = 1 / 25
 # Curves of one panel whose usual sizes lie further apart than this need a logarithmic axis.
 _LOG_BEYOND = 20.0
+# No number of float32 that is larger is finite, and axes of double precision overflow.
+_LARGEST = 1e38
 
 
 def plot_curves(
@@ -38,7 +40,7 @@ def plot_curves(
 
     A smoothed line (centered moving average over a twenty-fifth of the curve) lies over the faint
     raw one. A panel whose curves are positive and of very different size gets a logarithmic axis.
-    Values that are not finite are left out and leave a hole.
+    Values that are not finite, or as large as only float64 can hold, are left out and leave a hole.
 
     Args:
         history: Name to one value per step, with the steps under ``step`` or else counted from 1;
@@ -154,7 +156,7 @@ def _draw(axes: Axes, title: str, curves: Mapping[str, Curve]) -> None:
     sizes: list[NDArray[np.float64]] = []
     lines: list[Line2D] = []
     for index, (name, (steps, values)) in enumerate(curves.items()):
-        values = np.where(np.isfinite(values), values, np.nan)
+        values = np.where(np.abs(values) < _LARGEST, values, np.nan)
         color = f"C{index % 10}"
         # A handful of points is a curve already; smoothing would only bend it.
         smoothed = len(values) >= 20
