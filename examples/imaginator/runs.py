@@ -1,6 +1,6 @@
 """What evaluating and generating share: the generator of a run folder."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from stgan.errors import CheckpointError
 from stgan.layers import fold_batch_norms
 from stgan.training import load_networks, load_state, sound_checkpoint
 
-__all__ = ["TrainedGenerator", "load_generator", "read_entries"]
+__all__ = ["TrainedGenerator", "load_generator"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
         for reason in skipped.values():
             print(f"passed over: {reason}")
     settings = read_settings(checkpoint / "config.yaml")
-    classes, step = read_entries(load_state(checkpoint), checkpoint)
+    classes, step = _read_entries(load_state(checkpoint), checkpoint)
     # The checkpoint holds the encoder's weights; the file that they began as may be gone.
     model = replace(settings.model, encoder_weights=None)
     generator = build_generator(model, len(classes))
@@ -73,21 +73,18 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     )
 
 
-def read_entries(
-    state: Mapping[str, Any], checkpoint: Path, others: Iterable[str] = ()
-) -> tuple[tuple[str, ...], int]:
+def _read_entries(state: Mapping[str, Any], checkpoint: Path) -> tuple[tuple[str, ...], int]:
     """Return the classes and the step of a run's state, which may come from a stranger.
 
     Args:
         state: Of the checkpoint.
         checkpoint: Its folder, for errors.
-        others: Entries that must be there, too.
 
     Raises:
         CheckpointError: If an entry is missing, the classes are no names of folders, or the step is
             not a whole number from 0 on.
     """
-    lacking = [key for key in ("classes", "step", *others) if key not in state]
+    lacking = [key for key in ("classes", "step") if key not in state]
     if lacking:
         raise CheckpointError(
             f"{checkpoint} has no {', '.join(lacking)} in its state; use a checkpoint that the "

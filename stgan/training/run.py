@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 
 from stgan._checks import check_positive
 from stgan._excerpt import brief, excerpt, reason
+from stgan._files import replacing
 from stgan.errors import CheckpointError
-from stgan.io import replacing
 from stgan.registry import unknown_name
 from stgan.training._loggers import log_to, open_loggers, place_of
 from stgan.training.checkpoint import save_checkpoint

@@ -85,39 +85,43 @@ def _link(name: str, *, to: str) -> Callable[[Path], None]:
 
 
 # What is done to the run, and what training, evaluating and generating say; None: they do it.
-NOT_OURS = "use a checkpoint that the recipe wrote"
+NOT_OURS = "use a checkpoint that a run wrote"
+OTHERS = "was trained with classes "
+NOT_ITS_STEP = "must hold the step that it is named after"
+NO_STEP = (NOT_ITS_STEP, *["must have a whole number of at least 0"] * 2)
+NO_CLASSES = (OTHERS, *["names of class folders"] * 2)
 OTHER = "use a checkpoint that the same code saved"
 HURT: dict[str, tuple[Callable[[Path], None], str | None, str | None, str | None]] = {
     "no classes": (_without("classes"), *["has no classes in its state"] * 3),
     "no step": (_without("step"), *["has no step in its state"] * 3),
-    "empty": (_state(lambda state: state.clear()), *["has no classes, step"] * 3),
+    "empty": (_state(lambda state: state.clear()), "has no classes in", *["no classes, step"] * 2),
     "no rng": (_without("rng"), "has no rng in its state", None, None),
     "no optimizer": (
         _without("generator_optimizer"), "has no generator_optimizer in its state", None, None
     ),
     "no health": (_without("health"), "has no health in its state", None, None),
-    "step of text": (_put("step", to="x"), *["must have a whole number of at least 0"] * 3),
-    "step below 0": (_put("step", to=-5), *["must have a whole number of at least 0"] * 3),
-    "step true": (_put("step", to=True), *["must have a whole number of at least 0"] * 3),
-    "step of digits": (_put("step", to=10**600), *["must have a whole number of at le"] * 3),
-    "another step": (_put("step", to=10**15), "says that it is of step", None, None),
-    "classes of text": (_put("classes", to="ab"), *["names of class folders"] * 3),
-    "classes of numbers": (_put("classes", to=[1, 2]), *["names of class folders"] * 3),
-    "no class": (_put("classes", to=[]), *["names of class folders"] * 3),
-    "same classes": (_put("classes", to=["slide", "slide"]), *["names of class folders"] * 3),
-    "paths": (_put("classes", to=["slide", "../../mine/x"]), *["names of class folders"] * 3),
-    "root": (_put("classes", to=["slide", "/tmp/x"]), *["names of class folders"] * 3),
-    "parent": (_put("classes", to=["slide", ".."]), *["names of class folders"] * 3),
-    "long class": (_put("classes", to=["slide", "a" * 10**6]), *["names of class folders"] * 3),
+    "step of text": (_put("step", to="x"), *NO_STEP),
+    "step below 0": (_put("step", to=-5), *NO_STEP),
+    "step true": (_put("step", to=True), *NO_STEP),
+    "step of digits": (_put("step", to=10**600), *NO_STEP),
+    "another step": (_put("step", to=10**15), NOT_ITS_STEP, None, None),
+    "classes of text": (_put("classes", to="ab"), *NO_CLASSES),
+    "classes of numbers": (_put("classes", to=[1, 2]), *NO_CLASSES),
+    "no class": (_put("classes", to=[]), *NO_CLASSES),
+    "same classes": (_put("classes", to=["slide", "slide"]), *NO_CLASSES),
+    "paths": (_put("classes", to=["slide", "../../mine/x"]), *NO_CLASSES),
+    "root": (_put("classes", to=["slide", "/tmp/x"]), *NO_CLASSES),
+    "parent": (_put("classes", to=["slide", ".."]), *NO_CLASSES),
+    "long class": (_put("classes", to=["slide", "a" * 10**6]), *NO_CLASSES),
     "more classes": (
         _put("classes", to=[f"c{k}" for k in range(5000)]),
-        "was trained on the classes c0, ",
+        "was trained with classes c0, c1, ",
         "build the network with the settings in the checkpoint's config.yaml",
         "build the network with the settings in the checkpoint's config.yaml",
     ),
     "escape": (
         _put("classes", to=["slide", "\x1b]0;mine\x07"]),
-        r"was trained on the classes slide, \x1b]0;mine\x07, but the clips",
+        r"was trained with classes slide, \x1b]0;mine\x07, got slide, swell;",
         r"was trained on the classes slide, \x1b]0;mine\x07, but the clips",
         None,
     ),
