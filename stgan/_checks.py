@@ -1,7 +1,7 @@
 """Argument checks that every floor uses; each raises one sentence that says what to write."""
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NoReturn, TypeAlias
 
 import torch
@@ -18,7 +18,9 @@ __all__ = [
     "check_layout",
     "check_positive",
     "check_stride",
+    "doubled_widths",
     "pair",
+    "plain_integers",
     "triple",
 ]
 
@@ -38,6 +40,16 @@ def as_integer(value: Any) -> int | None:
         return operator.index(value)
     except TypeError:
         return None
+
+
+def plain_integers(value: Any) -> Any:
+    """Return integers of NumPy, alone or in plain containers, as ``int``; all else as it is."""
+    if type(value) in (tuple, list):
+        return type(value)(map(plain_integers, value))
+    if type(value) is dict:
+        return {key: plain_integers(item) for key, item in value.items()}
+    number = None if isinstance(value, Tensor) else as_integer(value)
+    return value if number is None else number
 
 
 def check_positive(value: int, name: str) -> int:
@@ -60,12 +72,18 @@ def check_count(value: int, name: str, *, minimum: int = 0) -> int:
     return number
 
 
+def doubled_widths(base_channels: int, max_channels: int, count: int) -> list[int]:
+    """Widths of so many stages: each twice as wide as the one before, up to a bound."""
+    first = check_positive(base_channels, "base_channels")
+    most = check_positive(max_channels, "max_channels")
+    return [min(first << index, most) for index in range(count)]
+
+
 def _sizes(value: int | Sequence[int], name: str, axes: str, minimum: int) -> tuple[int, ...]:
-    number = as_integer(value)
-    if number is not None:
-        found: list[int | None] = [number] * len(axes)
-    else:
-        found = [as_integer(size) for size in value] if isinstance(value, Iterable) else []
+    try:
+        found = [as_integer(size) for size in value]  # type: ignore[union-attr]
+    except TypeError:  # no sequence
+        found = [as_integer(value)] * len(axes)
     wanted = f"an integer or ({', '.join(axes)})"
     sizes = tuple(size for size in found if size is not None)
     if len(found) != len(axes) or len(sizes) != len(axes):

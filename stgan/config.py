@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from stgan._checks import plain_integers
 from stgan._excerpt import brief, excerpt
 from stgan._plain import check_bounds, dump_yaml, load_yaml, read_plain
 from stgan._settings import recorded_settings
@@ -232,6 +233,7 @@ def _untrusted(target: Any, key: str) -> str:
 
 
 def _plain(value: Any, path: str) -> Any:
+    value = plain_integers(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Path):

@@ -33,7 +33,8 @@ _GEOMETRY = {1: (3, 1), 2: (4, 1), 3: (3, 0)}
 
 
 def _per_axis(value: int | Sequence[int], count: int) -> tuple[int, ...]:
-    return (value,) * count if isinstance(value, int) else tuple(value)
+    # Whatever is no sequence, such as an integer of NumPy, is one number for all axes.
+    return tuple(value) if isinstance(value, tuple | list) else (value,) * count  # type: ignore[return-value]
 
 
 def conv_size(
@@ -71,7 +72,7 @@ def conv_size(
             f"a kernel of {kernel_size} with padding {padding} does not fit into a size of {size}; "
             f"give a larger input or fewer stages"
         )
-    return out[0] if isinstance(size, int) else out
+    return out if isinstance(size, tuple | list) else out[0]
 
 
 def conv_transpose_size(
@@ -107,7 +108,7 @@ def conv_transpose_size(
             f"padding {padding} trims all of the output that a kernel of {kernel_size} makes from "
             f"a size of {size}; lower the padding"
         )
-    return out[0] if isinstance(size, int) else out
+    return out if isinstance(size, tuple | list) else out[0]
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,8 @@ class KorniaAugment(Augmentation):
 
     def transform(self, video: Tensor, draws: Tensor) -> Tensor:
         """Apply kornia to one clip after the other."""
+        if not video.shape[0]:
+            return video
         seeds = ((draws[:, 0].double() + 1) * 2**23).round().long().tolist()
         clips = []
         with without_autocast(video):

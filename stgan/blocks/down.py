@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from stgan._checks import check_axes, check_floats, pair, triple
+from stgan._checks import check_axes, check_floats, check_positive, pair, triple
 from stgan._factories import make_act, make_norm
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
@@ -35,6 +35,8 @@ class _DownStage(nn.Module):
         bias_before_norm: bool,
     ) -> None:
         super().__init__()
+        check_positive(in_channels, "in_channels")
+        check_positive(out_channels, "out_channels")
         conv = nn.Conv2d if len(kernel_size) == 2 else Conv3d
         bias = norm is None or bias_before_norm
         self.conv = conv(

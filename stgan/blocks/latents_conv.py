@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_positive
+from stgan._checks import check_count, check_positive
 from stgan._factories import make_act, make_norm
 from stgan.blocks.latents import TemporalLatent
 from stgan.example import Example
@@ -176,7 +176,8 @@ class LatentBlurredNoise(TemporalLatent):
     ) -> None:
         check_positive(noise_dim, "noise_dim")
         filters = lowpass_filters(num_filters, shortest, longest)
-        super().__init__(z_dim, noise_dim, z_dim + noise_dim * num_filters)
+        out_channels = check_count(z_dim, "z_dim") + noise_dim * num_filters
+        super().__init__(z_dim, noise_dim, out_channels)
         self.register_buffer("filters", filters)
 
     def noise_shape(self, batch: int, num_frames: int) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive, doubled_widths
 from stgan._factories import check_factories, make
 from stgan.blocks.fusion import SpatioTemporalFusion
 from stgan.blocks.up import UpStage
@@ -81,7 +81,7 @@ def decoder_stages(
             f"appearance_channels must hold {count} numbers, one for every stage but the last, "
             f"got {len(appearance)}"
         )
-    widths = [min(base_channels << i, max_channels) for i in reversed(range(count))]
+    widths = doubled_widths(base_channels, max_channels, count)[::-1]
     first = DecoderStage(widths[0], plan.base, appearance_channels=appearance[0])
     rest = [
         DecoderStage(width, stage.kernel_size, stage.stride, stage.padding, fused)

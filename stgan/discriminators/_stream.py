@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive, doubled_widths
 from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._head import build_head
@@ -81,14 +81,13 @@ class Stream(nn.Module):
                 "condition_dim at 0"
             )
         self.label_to: LabelTo = label_to
-        check_positive(base_channels, "base_channels")
         check_factories(norm=norm, act=act)
         ndim = len(self._axes)
         down = DownStage2d if ndim == 2 else DownStage3d
         self.stages = nn.ModuleList()
         size, channels = input_size, in_channels
-        for index, stage in enumerate(reversed(stages)):
-            width = min(base_channels << index, max_channels)
+        widths = doubled_widths(base_channels, max_channels, len(stages))
+        for index, (stage, width) in enumerate(zip(reversed(stages), widths, strict=True)):
             kernel, stride, padding = (
                 axes[3 - ndim :] for axes in (stage.kernel_size, stage.stride, stage.padding)
             )

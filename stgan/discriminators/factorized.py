@@ -6,7 +6,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_positive, triple
+from stgan._checks import check_positive, doubled_widths, triple
 from stgan._factories import check_factories, make_act, make_norm
 from stgan.discriminators._critic import Critic, spatial, stages_of
 from stgan.discriminators._stream import StreamOutput
@@ -115,7 +115,7 @@ class VideoDiscriminator2Plus1d(Critic):
             )
             for stage in geometry
         )
-        widths = [min(base_channels << index, max_channels) for index in range(len(geometry))]
+        widths = doubled_widths(base_channels, max_channels, len(geometry))
         self.stages = nn.ModuleList()
         for index, (stage, (c_in, width)) in enumerate(
             zip(self.geometry, pairwise([in_channels, *widths]), strict=True)

@@ -8,7 +8,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, pair
+from stgan._checks import check_count, check_layout, check_positive, doubled_widths, pair
 from stgan._factories import check_factories, make_act
 from stgan.blocks.down import DownStage2d
 from stgan.discriminators._critic import Critic, exactly_one, prepare, spatial, stages_of
@@ -131,13 +131,11 @@ class FrameMergeDiscriminator(Critic):
         init_std: float | None = 0.02,
     ) -> None:
         size = None if input_size is None else pair(input_size, "input_size")
-        sizes = {"T": num_frames}
+        sizes = {"T": check_count(num_frames, "num_frames", minimum=2)}
         super().__init__(size, in_channels=in_channels, num_classes=num_classes, sizes=sizes)
         check_factories(norm=norm, act=act)
-        if num_frames < 2:
-            raise ValueError(f"num_frames must be at least 2, got {num_frames}")
         planned = stages_of(None if size is None else (1, *size), stages, (1, 64, 64))
-        if not 1 <= merge_after < len(planned):
+        if not 1 <= check_count(merge_after, "merge_after") < len(planned):
             raise ValueError(
                 f"merge_after must be from 1 to {len(planned) - 1}, so that stages come before "
                 f"and after it, got {merge_after}"
@@ -146,7 +144,7 @@ class FrameMergeDiscriminator(Critic):
         self.max_difference = check_positive(max_difference, "max_difference")
         self.feature_dim = check_positive(feature_dim, "feature_dim")
         check_positive(embed_dim, "embed_dim")
-        widths = [min(base_channels << index, max_channels) for index in range(len(planned))]
+        widths = doubled_widths(base_channels, max_channels, len(planned))
         widths[merge_after - 1] = max(1, widths[merge_after - 1] // 2)
         self.stages = nn.ModuleList()
         left: tuple[int, ...] = size or (1, 1)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stgan._checks import check_layout, pair
+from stgan._checks import check_count, check_layout, pair
 from stgan.discriminators._critic import Critic, Network, exactly_one
 from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.image import ImageDiscriminator
@@ -92,9 +92,7 @@ class PairDiscriminator(Critic):
     ) -> None:
         size = None if input_size is None else pair(input_size, "input_size")
         super().__init__(size, in_channels=in_channels, num_classes=num_classes, sizes={"T": 2})
-        if num_frames < 2:
-            raise ValueError(f"num_frames must be at least 2, got {num_frames}")
-        self.num_frames = num_frames
+        self.num_frames = check_count(num_frames, "num_frames", minimum=2)
         self.network = self._inside(
             network,
             input_size=size,

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import pair, triple
+from stgan._checks import doubled_widths, pair, triple
 from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._critic import Critic, prepare
@@ -54,8 +54,8 @@ class _PatchDiscriminator(Critic):
         conv: Any = nn.Conv2d if two else nn.Conv3d
         self.stages = nn.ModuleList()
         channels = in_channels
-        for index, stride in enumerate(strides[:-1]):
-            width = min(base_channels << index, max_channels)
+        widths = doubled_widths(base_channels, max_channels, len(strides) - 1)
+        for index, (stride, width) in enumerate(zip(strides[:-1], widths, strict=True)):
             self.stages.append(
                 down(
                     channels,

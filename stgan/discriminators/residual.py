@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from stgan._checks import check_positive, pair, triple
+from stgan._checks import doubled_widths, pair, triple
 from stgan._factories import make_act, make_norm
 from stgan.discriminators._critic import Critic, prepare, stages_of
 from stgan.discriminators._stream import StreamOutput
@@ -93,7 +93,6 @@ class _ResidualDiscriminator(Critic):
         init_std: float | None,
     ) -> None:
         super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
-        check_positive(base_channels, "base_channels")
         if pooling not in ("sum", "mean"):
             raise ValueError(f"pooling must be 'sum' or 'mean', got {pooling!r}")
         self.pooling = pooling
@@ -101,7 +100,7 @@ class _ResidualDiscriminator(Critic):
         if input_size is not None:
             self._left(input_size)
         self.blocks = nn.ModuleList()
-        widths = [min(base_channels << index, max_channels) for index in range(len(self.strides))]
+        widths = doubled_widths(base_channels, max_channels, len(self.strides))
         # The last block keeps the size, and the width with it.
         ends = zip(
             (*self.strides, (1,) * len(self._axes)),

@@ -265,6 +265,10 @@ class TwoStreamDiscriminator(nn.Module):
                 "no stream takes a condition; build a network with condition_dim, or do not pass "
                 "condition"
             )
+        if image is not None and not any(spec.with_image for spec in self._specs.values()):
+            raise ValueError(
+                "no stream takes an image; give a StreamSpec with_image=True, or do not pass image"
+            )
         drawn = self._draw(video, generator) if indices is None else self._by_name(indices)
         outputs: dict[str, Any] = {}
         for name, spec in self._specs.items():

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, pair
+from stgan._checks import check_layout, check_positive, doubled_widths, pair
 from stgan.blocks.down import DownStage2d
 from stgan.example import Example
 from stgan.layers.act import leaky_relu
@@ -97,9 +97,8 @@ class ImageEncoder(nn.Module):
         self.image_size = pair(image_size, "image_size")
         self.in_channels = check_positive(in_channels, "in_channels")
         self.out_channels = check_positive(out_channels, "out_channels")
-        check_positive(base_channels, "base_channels")
         geometry = plan((1, *self.image_size)).stages if stages is None else tuple(stages)
-        widths = [min(base_channels << i, max_channels) for i in range(len(geometry))]
+        widths = doubled_widths(base_channels, max_channels, len(geometry))
         self.stages = nn.ModuleList()
         size: tuple[int, ...] = self.image_size
         channels = in_channels

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, pair
+from stgan._checks import check_layout, check_positive, doubled_widths, pair
 from stgan._timm_loading import (
     channels_first,
     create_backbone,
@@ -149,7 +149,7 @@ class TimmEncoder(nn.Module):
             self.channels = tuple(given)
             self.projections = nn.ModuleList(nn.Identity() for _ in given)
         else:
-            widths = [min(base_channels << i, max_channels) for i in range(len(given))]
+            widths = doubled_widths(base_channels, max_channels, len(given))
             self.channels = tuple(widths[::-1])
             self.projections = nn.ModuleList(
                 DownStage2d(

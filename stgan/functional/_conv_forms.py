@@ -211,7 +211,9 @@ def _product_transposed(
     """Multiply each position with the kernel as a matrix, and add up where the results overlap."""
     kernel = tuple(weight.shape[2:])
     rows = image.movedim(1, -1).flatten(0, 2)
-    columns = torch.unflatten(linear(rows, weight.flatten(1).mT), 0, (image.shape[0], -1))
+    # Both sizes, as one of them cannot be told from a batch without samples.
+    places = image.shape[0], image.shape[2:].numel()
+    columns = torch.unflatten(linear(rows, weight.flatten(1).mT), 0, places)
     sizes = tuple(
         (size - 1) * s - 2 * p + k
         for size, k, s, p in zip(image.shape[2:], kernel, stride, padding, strict=True)

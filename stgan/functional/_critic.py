@@ -18,9 +18,9 @@ __all__ = ["Critic", "check_samples", "drawn", "list_logits", "slope"]
 Critic: TypeAlias = Callable[..., Tensor | Mapping[str, Tensor]]
 
 
-def check_samples(samples: Tensor, name: str) -> None:
+def check_samples(samples: Tensor, name: str, *, picture: bool = True) -> None:
     """Refuse what has no slope: samples that are not of floats, and an empty batch."""
-    check_floats(samples, name)
+    check_floats(samples, name, picture=picture)
     if 0 in samples.shape[:1]:
         raise ShapeError(
             f"{name} must hold one sample at least for a penalty, got {tuple(samples.shape)}"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from stgan._checks import triple
+from stgan._checks import as_integer, triple
 from stgan.typing import MidChannels, Size3
 
 __all__ = ["factorized_mid_channels"]
@@ -54,8 +54,9 @@ def factorized_mid_channels(
         raise ValueError(f"order must be '1p2d' or '2p1d', got {order!r}")
     t, h, w = triple(kernel_size, "kernel_size")
     area = h * w
-    if isinstance(rule, int) and not isinstance(rule, bool):
-        width = rule
+    number = as_integer(rule)
+    if number is not None:
+        width = number
     elif rule == "out":
         width = out_channels
     elif rule == "match":

@@ -143,7 +143,7 @@ def spread_rows(rows: Tensor, size: Size3 | tuple[int, ...]) -> Tensor:
         (replicated in space and concatenated).
     """
     check_layout(rows, "N C", name="rows")
-    sizes = (size,) * 3 if isinstance(size, int) else tuple(size)
+    sizes = tuple(size) if isinstance(size, tuple | list | torch.Size) else (size,) * 3
     return rows[(..., *(None for _ in sizes))].expand(-1, -1, *sizes)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from stgan._checks import check_floats
 from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
+from stgan.functional._critic import check_samples
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import add_terms
 from stgan.typing import Reduction
@@ -110,8 +111,8 @@ def mode_seeking_penalty(
                 f"{type(pair).__name__}"
             )
         first, second = pair
-        check_floats(first, name, picture=name == "fake")
-        check_floats(second, name, picture=name == "fake")
+        check_samples(first, name, picture=name == "fake")
+        check_samples(second, name, picture=name == "fake")
         if first.shape != second.shape:
             raise ShapeError(
                 f"the two batches of {name} must have one shape, got {tuple(first.shape)} and "
@@ -217,7 +218,7 @@ def _check_layers(real: Sequence[Tensor], fake: Sequence[Tensor], *, batch: bool
                 f"features of layer {layer} must be (N, ...) of one shape, got {tuple(r.shape)} "
                 f"of real and {tuple(f.shape)} of fake samples"
             )
-        if not batch and 0 in (r.shape[0], f.shape[0]):
+        if 0 in (r.shape[0], f.shape[0]):
             raise ShapeError(
                 f"features of layer {layer} must be those of one sample at least, got "
                 f"{tuple(r.shape)} of real and {tuple(f.shape)} of fake samples"

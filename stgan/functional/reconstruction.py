@@ -49,6 +49,8 @@ def check_clips(fake: Tensor, real: Tensor, *, smallest: Sequence[int] = (1, 1, 
         raise ShapeError(
             f"fake and real must have one shape, got {tuple(fake.shape)} and {tuple(real.shape)}"
         )
+    if not fake.shape[0]:
+        raise ShapeError(f"fake and real must hold one clip at least, got {tuple(fake.shape)}")
     if any(side < least for side, least in zip(fake.shape[2:], smallest, strict=True)):
         raise ShapeError(
             f"fake must be at least (T, H, W) = {tuple(smallest)} for this loss, got "

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from stgan._checks import check_positive
+from stgan._checks import as_integer, check_positive
 from stgan.errors import DataError
 from stgan.io.kinds import PICTURE_SUFFIXES, clip_kind, natural_key
 from stgan.io.pictures import picture_size, read_picture
@@ -66,8 +66,10 @@ def read_video(
         torch.Size([3, 3, 16, 16])
     """
     path = Path(path)
-    if isinstance(start, bool) or not isinstance(start, int) or start < 0:
+    first = as_integer(start)
+    if first is None or first < 0:
         raise ValueError(f"start must be a frame number of at least 0, got {start!r}")
+    start = first
     check_positive(stride, "stride")
     if num_frames is not None:
         check_positive(num_frames, "num_frames")

@@ -122,4 +122,4 @@ class TimmFrameFeatures(FeatureExtractor):
         )
         coarsest = self.network(fold_time(clips))[-1]
         frames = channels_first(self.network, coarsest).mean(dim=(2, 3))
-        return frames.view(video.shape[0], -1, self.num_features).mean(dim=1)
+        return frames.view(video.shape[0], video.shape[2], self.num_features).mean(dim=1)

@@ -7,6 +7,7 @@ from warnings import catch_warnings, simplefilter, warn
 import torch
 from torch import Tensor, nn
 
+from stgan._checks import as_integer
 from stgan._deprecated import renamed
 from stgan._factories import check_module
 from stgan.errors import ShapeError
@@ -172,8 +173,8 @@ class FrameFrechetDistance(FrechetInceptionDistance):
         if isinstance(network, nn.Module):
             if sha256 is not None:
                 raise ValueError("sha256 is that of a file; give the path of one as network")
-            length = num_features or getattr(network, "num_features", None)
-            if not isinstance(length, int):
+            length = as_integer(num_features or getattr(network, "num_features", None))
+            if length is None:
                 raise ValueError(
                     f"num_features must say how many features {type(network).__name__} makes of "
                     f"an image, got {length!r}"

@@ -176,7 +176,7 @@ class Subject:
         """
         inputs = self.changed(lambda _, t: t.detach().clone().requires_grad_(t.is_floating_point()))
         output = self.run(self.target(module) if target is None else target, inputs)
-        total = self._probe(output)
+        total = self.probe(output)
         sources = {f"input {path!r}": tensor for path, tensor in self.floats(inputs).items()}
         sources |= {
             f"parameter {name!r}": parameter
@@ -193,7 +193,7 @@ class Subject:
         total.backward()  # type: ignore[no-untyped-call]
         return output, {name: source.grad for name, source in sources.items()}
 
-    def _probe(self, output: Any) -> Tensor | None:
+    def probe(self, output: Any) -> Tensor | None:
         """Sum up the floats of an output with random weights."""
         generator = torch.Generator().manual_seed(self.seed)
         total: Tensor | None = None

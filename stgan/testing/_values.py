@@ -13,6 +13,7 @@ __all__ = [
     "check_batch_independent",
     "check_deterministic",
     "check_dtype",
+    "check_empty_batch",
     "check_input_untouched",
     "check_output_shape",
     "check_refusal",
@@ -136,6 +137,37 @@ def check_batch_independent(subject: Subject) -> None:
         parts = [one[path] for one in alone]
         close({path: torch.cat(parts)}, {path: together[path]}, "samples one by one")
         close({path: torch.cat(parts[::-1])}, {path: turned[path]}, "samples in another order")
+
+
+def check_empty_batch(subject: Subject) -> None:
+    """A batch without samples gives none, forward and backward, or is refused by its shape."""
+    if not subject.batched:
+        raise InapplicableError("no input has an axis for the batch")
+
+    def none(path: str, tensor: Tensor) -> Tensor:
+        kept = tensor[:0] if path in subject.batched else tensor
+        return kept.requires_grad_(tensor.is_floating_point())
+
+    inputs = subject.changed(none)
+    try:
+        output = subject.output(subject.copy(), inputs)
+    except ValueError as error:  # such as of a loss, which is a mean over the samples
+        given = {str(tuple(tensor.shape)) for tensor in subject.tensors(inputs).values()}
+        require(
+            any(shape in str(error) for shape in given),
+            f"an empty batch must be refused with its shape in the message, got {error!s}",
+        )
+        return
+    usual = tensors(subject.expected)
+    for path, tensor in tensors(output).items():
+        counted = path in usual and usual[path].shape[:1] == (subject.size,)
+        require(
+            not counted or tensor.shape[0] == 0,
+            f"output{path} of an empty batch must be empty, got {tuple(tensor.shape)}",
+        )
+    total = subject.probe(output)
+    if total is not None and total.requires_grad:
+        total.backward()  # type: ignore[no-untyped-call]
 
 
 def _exchanged(path: str, wrong: Tensor, here: str, tensor: Tensor) -> Tensor:

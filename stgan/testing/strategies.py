@@ -13,6 +13,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from stgan._checks import as_integer, check_count
 from stgan.example import Example
 from stgan.testing._inputs import step_and_least
 
@@ -32,7 +33,7 @@ _SEEDS = st.integers(0, 2**32 - 1)
 def _sizes(name: str, smallest: int, largest: int) -> st.SearchStrategy[int]:
     """Draw a size between bounds, which are checked when the strategy is made."""
     for bound in (smallest, largest):
-        if isinstance(bound, bool) or not isinstance(bound, int):
+        if as_integer(bound) is None:
             raise TypeError(f"min_{name} and max_{name} must be integers, got {bound!r}")
     if not 1 <= smallest <= largest:
         raise ValueError(
@@ -45,11 +46,12 @@ def _count(name: str, value: int | None, largest: int = 4) -> st.SearchStrategy[
     """Draw a count, or take the given one."""
     if value is None:
         return st.integers(1, largest)
-    if isinstance(value, bool) or not isinstance(value, int):
+    number = as_integer(value)
+    if number is None:
         raise TypeError(f"{name} must be a positive integer or None, got {value!r}")
-    if value < 1:
+    if number < 1:
         raise ValueError(f"{name} must be a positive integer or None, got {value}")
-    return st.just(value)
+    return st.just(number)
 
 
 def _filled(
@@ -283,10 +285,7 @@ def example_inputs(
         >>> find(example_inputs(example), lambda inputs: True)["x"].shape
         torch.Size([1, 3, 2, 2, 2])
     """
-    if isinstance(max_steps, bool) or not isinstance(max_steps, int):
-        raise TypeError(f"max_steps must be an integer, got {max_steps!r}")
-    if max_steps < 0:
-        raise ValueError(f"max_steps must be at least 0, got {max_steps}")
+    max_steps = check_count(max_steps, "max_steps")
     sizes = {}
     for axis in example.axes:
         step, least = step_and_least(example, axis)

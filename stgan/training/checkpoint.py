@@ -24,7 +24,7 @@ from typing import Any
 
 from torch import nn
 
-from stgan._checks import check_positive
+from stgan._checks import check_count, check_positive
 from stgan._files import refuse_link
 from stgan.errors import CheckpointError
 from stgan.training._checkpoint_files import (
@@ -112,11 +112,9 @@ def save_checkpoint(
         ...     path.name, load_checkpoint(path, {"generator": network})
         ('step_00000020', {'step': 20})
     """
-    if isinstance(keep, int):
-        check_positive(keep, "keep")
-        keep = Retention(last=keep)
-    if step < 0:
-        raise ValueError(f"step must be at least 0, got {step}")
+    if not isinstance(keep, Retention):
+        keep = Retention(last=check_positive(keep, "keep"))
+    step = check_count(step, "step")
     for name in networks:
         if not re.fullmatch(r"\w[\w.-]*", name):
             raise ValueError(

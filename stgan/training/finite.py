@@ -7,6 +7,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from stgan._checks import as_integer
 from stgan.training._entries import count_of
 from stgan.training.sharding import own_part
 
@@ -67,10 +68,11 @@ class FiniteGuard:
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], *, skip: int = 0) -> None:
-        if skip < 0:
-            raise ValueError(f"skip must be a number of steps of at least 0, got {skip}")
+        number = as_integer(skip)
+        if number is None or number < 0:
+            raise ValueError(f"skip must be a number of steps of at least 0, got {skip!r}")
         self.networks = dict(networks)
-        self.skip = skip
+        self.skip = number
         self.skipped = 0
         # What was seen of a network since the last check; what was not finite stays so.
         self._seen: dict[tuple[str, ...], _Seen] = {}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stgan._checks import as_integer
 from stgan.errors import CheckpointError
 
 __all__ = ["rng_state", "seed_everything", "set_rng_state"]
@@ -36,8 +37,10 @@ def seed_everything(seed: int) -> None:
         >>> seed_everything(7); bool((torch.rand(2) == first).all())
         True
     """
-    if isinstance(seed, bool) or not isinstance(seed, int):
+    number = as_integer(seed)
+    if number is None:
         raise TypeError(f"seed must be an integer, got {seed!r}")
+    seed = number
     if not 0 <= seed <= _LARGEST_SEED:
         raise ValueError(f"seed must lie between 0 and {_LARGEST_SEED}, got {seed}")
     random.seed(seed)

@@ -187,7 +187,7 @@ class Overflows(Scale):
 
 class Views(Scale):
     def change(self, video: Tensor) -> Tensor:
-        return video.view(video.shape[0], -1).sin().view(video.shape)
+        return video.view(video.shape[0], video.shape[1:].numel()).sin().view(video.shape)
 
 
 class Breaks(Scale):
@@ -219,7 +219,25 @@ class DiffersInAnotherBatch(Scale):
 
 class Baked(Scale):
     def change(self, video: Tensor) -> Tensor:
-        return video.reshape(int(video.shape[0]), -1).reshape(video.shape)
+        return video.reshape(int(video.shape[0]), video.shape[1:].numel()).reshape(video.shape)
+
+
+class Guesses(Scale):
+    def change(self, video: Tensor) -> Tensor:
+        return video.reshape(video.shape[0], -1).reshape(video.shape)
+
+
+class NeedsSamples(Scale):
+    def change(self, video: Tensor) -> Tensor:
+        if not torch.compiler.is_compiling() and not len(video):
+            raise ValueError("no samples")
+        return video
+
+
+class Invents(Scale):
+    def change(self, video: Tensor) -> Tensor:
+        some = torch.compiler.is_compiling() or len(video)
+        return video if some else video.new_zeros(1, *video.shape[1:])
 
 
 class StraightThrough(Scale):
@@ -293,6 +311,9 @@ BROKEN: list[tuple[Callable[[], nn.Module], str, str]] = [
     (Drawn, "deterministic", "output of a second call must be that of the first, got another"),
     (Centered, "batch_independent", "samples one by one must give the same output, got a differen"),
     (Ranked, "batch_independent", "samples one by one must give the same output, got a difference"),
+    (Guesses, "empty_batch", "must run, got RuntimeError: cannot reshape"),
+    (NeedsSamples, "empty_batch", "with its shape in the message, got no samples"),
+    (Invents, "empty_batch", "output of an empty batch must be empty, got (1, 3, 4, 3, 5)"),
     (Lambda, "pickle", "must run, got "),
     (lambda: Forgets(2.0), "pickle", "what comes out of a pickle must give the same output, got a"),
     (Shares, "deepcopy", "'weight' of a deep copy must be its own, got one shared with the orig"),
