@@ -35,8 +35,8 @@ class _DownStage(nn.Module):
         bias_before_norm: bool,
     ) -> None:
         super().__init__()
-        check_positive(in_channels, "in_channels")
-        check_positive(out_channels, "out_channels")
+        in_channels = check_positive(in_channels, "in_channels")
+        out_channels = check_positive(out_channels, "out_channels")
         conv = nn.Conv2d if len(kernel_size) == 2 else Conv3d
         bias = norm is None or bias_before_norm
         self.conv = conv(

@@ -200,7 +200,7 @@ class SpatioTemporalFusion(Fusion):
     ) -> None:
         super().__init__(video_channels, appearance_channels, num_classes)
         self.lazy = lazy
-        self.out_channels = video_channels + self.static_channels
+        self.out_channels = self.video_channels + self.static_channels
 
     def forward(
         self, video: Tensor, appearance: Tensor | None = None, label: Tensor | None = None

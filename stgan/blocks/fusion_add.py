@@ -153,7 +153,7 @@ class AddTemporalConcatSpatialFusion(Fusion):
     ) -> None:
         super().__init__(video_channels, appearance_channels, num_classes)
         self.label_map = nn.Linear(num_classes, video_channels, bias=False) if num_classes else None
-        self.out_channels = appearance_channels + video_channels
+        self.out_channels = self.appearance_channels + self.video_channels
 
     def forward(
         self,

@@ -93,7 +93,7 @@ class CrossAttentionFusion(Fusion):
     ) -> None:
         super().__init__(video_channels, appearance_channels, num_classes)
         self.num_heads = check_positive(num_heads, "num_heads")
-        self.head_channels = -(-video_channels // num_heads)
+        self.head_channels = -(-self.video_channels // self.num_heads)
         if head_channels is not None:
             self.head_channels = check_positive(head_channels, "head_channels")
         self.fused = fused

@@ -115,9 +115,9 @@ class LatentAcyclic(TemporalLatent):
         mid = out_channels if mid_channels is None else check_positive(mid_channels, "mid_channels")
         half = out_channels // 2
         self.anchors = nn.Sequential(
-            nn.Conv1d(z_dim + noise_dim, mid, kernel_size),
+            nn.Conv1d(z_dim + noise_dim, mid, self.kernel_size),
             leaky_relu(),
-            nn.Conv1d(mid, mid, kernel_size),
+            nn.Conv1d(mid, mid, self.kernel_size),
             leaky_relu(),
         )
         self.to_period = nn.Linear(mid, half, bias=False)

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from stgan._checks import check_positive
 from stgan._factories import check_factories, make, make_act, make_norm
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
@@ -96,7 +97,7 @@ class UpStage(nn.Module):
         )
         self.norm = make_norm(norm, out_channels)
         self.act = make_act(act)
-        self.out_channels = out_channels
+        self.out_channels = check_positive(out_channels, "out_channels")
 
     def forward(self, video: Tensor | FusedFeatures) -> Tensor:
         """Upsample ``(N, in_channels, T, H, W)``."""

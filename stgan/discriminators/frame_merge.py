@@ -140,7 +140,8 @@ class FrameMergeDiscriminator(Critic):
                 f"merge_after must be from 1 to {len(planned) - 1}, so that stages come before "
                 f"and after it, got {merge_after}"
             )
-        self.num_frames, self.merge_after = num_frames, merge_after
+        self.num_frames = check_count(num_frames, "num_frames", minimum=2)
+        self.merge_after = check_count(merge_after, "merge_after")
         self.max_difference = check_positive(max_difference, "max_difference")
         self.feature_dim = check_positive(feature_dim, "feature_dim")
         check_positive(embed_dim, "embed_dim")

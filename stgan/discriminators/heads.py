@@ -6,7 +6,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_layout, check_positive, plain_integers
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.layers.init import init_normal_
@@ -68,8 +68,8 @@ class Head(nn.Module):
     def __init__(self, in_channels: int, feature_size: Sequence[int] | None) -> None:
         super().__init__()
         self.in_channels = check_positive(in_channels, "in_channels")
-        self.feature_size = None if feature_size is None else tuple(feature_size)
-        self.width, self.num_classes, self.condition_dim = in_channels, 0, 0
+        self.feature_size = None if feature_size is None else tuple(plain_integers([*feature_size]))
+        self.width, self.num_classes, self.condition_dim = self.in_channels, 0, 0
         if self.feature_size is not None:
             if len(self.feature_size) not in _AXES:
                 raise ValueError(

@@ -30,7 +30,9 @@ class _PredictingHead(Head):
         init_std: float | None,
     ) -> None:
         super().__init__(in_channels, feature_size)
-        self._lengths = {name: length for name, length in predictions.items() if length}
+        self._lengths = {
+            name: check_count(size, name) for name, size in predictions.items() if size
+        }
         self.linear = make_linear(self.width, 1, spectral_norm=spectral_norm, init_std=init_std)
         self.predictor = make_linear(
             self.width,

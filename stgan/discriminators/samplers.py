@@ -153,7 +153,7 @@ class SubClip(DrawnFrames):
     def __init__(self, count: int, *, stride: int = 1) -> None:
         self.count = check_positive(count, "count")
         self.stride = check_positive(stride, "stride")
-        self.needed = (count - 1) * stride + 1
+        self.needed = (self.count - 1) * self.stride + 1
 
     def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
         starts = torch.randint(num_frames - self.needed + 1, (num_clips, 1), **source)

@@ -139,7 +139,7 @@ class FirstAndRandomFrames(DrawnFrames):
 
     def __init__(self, count: int = 1) -> None:
         self.others = check_positive(count, "count")
-        self.count = self.needed = count + 1
+        self.count = self.needed = self.others + 1
 
     def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
         others = 1 + draw_places(num_clips, num_frames - 1, self.others, **source)

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from stgan._checks import check_positive
 from stgan.example import Example
 from stgan.functional.attention import check_axes
 from stgan.layers._video_shape import Shape5, video_shape
@@ -21,7 +22,7 @@ class _InTurn(nn.Module):
 
     def __init__(self, channels: int, axes: Sequence[str], causal: bool, **settings: Any) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels = check_positive(channels, "channels")
         self.steps = nn.ModuleList(
             GatedAttention(channels, each, causal=causal and each == "T", **settings)
             for each in axes

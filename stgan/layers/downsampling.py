@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import triple
+from stgan._checks import check_positive, triple
 from stgan.example import Example
 from stgan.functional.resample import (
     blur_pool,
@@ -77,8 +77,8 @@ class DownsampleKaiser(nn.Module):
     ) -> None:
         super().__init__()
         taps = kaiser_taps(factor, num_taps, cutoff=cutoff, transition=transition)
-        self.factor = factor
-        self.num_taps = num_taps
+        self.factor = check_positive(factor, "factor")
+        self.num_taps = check_positive(num_taps, "num_taps")
         self.cutoff = cutoff
         # Not in the state dict: it follows from the settings.
         self.register_buffer("taps", taps.to(torch.get_default_dtype()), persistent=False)

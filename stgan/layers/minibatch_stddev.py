@@ -63,9 +63,9 @@ class MinibatchStddev(nn.Module):
     def __init__(self, in_channels: int, *, group_size: int | None = None) -> None:
         super().__init__()
         self.in_channels = check_positive(in_channels, "in_channels")
-        self.out_channels = in_channels + 1
+        self.out_channels = self.in_channels + 1
         if group_size is not None:
-            check_positive(group_size, "group_size")
+            group_size = check_positive(group_size, "group_size")
         self.group_size = group_size
 
     def forward(self, x: Tensor) -> Tensor:

@@ -108,7 +108,7 @@ class ConvGRU(nn.Module):
         super().__init__()
         self.in_channels = check_positive(in_channels, "in_channels")
         self.hidden_channels = check_positive(hidden_channels, "hidden_channels")
-        self.out_channels = hidden_channels
+        self.out_channels = self.hidden_channels
         kernel = _odd_pair(kernel_size)
         self.input = _conv(in_channels, 3 * hidden_channels, kernel, bias)
         self.gates = _conv(hidden_channels, 2 * hidden_channels, kernel, False)
@@ -211,7 +211,7 @@ class ConvLSTM(nn.Module):
         super().__init__()
         self.in_channels = check_positive(in_channels, "in_channels")
         self.hidden_channels = check_positive(hidden_channels, "hidden_channels")
-        self.out_channels = hidden_channels
+        self.out_channels = self.hidden_channels
         kernel = _odd_pair(kernel_size)
         self.input = _conv(in_channels, 4 * hidden_channels, kernel, bias)
         self.hidden = _conv(hidden_channels, 4 * hidden_channels, kernel, False)

@@ -56,7 +56,7 @@ class TemporalShift(nn.Module):
             raise ValueError(
                 f"divisor must be from {least} to the number of channels, {channels}, got {divisor}"
             )
-        self.num_shifted = channels // divisor
+        self.num_shifted = self.channels // check_positive(divisor, "divisor")
         self.causal = causal
 
     def forward(self, video: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import triple
+from stgan._checks import check_positive, triple
 from stgan.example import Example
 from stgan.functional.resample import (
     kaiser_taps,
@@ -164,8 +164,8 @@ class UpsampleKaiser(nn.Module):
     ) -> None:
         super().__init__()
         taps = kaiser_taps(factor, num_taps, cutoff=cutoff, transition=transition)
-        self.factor = factor
-        self.num_taps = num_taps
+        self.factor = check_positive(factor, "factor")
+        self.num_taps = check_positive(num_taps, "num_taps")
         self.cutoff = cutoff
         # Not in the state dict: it follows from the settings.
         self.register_buffer("taps", taps.to(torch.get_default_dtype()), persistent=False)
