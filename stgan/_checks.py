@@ -62,12 +62,13 @@ def check_positive(value: int, name: str) -> int:
     return number
 
 
-def check_count(value: int, name: str, *, minimum: int = 0) -> int:
+def check_count(value: int, name: str, *, minimum: int | None = 0) -> int:
     """Return ``value`` as a plain ``int`` if it is an integer of at least ``minimum``."""
     number = as_integer(value)
     if number is None:
-        raise TypeError(f"{name} must be an integer, at least {minimum}, got {value!r}")
-    if number < minimum:
+        least = "" if minimum is None else f", at least {minimum}"
+        raise TypeError(f"{name} must be an integer{least}, got {value!r}")
+    if minimum is not None and number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
     return number
 

@@ -93,6 +93,7 @@ class ProjectionHead(Head):
                 f"one of num_classes and condition_dim must be positive and the other 0, got "
                 f"{num_classes} and {condition_dim}"
             )
+        self.num_classes, self.condition_dim, self.scale = num_classes, condition_dim, scale
         options: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
         self.linear = make_linear(self.width, 1, **options) if unconditional else None
         rows = num_classes or condition_dim
