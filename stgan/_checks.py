@@ -7,6 +7,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 import torch
 from torch import Tensor
 
+from stgan._excerpt import excerpt
 from stgan.errors import ShapeError
 from stgan.typing import Size2, Size3
 
@@ -56,19 +57,18 @@ def check_positive(value: int, name: str) -> int:
     """Return ``value`` as a plain ``int`` if it is a positive integer; raise otherwise."""
     number = as_integer(value)
     if number is None:
-        raise TypeError(f"{name} must be a positive integer, got {value!r}")
+        raise TypeError(f"{name} must be a positive integer, got {excerpt(value)}")
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}")
     return number
 
 
-def check_count(value: int, name: str, *, minimum: int | None = 0) -> int:
+def check_count(value: int, name: str, *, minimum: int = 0) -> int:
     """Return ``value`` as a plain ``int`` if it is an integer of at least ``minimum``."""
     number = as_integer(value)
     if number is None:
-        least = "" if minimum is None else f", at least {minimum}"
-        raise TypeError(f"{name} must be an integer{least}, got {value!r}")
-    if minimum is not None and number < minimum:
+        raise TypeError(f"{name} must be an integer, at least {minimum}, got {excerpt(value)}")
+    if number < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {number}")
     return number
 
@@ -88,9 +88,9 @@ def _sizes(value: int | Sequence[int], name: str, axes: str, minimum: int) -> tu
     wanted = f"an integer or ({', '.join(axes)})"
     sizes = tuple(size for size in found if size is not None)
     if len(found) != len(axes) or len(sizes) != len(axes):
-        raise TypeError(f"{name} must be {wanted}, got {value!r}")
+        raise TypeError(f"{name} must be {wanted}, got {excerpt(value)}")
     if min(sizes) < minimum:
-        raise ValueError(f"{name} must be {wanted}, each at least {minimum}, got {value!r}")
+        raise ValueError(f"{name} must be {wanted}, each at least {minimum}, got {excerpt(value)}")
     return sizes
 
 

@@ -56,7 +56,7 @@ class Fusion(nn.Module):
         self.appearance_channels = check_count(appearance_channels, "appearance_channels")
         self.num_classes = check_count(num_classes, "num_classes")
         self.static_channels = self.appearance_channels + self.num_classes
-        self.out_channels = video_channels
+        self.out_channels = self.video_channels
 
     def check_streams(
         self, video: Tensor, appearance: Tensor | None, label: Tensor | None
