@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from stgan.errors import DataError
 
@@ -110,7 +111,7 @@ def _numbers(line: bytes) -> dict[str, float | None] | None:
         return None
     if not isinstance(entry, dict):
         return None
-    step = entry.get("step")
+    step: Any = entry.get("step")
     if not _is_number(step) or not 0 <= step < 2**63:
         return None
     return {name: value for name, value in entry.items() if value is None or _is_number(value)}

@@ -10,9 +10,9 @@ from torch import nn
 
 from examples.imaginator.config import Settings, read_settings
 from examples.imaginator.model import build_generator
-from stgan.errors import CheckpointError
+from stgan.errors import CheckpointError, printable
 from stgan.layers import fold_batch_norms
-from stgan.training import load_networks, load_state, sound_checkpoint
+from stgan.training import check_checkpoint, load_networks, load_state, sound_checkpoint
 
 __all__ = ["TrainedGenerator", "load_generator"]
 
@@ -53,10 +53,12 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     if not run.is_dir():
         raise CheckpointError(f"run folder {run} does not exist; train one first")
     checkpoint = run
-    if not (run / "state.pt").is_file():
+    if (run / "state.pt").is_file():
+        check_checkpoint(run)
+    else:
         checkpoint, skipped = sound_checkpoint(run / "checkpoints")
         for reason in skipped.values():
-            print(f"passed over: {reason}")
+            print(f"passed over: {printable(reason)}")
     settings = read_settings(checkpoint / "config.yaml")
     classes, step = _read_entries(load_state(checkpoint), checkpoint)
     # The checkpoint holds the encoder's weights; the file that they began as may be gone.

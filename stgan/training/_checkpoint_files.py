@@ -24,6 +24,7 @@ __all__ = [
     "STATE",
     "SUMS",
     "check_fit",
+    "check_path",
     "flush",
     "is_finite",
     "read_metrics",
@@ -40,6 +41,17 @@ METRICS = "metrics.json"
 NETWORK = ".safetensors"  # behind the name of each
 # Bytes of the files of sums and metrics, which take some hundreds.
 _LONGEST = 2**20
+
+
+def check_path(path: Path) -> None:
+    """Refuse a path that what reads and writes tensors cannot open."""
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise CheckpointError(
+            f"{path} must be text in UTF-8, without which networks cannot be opened; rename the "
+            f"folder, or name another one"
+        ) from None
 
 
 def flush(path: Path) -> None:
@@ -100,6 +112,7 @@ def write_network(
 
 def read_sums(path: Path) -> dict[str, str]:
     """File name to checksum of every file that the checkpoint must have."""
+    check_path(path)
     if not path.is_dir():
         raise CheckpointError(
             f"checkpoint {path} does not exist; give a folder such as latest_checkpoint returns"

@@ -33,6 +33,7 @@ from stgan.training._checkpoint_files import (
     NETWORK,
     STATE,
     SUMS,
+    check_path,
     flush,
     read_metrics,
     remove,
@@ -121,6 +122,7 @@ def save_checkpoint(
                 f"network name {name!r} cannot be a file name; use letters, digits and underscores"
             )
     folder = Path(folder)
+    check_path(folder)
     refuse_link(folder, CheckpointError)
     final = folder / f"step_{step:08d}"
     work, replaced = (folder / f"{prefix}{final.name}" for prefix in (_SAVING, _REPLACED))

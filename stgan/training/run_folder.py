@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import stat
+import uuid
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from stgan._files import refuse_link
 from stgan.errors import CheckpointError
+from stgan.training._checkpoint_files import check_path
 from stgan.training.checkpoint import not_written
 
 try:
@@ -208,6 +210,7 @@ def check_run_folder(folder: str | Path, writes: Iterable[str] = ()) -> None:
 
     Raises:
         CheckpointError: If it cannot be made or written to, or holds such a link; gives the reason.
+            Also if its path is not text in UTF-8.
 
     Example:
         >>> import tempfile
@@ -217,10 +220,11 @@ def check_run_folder(folder: str | Path, writes: Iterable[str] = ()) -> None:
         True
     """
     folder = Path(folder)
+    check_path(folder)
     for name in writes:
         refuse_link(folder / name, CheckpointError)
     # A name of its own, as the processes of two runs may look into one folder.
-    probe = folder / f".probe_{os.getpid()}"
+    probe = folder / f".probe_{uuid.uuid4().hex}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with probe.open("xb") as file:  # not through a link that lies there already

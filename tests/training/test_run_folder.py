@@ -15,7 +15,7 @@ import pytest
 from torch import nn
 
 from stgan.errors import CheckpointError
-from stgan.training import RunFolder, check_run_folder, save_checkpoint
+from stgan.training import RunFolder, check_run_folder, load_state, save_checkpoint
 
 ME = f"process {os.getpid()} on {re.escape(socket.gethostname())}"
 
@@ -63,9 +63,21 @@ def test_a_run_folder_is_not_tried_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "run" / f".probe_{os.getpid()}").symlink_to(tmp_path / "mine")
-    with pytest.raises(CheckpointError, match="cannot be written to: File exists; name another"):
-        check_run_folder(tmp_path / "run")
+    check_run_folder(tmp_path / "run")
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_path_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"run\xff")
+    save = {"step": 1, "networks": {}, "state": {}, "config": ""}
+    for call in (
+        lambda: check_run_folder(folder),
+        lambda: save_checkpoint(folder, **save),
+        lambda: load_state(folder),
+    ):
+        with pytest.raises(CheckpointError, match=r"run\\udcff must be text in UTF-8, without whi"):
+            call()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_held_folder_is_refused_by_the_name_of_its_process_until_it_is_closed(
