@@ -1,30 +1,28 @@
 """The discriminators: streams, their heads and their frame samplers, by the names in the settings.
 
-Each stream is told the geometry that all networks share. What its method asks for, such as the two
-frames of ``pair``, is known here; whatever else a part can be told goes into its setting.
+Each stream is told the geometry that all networks share, as it asks for it; whatever else a part
+can be told goes into its setting.
 """
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 import stgan
 from examples.imaginator.config import DiscriminatorSettings, ModelSettings
 from examples.imaginator.parts import read_part
-from stgan.discriminators import FrameSampler, StreamSpec, TwoStreamDiscriminator
-from stgan.errors import ConfigError
-from stgan.registry import DISCRIMINATORS, SAMPLERS
+from stgan.discriminators import (
+    Discriminator,
+    FrameSampler,
+    StreamSpec,
+    TwoStreamDiscriminator,
+)
+from stgan.errors import ConfigError, PluginError
+from stgan.registry import DISCRIMINATORS, HEADS, SAMPLERS
 from stgan.shapes import Stage
 
 __all__ = ["build_discriminator"]
-
-# These take any head.
-_HEADED = {"video": ("video", "first_frame_video"), "image": ("image", "first_frame_image")}
-# Planned as the other networks are; the rest plan for themselves.
-_STAGED = (*_HEADED["video"], *_HEADED["image"], "video_residual", "image_residual")
-# These judge a few frames by the time between them, drawn as in their papers.
-_TIMED = {"pair": "beta_pair", "frame_merge": "sparse_span"}
 
 
 def build_discriminator(
@@ -68,92 +66,79 @@ def _stream(
 ) -> StreamSpec:
     config = read_part(text, "discriminators", f"discriminator.{stream}")
     name = config["name"]
-    known = [other for other in DISCRIMINATORS if _judges(other) == stream]
-    if name not in known:
+    target = DISCRIMINATORS[name]
+    if getattr(target, "stream", None) != stream:
+        known = [other for other in DISCRIMINATORS if _judges(other) == stream]
         raise ConfigError(
             f"discriminator.{stream} must judge {'frames' if stream == 'image' else 'clips'}, got "
             f"{name!r}; choose one of {', '.join(known)}"
         )
-    sampler = _sampler(settings, stream, name, trust)
+    sampler = _sampler(settings, stream, target, trust)
     frames = model.num_frames
     if stream == "video" and sampler is not None:
         frames = sampler(1, model.num_frames).shape[1]
     width = model.base_channels if settings.channels is None else settings.channels
-    usual: dict[str, Any] = {"base_channels": width, "max_channels": 8 * width}
-    single = stream == "image" or name in _TIMED
-    usual["input_size"] = model.image_size if single else (frames, *model.image_size)
-    if name in _STAGED and "network" not in config and frames == model.num_frames:
-        usual["stages"] = tuple(stages)
-    if name == "pair":
-        usual["num_frames"] = model.num_frames
-    if name == "frame_merge":
-        usual |= {"num_frames": frames, "max_difference": model.num_frames}
-    head, chosen = _head(settings, stream, name, num_classes)
+    usual = {"base_channels": width, "max_channels": 8 * width} | target.clip_settings(
+        (model.num_frames, *model.image_size),
+        frames=frames,
+        stages=None if "network" in config else stages,
+    )
+    head, about_label = _head(settings, stream, target, num_classes)
     # A head that names the classes is not told them.
-    labeled = (stream == "video" or settings.image_label) and chosen != "auxiliary_classifier"
+    labeled = (stream == "video" or settings.image_label) and about_label != "predicts"
     usual["num_classes"] = num_classes if labeled else 0
     network = stgan.build({**usual, **head, **config}, trust=trust)
-    # Beside its image a frame is judged as a part of its clip.
-    alone = stream == "image" and name != "first_frame_image"
-    seen = model.image_size if alone else (frames, *model.image_size)
-    promised = network.output_shape((1, 3, *seen))
-    shapes = promised.values() if isinstance(promised, Mapping) else [promised]
-    return StreamSpec(
-        network,
-        takes="frames" if alone else "clip",
-        sampler=sampler,
-        labeled=labeled,
-        timed=name in _TIMED,
-        with_image=name.startswith("first_frame"),
-        patch=any(len(shape) > 1 for shape in shapes),
-    )
+    return StreamSpec(network, sampler=sampler, labeled=labeled)
 
 
 def _judges(name: str) -> str | None:
-    """Tell what an entry judges, which those of other packages say by their names too."""
-    if name == "two_stream":
+    try:
+        return getattr(DISCRIMINATORS[name], "stream", None)
+    except PluginError:
         return None
-    return "image" if name.startswith("image") or name == "first_frame_image" else "video"
 
 
 def _head(
-    settings: DiscriminatorSettings, stream: str, name: str, num_classes: int
-) -> tuple[dict[str, Any], str | None]:
-    """Return what a network is told of its head, and the name of the head."""
+    settings: DiscriminatorSettings, stream: str, target: type[Discriminator], num_classes: int
+) -> tuple[dict[str, Any], str]:
+    """Return what a network is told of its head, and what that has to do with the label."""
     text = settings.video_head if stream == "video" else settings.image_head
     if text is None:
-        return {}, None
+        return {}, "nothing"
     setting = f"discriminator.{stream}_head"
-    if name not in _HEADED[stream]:
+    if not target.takes_head():
+        able = [name for name in DISCRIMINATORS
+                if _judges(name) == stream and DISCRIMINATORS[name].takes_head()]  # fmt: skip
         raise ConfigError(
-            f"{setting} goes with {' or '.join(_HEADED[stream])}, got {name!r}, whose head is its "
+            f"{setting} goes with {' or '.join(able)}, got a {target.__name__}, whose head is its "
             f"own"
         )
     config = read_part(text, "heads", setting)
-    head = config["name"]
+    about_label = getattr(HEADS[config["name"]], "about_label", "nothing")
     given = {key: value for key, value in config.items() if key not in ("kind", "name")}
-    needs_label = head in ("projection", "auxiliary_classifier")
-    if needs_label and stream == "image" and not settings.image_label:
+    if about_label != "nothing" and stream == "image" and not settings.image_label:
         raise ConfigError(
-            f"{setting} {head!r} is about the label; set discriminator.image_label too"
+            f"{setting} {config['name']!r} is about the label; set discriminator.image_label too"
         )
-    if head == "auxiliary_classifier":
+    if about_label == "predicts":
         given["num_classes"] = num_classes
-    made: dict[str, Any] = {"head": {"factory": f"heads/{head}", **given}}
-    if head == "projection":
+    made: dict[str, Any] = {"head": {"factory": f"heads/{config['name']}", **given}}
+    if about_label == "told":
         made["label_to"] = "head"
-    return made, head
+    return made, about_label
 
 
 def _sampler(
-    settings: DiscriminatorSettings, stream: str, name: str, trust: bool
+    settings: DiscriminatorSettings, stream: str, target: type[Discriminator], trust: bool
 ) -> FrameSampler | None:
     """Build the sampler of a stream; ``None`` if it sees whole clips."""
     text = settings.image_sampler if stream == "image" else settings.video_sampler
-    text = text or _TIMED.get(name)
-    if text is None:
+    if text is None and target.usual_sampler is None:
         return None
-    config = read_part(text, "samplers", f"discriminator.{stream}_sampler")
+    if text is None:
+        config = {"kind": "samplers", "name": SAMPLERS.name_of(target.usual_sampler)}
+    else:
+        config = read_part(text, "samplers", f"discriminator.{stream}_sampler")
     count = settings.num_frames
     # What lies between frames takes two of them.
     usual = {"count": count if stream == "image" else max(count, 2)}

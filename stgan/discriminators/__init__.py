@@ -1,5 +1,6 @@
 """Discriminators, assembled from streams, and the frame samplers between them."""
 
+from stgan.discriminators._about import Discriminator
 from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.conditioned import (
     FirstFrameImageDiscriminator,
@@ -32,6 +33,7 @@ __all__ = [
     "AllFrames",
     "AuxiliaryClassifierHead",
     "BetaPair",
+    "Discriminator",
     "FirstAndRandomFrames",
     "FirstFrameImageDiscriminator",
     "FirstFrameVideoDiscriminator",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from stgan._checks import check_count, check_layout, check_positive
 from stgan._factories import make
+from stgan.discriminators._about import Discriminator
 from stgan.discriminators._label import label_rows
 from stgan.errors import ShapeError
 from stgan.layers.init import init_normal_
@@ -30,7 +31,7 @@ Network = Callable[..., nn.Module]
 Layer = TypeVar("Layer", bound=nn.Module)
 
 
-class Critic(nn.Module):
+class Critic(Discriminator):
     """Knows the layout of its input and whether a label belongs to it.
 
     Args:

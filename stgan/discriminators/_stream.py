@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from stgan._checks import check_count, check_layout, check_positive, doubled_widths
 from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
+from stgan.discriminators._about import Discriminator
 from stgan.discriminators._head import build_head
 from stgan.discriminators._label import label_rows
 from stgan.discriminators.heads import HeadOutput
@@ -38,7 +39,7 @@ class StreamOutput(NamedTuple):
     features: tuple[Tensor, ...]
 
 
-class Stream(nn.Module):
+class Stream(Discriminator):
     """Stages from fine to coarse, then a head.
 
     Args:
@@ -46,6 +47,7 @@ class Stream(nn.Module):
         stages: Geometry, coarse to fine.
     """
 
+    _staged: ClassVar[bool] = True
     #: What the input is called, and its axes after the channels.
     _name: ClassVar[str]
     _axes: ClassVar[str]

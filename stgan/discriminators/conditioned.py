@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -104,6 +104,14 @@ class FirstFrameVideoDiscriminator(Critic):
         Tian et al., A Good Image Generator Is What You Need for High-Resolution Video Synthesis
         (MoCoGAN-HD), ICLR 2021, in-domain; released code, ``train_func_*.py``.
     """
+
+    with_image: ClassVar[bool] = True
+    _staged: ClassVar[bool] = True
+
+    @classmethod
+    def takes_head(cls) -> bool:
+        """Whether its constructor takes a ``head``: it passes it on."""
+        return True
 
     def __init__(
         self,
@@ -210,6 +218,15 @@ class FirstFrameImageDiscriminator(Critic):
         Tian et al., A Good Image Generator Is What You Need for High-Resolution Video Synthesis
         (MoCoGAN-HD), ICLR 2021, in-domain; released code, ``train_func_*.py``.
     """
+
+    stream: ClassVar[Literal["video", "image"]] = "image"
+    with_image: ClassVar[bool] = True
+    _staged: ClassVar[bool] = True
+
+    @classmethod
+    def takes_head(cls) -> bool:
+        """Whether its constructor takes a ``head``: it passes it on."""
+        return True
 
     def __init__(
         self,

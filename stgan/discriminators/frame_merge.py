@@ -1,8 +1,9 @@
 """Discriminator of a few frames of a clip that are merged at a low resolution."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
@@ -12,6 +13,7 @@ from stgan._checks import check_count, check_layout, check_positive, doubled_wid
 from stgan._factories import check_factories, make_act
 from stgan.blocks.down import DownStage2d
 from stgan.discriminators._critic import Critic, exactly_one, prepare, spatial, stages_of
+from stgan.discriminators.samplers_sparse import SparseSpan
 from stgan.example import Example
 from stgan.functional.frames import fold_time
 from stgan.layers.act import leaky_relu
@@ -109,6 +111,9 @@ class FrameMergeDiscriminator(Critic):
         and Perks of StyleGAN2, CVPR 2022, section 3.2.
     """
 
+    timed: ClassVar[bool] = True
+    usual_sampler: ClassVar[Callable[..., Any] | None] = SparseSpan
+
     frequencies: Tensor
 
     def __init__(
@@ -185,6 +190,18 @@ class FrameMergeDiscriminator(Critic):
             make_act(act),
             linear(feature_dim, feature_dim),
         )
+
+    @classmethod
+    def clip_settings(
+        cls,
+        size: tuple[int, int, int],
+        *,
+        frames: int | None = None,
+        stages: Sequence[Stage] | None = None,
+    ) -> dict[str, Any]:
+        """Return the size of the frames, how many it sees, and how far apart they may be."""
+        seen = size[0] if frames is None else frames
+        return {"input_size": size[1:], "num_frames": seen, "max_difference": size[0]}
 
     def _condition(self, differences: Tensor, rows: Tensor | None, video: Tensor) -> Tensor:
         check_layout(

@@ -1,7 +1,7 @@
 """Heads: how the last features of a stream become logits."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -45,6 +45,8 @@ class Head(nn.Module):
             for any size, averaged.
 
     Attributes:
+        about_label: Whether it is told the label as its condition, ``"told"``, predicts it,
+            ``"predicts"``, or has nothing to do with it, ``"nothing"``.
         predicts: Whether it returns predictions, as a :class:`HeadOutput`.
         num_classes: K of the label that it takes as a condition; 0 for none.
         condition_dim: D of the vector that it takes as a condition; 0 for none.
@@ -63,6 +65,7 @@ class Head(nn.Module):
         torch.Size([5])
     """
 
+    about_label: ClassVar[Literal["nothing", "told", "predicts"]] = "nothing"
     predicts: ClassVar[bool] = False
 
     def __init__(self, in_channels: int, feature_size: Sequence[int] | None) -> None:
@@ -268,6 +271,8 @@ class PatchHead(Head):
         Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017,
         section 3.2.2.
     """
+
+    patch: ClassVar[bool] = True
 
     def __init__(
         self,

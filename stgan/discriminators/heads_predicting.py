@@ -1,7 +1,7 @@
 """Heads that predict what a clip was made from, besides judging it."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -123,6 +123,8 @@ class AuxiliaryClassifierHead(_PredictingHead):
         >>> nn.functional.cross_entropy(predictions["label"], label).shape
         torch.Size([])
     """
+
+    about_label: ClassVar[Literal["nothing", "told", "predicts"]] = "predicts"
 
     def __init__(
         self,

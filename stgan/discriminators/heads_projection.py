@@ -1,7 +1,7 @@
 """A head that judges whether features agree with a condition."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
@@ -72,6 +72,8 @@ class ProjectionHead(Head):
     References:
         Miyato and Koyama, cGANs with Projection Discriminator, ICLR 2018, section 3.
     """
+
+    about_label: ClassVar[Literal["nothing", "told", "predicts"]] = "told"
 
     def __init__(
         self,

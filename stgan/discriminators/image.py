@@ -1,7 +1,7 @@
 """Discriminator of single frames."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -72,6 +72,8 @@ class ImageDiscriminator(Stream):
         Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020.
     """
 
+    stream: ClassVar[Literal["video", "image"]] = "image"
+    takes: ClassVar[Literal["clip", "frames"]] = "frames"
     _name: ClassVar[str] = "image"
     _axes: ClassVar[str] = "HW"
 

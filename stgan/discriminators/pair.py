@@ -1,7 +1,7 @@
 """Discriminator of two frames and the time between them, the cheapest one of motion."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,9 +10,11 @@ from stgan._checks import check_count, check_layout, pair
 from stgan.discriminators._critic import Critic, Network, exactly_one
 from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.image import ImageDiscriminator
+from stgan.discriminators.samplers_sparse import BetaPair
 from stgan.example import Example
 from stgan.functional.one_hot import spread_rows
 from stgan.registry import DISCRIMINATORS
+from stgan.shapes import Stage
 from stgan.typing import Size2
 
 __all__ = ["PairDiscriminator"]
@@ -80,6 +82,9 @@ class PairDiscriminator(Critic):
         (DIGAN), ICLR 2022, motion discriminator (figure 2b).
     """
 
+    timed: ClassVar[bool] = True
+    usual_sampler: ClassVar[Callable[..., Any] | None] = BetaPair
+
     def __init__(
         self,
         input_size: Size2 | None = 64,
@@ -100,6 +105,17 @@ class PairDiscriminator(Critic):
             num_classes=num_classes,
             **settings,
         )
+
+    @classmethod
+    def clip_settings(
+        cls,
+        size: tuple[int, int, int],
+        *,
+        frames: int | None = None,
+        stages: Sequence[Stage] | None = None,
+    ) -> dict[str, Any]:
+        """Return the size of the frames, and how many a whole clip has."""
+        return {"input_size": size[1:], "num_frames": size[0]}
 
     def forward(
         self,

@@ -1,7 +1,7 @@
 """Discriminators that judge patches: a map of logits, each of which sees a part of the input."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,11 @@ _PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False
 
 class _PatchDiscriminator(Critic):
     """Convolutions of one geometry but for the stride; the last one gives the logits."""
+
+    @property
+    def patch(self) -> bool:
+        """Whether it returns maps of logits: always."""
+        return True
 
     def __init__(
         self,
@@ -206,6 +211,8 @@ class ImagePatchDiscriminator(_PatchDiscriminator):
         section 3.2.2; Tulyakov et al., MoCoGAN, CVPR 2018, released code, ``models.py``.
     """
 
+    stream: ClassVar[Literal["video", "image"]] = "image"
+    takes: ClassVar[Literal["clip", "frames"]] = "frames"
     _name: ClassVar[str] = "image"
     _axes: ClassVar[str] = "HW"
 

@@ -77,6 +77,8 @@ class _ResidualBlock(nn.Module):
 class _ResidualDiscriminator(Critic):
     """Residual blocks from fine to coarse, a pooling, and a head with a projection."""
 
+    _staged: ClassVar[bool] = True
+
     def __init__(
         self,
         input_size: tuple[int, ...] | None,
@@ -228,6 +230,8 @@ class ImageResidualDiscriminator(_ResidualDiscriminator):
         appendix B.4; Miyato and Koyama, cGANs with Projection Discriminator, ICLR 2018, section 3.
     """
 
+    stream: ClassVar[Literal["video", "image"]] = "image"
+    takes: ClassVar[Literal["clip", "frames"]] = "frames"
     _name: ClassVar[str] = "image"
     _axes: ClassVar[str] = "HW"
 

@@ -16,6 +16,9 @@ __all__ = ["StreamSpec"]
 class StreamSpec:
     """A network and its part in :class:`TwoStreamDiscriminator`.
 
+    What is left out, ``takes``, ``timed``, ``with_image`` and ``patch``, is as the network says of
+    itself (:class:`Discriminator`), or else that of one that is called with clips alone.
+
     Attributes:
         network: Called with what the stream looks at; returns one logit for each.
         takes: ``"clip"`` for the sampled frames as one clip, ``"frames"`` for each by itself.
@@ -42,18 +45,25 @@ class StreamSpec:
     """
 
     network: nn.Module
-    takes: Literal["clip", "frames"] = "clip"
+    takes: Literal["clip", "frames"] | None = None
     sampler: FrameSampler | None = None
     weight: float = 1.0
     labeled: bool = True
-    timed: bool = False
-    with_image: bool = False
-    patch: bool = False
+    timed: bool | None = None
+    with_image: bool | None = None
+    patch: bool | None = None
     conditioned: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself, where it is written."""
         check_module(self.network, "network")
+        usual = {"takes": "clip", "timed": False, "with_image": False, "patch": False}
+        for name, value in usual.items():
+            if getattr(self, name) is None:
+                said = getattr(self.network, name, value)
+                # Frames alone have no time, and no image of their own.
+                alone = self.takes == "frames" and name in ("timed", "with_image")
+                object.__setattr__(self, name, value if alone else said)
         if self.sampler is not None:
             check_sampler(self.sampler)
         if self.takes not in ("clip", "frames"):

@@ -26,6 +26,7 @@ from stgan.discriminators import (
 )
 from stgan.errors import ShapeError
 from stgan.functional import fold_time, r1_penalty, take_frames
+from stgan.shapes import plan
 from tests.discriminators.small_networks import (
     LABEL,
     SIZE,
@@ -216,11 +217,16 @@ def test_a_stream_of_several_outputs_names_each() -> None:
     assert critic.weighted(losses).item() == 1 + 3 * 10 + 3 * 100
 
 
-def test_maps_of_logits_need_a_word() -> None:
+class Maps(nn.Module):
+    def forward(self, video: Tensor) -> Tensor:
+        return video.mean(1)
+
+
+def test_maps_of_logits_are_told_of_by_the_network_or_by_its_spec() -> None:
     torch.manual_seed(0)
     network = image_network(head=PatchHead)
     critic = TwoStreamDiscriminator(
-        streams={"patch": StreamSpec(network, "frames", RandomFrames(2), patch=True)}
+        streams={"patch": StreamSpec(network, "frames", RandomFrames(2))}
     ).eval()
     indices = critic.sample(clips())
     logits = critic(clips(), indices=indices)["patch"]
@@ -229,10 +235,11 @@ def test_maps_of_logits_need_a_word() -> None:
     torch.testing.assert_close(logits, expected)
     assert logits.ndim == 3
     assert critic.output_shape((3, 3, *SIZE)) == {"patch": tuple(logits.shape)}
+    assert TwoStreamDiscriminator(image=network)(clips())["image"].ndim == 3
     with pytest.raises(
-        ShapeError, match=r"the image stream must return one logit per sample, \(3,\)"
+        ShapeError, match=r"the video stream must return one logit per sample, \(3,\)"
     ):
-        TwoStreamDiscriminator(image=network)(clips())
+        TwoStreamDiscriminator(video=StreamSpec(Maps(), labeled=False))(clips())
 
 
 def test_weighted_losses_add_up_and_keep_their_samples() -> None:
@@ -356,3 +363,19 @@ def test_streams_of_any_modules_return_one_logit_a_clip(n: int, count: int) -> N
         logits["image"], take_frames(video, indices).flatten(1).mean(dim=1)
     )  # fmt: skip
     assert critic.output_shape(tuple(video.shape)) == {"video": (n,), "image": (n,)}
+
+
+def test_a_network_says_of_itself_how_it_is_called() -> None:
+    pair = PairDiscriminator(**PairDiscriminator.clip_settings((5, 8, 12)), **TINY)
+    beside = FirstFrameVideoDiscriminator(
+        **FirstFrameVideoDiscriminator.clip_settings((5, 8, 12), stages=plan((4, 8, 12)).stages),
+        **TINY,
+    )
+    specs = [StreamSpec(network) for network in (pair, beside, image_network(), nn.Identity())]
+    assert [spec.takes for spec in specs] == ["clip", "clip", "frames", "clip"]
+    assert [spec.timed for spec in specs] == [True, False, False, False]
+    assert [spec.with_image for spec in specs] == [False, True, False, False]
+    assert pair.num_frames == 5
+    assert len(beside.network.stages) == len(plan((4, 8, 12)).stages)
+    # What the user says counts, whatever the network says.
+    assert not StreamSpec(beside, with_image=False).with_image

@@ -172,7 +172,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"video": "{name: [}"}, {}, "discriminator.video is no valid YAML, line 1"),
     ({"video": "[video]"}, {}, "discriminator.video must be a name or a mapping with one"),
     ({"video": "video_residual", "video_head": "patch"}, {},
-     "discriminator.video_head goes with video or first_frame_video, got 'video_residual'"),
+     "discriminator.video_head goes with first_frame_video or video, got a VideoResidual"),
     ({"image_head": "projection"}, {}, "'projection' is about the label; set discriminator.image"),
     ({"video_head": "projecton"}, {}, "did you mean 'projection'?"),
     ({"image_sampler": "random_frame"}, {}, "did you mean 'random_frames'?"),
