@@ -11,6 +11,8 @@ where g and d are the two halves of an adversarial loss, by default -log D and c
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import nn
+
 import stgan
 from examples.imaginator.config import DiscriminatorSettings, LossSettings
 from examples.imaginator.parts import read_part
@@ -19,7 +21,7 @@ from stgan.discriminators import TwoStreamDiscriminator
 from stgan.errors import ConfigError, PluginError
 from stgan.losses import L1Loss, create_family
 from stgan.registry import LOSSES, PENALTIES, REGISTRIES, Registry
-from stgan.training import Objective, WeightedTerm
+from stgan.training import Objective
 
 __all__ = ["build_objective"]
 
@@ -45,7 +47,9 @@ def build_objective(
         ConfigError: If a term is none of its loss, or a weight is not positive.
         UnknownNameError: If a name is not registered; suggests the nearest.
     """
-    terms: dict[str, WeightedTerm] = {"reconstruction": (L1Loss(), settings.reconstruction)}
+    terms: dict[str, tuple[nn.Module, float]] = {
+        "reconstruction": (L1Loss(), settings.reconstruction)
+    }
     terms |= _terms(settings.generator_terms, "generator", "loss.generator_terms", trust)
     return Objective(
         critic,
@@ -63,9 +67,9 @@ def build_objective(
 
 def _terms(
     weights: Mapping[str, float], player: str, setting: str, trust: bool
-) -> dict[str, WeightedTerm]:
+) -> dict[str, tuple[nn.Module, float]]:
     known = [name for home in (LOSSES, PENALTIES) for name in home if _player(home, name) == player]
-    terms: dict[str, WeightedTerm] = {}
+    terms: dict[str, tuple[nn.Module, float]] = {}
     for text, weight in weights.items():
         config = read_part(text, ("losses", "penalties"), setting, known=known)
         name = config["name"]

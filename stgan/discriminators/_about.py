@@ -42,6 +42,9 @@ class Discriminator(nn.Module):
     # Whether the stages of a plan are passed on, as the other networks of a model have them.
     _staged: ClassVar[bool] = False
 
+    def __init__(self) -> None:
+        super().__init__()
+
     @property
     def patch(self) -> bool:
         """Whether it returns maps of logits, as its head or a network inside does."""

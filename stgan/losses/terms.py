@@ -48,3 +48,6 @@ class LossTerm(nn.Module):
     player: ClassVar[PlayerName]
     takes: ClassVar[Takes]
     side: ClassVar[Literal["real", "fake"]] = "real"
+
+    def __init__(self) -> None:
+        super().__init__()

@@ -25,23 +25,22 @@ from stgan.training.health_measures import (
 )
 from stgan.training.lazy import LazySchedule, Schedules
 from stgan.training.metrics_log import MetricsLog
-from stgan.training.objective import Objective, WeightedTerm
-from stgan.training.parts import Draws, Part, draw_step, make_part, make_parts
-from stgan.training.players import GANStep, Order, Player
+from stgan.training.objective import Objective
+from stgan.training.parts import Part, draw_step, make_parts
+from stgan.training.players import GANStep, Player
 from stgan.training.precision import allow_tf32, precision_settings
 from stgan.training.recorded import RecordedStep, check_recordable
 from stgan.training.resuming import Resumed, resume_checkpoint, sound_checkpoint
 from stgan.training.retention import Retention
-from stgan.training.run import Run, Stateful
+from stgan.training.run import Run
 from stgan.training.run_folder import RunFolder, check_run_folder
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
 from stgan.training.sharding import load_optimizer_state, shard_stages, whole_state
 from stgan.training.stopping import StopSignals
-from stgan.training.views import StreamOutputs, View, cut_tree, discriminate, discriminate_pair
+from stgan.training.views import View, cut_tree, discriminate, discriminate_pair
 
 __all__ = [
     "CapturedStep",
-    "Draws",
     "ExponentialMovingAverage",
     "FiniteGuard",
     "GANStep",
@@ -49,7 +48,6 @@ __all__ = [
     "LazySchedule",
     "MetricsLog",
     "Objective",
-    "Order",
     "Part",
     "Player",
     "RecordedStep",
@@ -58,12 +56,9 @@ __all__ = [
     "Run",
     "RunFolder",
     "Schedules",
-    "Stateful",
     "StopSignals",
-    "StreamOutputs",
     "SynchronizedBatchNorm",
     "View",
-    "WeightedTerm",
     "allow_tf32",
     "check_checkpoint",
     "check_recordable",
@@ -83,7 +78,6 @@ __all__ = [
     "load_optimizer_state",
     "load_state",
     "logit_health",
-    "make_part",
     "make_parts",
     "precision_settings",
     "resume_checkpoint",

@@ -122,12 +122,18 @@ class LazySchedule:
 class Schedules(dict[str, LazySchedule]):
     """Several schedules by name, that go on together and have one state.
 
+    Args:
+        **schedules: The schedules.
+
     Example:
         >>> schedules = Schedules(penalties=LazySchedule(4), clipping=LazySchedule(2))
         >>> schedules.advance()
         >>> schedules.state_dict()["clipping"]
         {'every': 2, 'phase': 1}
     """
+
+    def __init__(self, **schedules: LazySchedule) -> None:
+        super().__init__(schedules)
 
     def advance(self) -> None:
         """Go on to the next step."""

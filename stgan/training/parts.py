@@ -47,6 +47,21 @@ def draw_step(
     Returns:
         ``"z"``, ``(N, D)``; ``"real"`` and ``"fake"``, each with the ``"indices"`` of frames and
         the draws to ``"augment"`` by, or ``None``; ``"other_z"``, ``(N, D)`` or ``None``.
+
+    Example:
+        >>> from stgan.discriminators import TwoStreamDiscriminator, VideoDiscriminator
+        >>> from stgan.losses import HingeLoss
+        >>> from stgan.training import Objective
+        >>> discriminator = TwoStreamDiscriminator(
+        ...     video=VideoDiscriminator((4, 16, 16), base_channels=4)
+        ... )
+        >>> objective = Objective(discriminator, HingeLoss())
+        >>> numbers = torch.Generator().manual_seed(0)
+        >>> draws = draw_step(
+        ...     discriminator, objective, num_clips=4, num_frames=4, z_dim=5, generator=numbers
+        ... )
+        >>> draws["z"].shape, draws["real"]["augment"]
+        (torch.Size([4, 5]), None)
     """
     like = torch.empty(num_clips, 1, num_frames, 1, 1)
     z = torch.randn(num_clips, z_dim, generator=generator)
@@ -122,6 +137,25 @@ def make_parts(
 
     Raises:
         ValueError: If the batch cannot be cut evenly.
+
+    Example:
+        >>> from stgan.discriminators import TwoStreamDiscriminator, VideoDiscriminator
+        >>> from stgan.losses import HingeLoss
+        >>> from stgan.training import Objective
+        >>> discriminator = TwoStreamDiscriminator(
+        ...     video=VideoDiscriminator((4, 16, 16), base_channels=4)
+        ... )
+        >>> objective = Objective(discriminator, HingeLoss())
+        >>> numbers = torch.Generator().manual_seed(0)
+        >>> draws = draw_step(
+        ...     discriminator, objective, num_clips=4, num_frames=4, z_dim=5, generator=numbers
+        ... )
+        >>> def generate(batch, z):
+        ...     return torch.zeros(len(z), 3, 4, 16, 16)
+        >>> batch = {"video": torch.ones(4, 3, 4, 16, 16)}
+        >>> parts = make_parts(generate, objective, batch, draws, count=2)
+        >>> [part.fake.video.shape[0] for part in parts]
+        [2, 2]
     """
     size = len(batch["video"]) // count
     with torch.set_grad_enabled(count == 1):

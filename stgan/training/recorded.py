@@ -24,6 +24,11 @@ def check_recordable(step: GANStep, device: torch.device | str) -> None:
 
     Raises:
         ConfigError: If it waits, differs from the next, or runs elsewhere than on one GPU.
+
+    Example:
+        Of a :class:`GANStep` that is called ``step``, and a graphics card::
+
+            check_recordable(step, "cuda")
     """
     kind = torch.device(device).type
     guard = step.generator.guard
@@ -55,6 +60,12 @@ class RecordedStep:
 
     Raises:
         ConfigError: If the step cannot be recorded.
+
+    Example:
+        Of a :class:`GANStep` on a graphics card, in a loop::
+
+            recorded = RecordedStep(step)
+            losses = step(batch, draws, due=True) if run.due else recorded(batch, draws)
     """
 
     def __init__(

@@ -85,6 +85,14 @@ def discriminate_pair(
 
     Returns:
         What is said of the real clips, and of the generated ones.
+
+    Example:
+        >>> from stgan.discriminators import TwoStreamDiscriminator, VideoDiscriminator
+        >>> video = VideoDiscriminator((4, 16, 16), base_channels=4)
+        >>> real, fake = View(torch.ones(2, 3, 4, 16, 16)), View(torch.zeros(2, 3, 4, 16, 16))
+        >>> said = discriminate_pair(TwoStreamDiscriminator(video=video), real, fake)
+        >>> [outputs["video"].logits.shape for outputs in said]
+        [torch.Size([2]), torch.Size([2])]
     """
     if not one_call:
         return (
@@ -99,7 +107,16 @@ def discriminate_pair(
 
 
 def cut_tree(tree: Any, samples: slice) -> Any:
-    """Cut the first axis of every tensor in nested mappings and tuples; ``None`` stays."""
+    """Cut the first axis of every tensor in nested mappings and tuples; ``None`` stays.
+
+    Args:
+        tree: The tensors.
+        samples: The part of the first axis that is kept.
+
+    Example:
+        >>> cut_tree({"z": torch.arange(4), "frames": (None,)}, slice(1, 3))
+        {'z': tensor([1, 2]), 'frames': (None,)}
+    """
     return tree_map(lambda value: None if value is None else value[samples], tree)
 
 
