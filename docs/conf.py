@@ -52,6 +52,8 @@ nitpick_ignore = [
     ("py:class", "stgan.registry.F"),
     ("py:class", "stgan.shapes.Size"),
     ("py:class", "stgan.layers.fold.Network"),
+    # Of the standard library, and of no page here.
+    ("py:class", "contextlib.AbstractContextManager"),
 ]
 
 # -- Docstrings ------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class _PatchDiscriminator(Critic):
 
     @property
     def patch(self) -> bool:
-        """Whether it returns maps of logits: always."""
+        """It always returns maps of logits."""
         return True
 
     def __init__(

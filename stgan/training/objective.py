@@ -176,8 +176,8 @@ class Objective(nn.Module):
             real: The real clips of the same images.
             label: Their classes, for heads that predict them.
             z: Noise of the clips, for heads that predict it and terms that compare two.
-            real_outputs: What the streams say of the real clips, where :attr:`needs_real`.
-            other: Clips of another noise, and that noise, where :attr:`needs_other`.
+            real_outputs: What the streams say of the real clips, where ``needs_real``.
+            other: Clips of another noise, and that noise, where ``needs_other``.
         """
         beside = real_outputs or {}
         terms: dict[str, Tensor] = {}

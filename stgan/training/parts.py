@@ -125,8 +125,8 @@ def make_parts(
 ) -> list[Part]:
     """Generate the clips of a step, in parts.
 
-    In several parts clips are made without a graph; the generator's step then makes each part again
-    (:func:`make_part`), so that it holds the activations of one part only.
+    In several parts clips are made without a graph; the generator's step then makes each part
+    again, so that it holds the activations of one part only.
 
     Args:
         generate: ``generate(batch, z) -> clips``.

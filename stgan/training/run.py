@@ -53,7 +53,7 @@ class Run:
     The folder holds ``checkpoints``, ``metrics.jsonl`` and ``config.yaml``, and belongs to this
     run alone until it ends (:class:`RunFolder`). A checkpoint holds the networks, whatever is
     tracked, and the state of all random generators; the rest of the loop must follow from
-    :attr:`step`, such as batches (:func:`stgan.data.endless_loader`) and draws
+    ``step``, such as batches (:func:`stgan.data.endless_loader`) and draws
     (:func:`stgan.data.numbered_generator`). Then a resumed run takes the same steps, bit for bit.
 
     Of several processes the first writes, and all must call every method.
@@ -222,7 +222,7 @@ class Run:
             )
         return resumed.state[name]
 
-    def track(self, **stateful: Stateful) -> None:
+    def track(self, **stateful: Any) -> None:
         """Save the state of objects with every checkpoint, and load it here in a resumed run.
 
         Args:
