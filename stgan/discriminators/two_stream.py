@@ -265,7 +265,7 @@ class TwoStreamDiscriminator(nn.Module):
                 "no stream takes a condition; build a network with condition_dim, or do not pass "
                 "condition"
             )
-        if image is not None and not any(spec.with_image for spec in self._specs.values()):
+        if image is not None and not self.with_image:
             raise ValueError(
                 "no stream takes an image; give a StreamSpec with_image=True, or do not pass image"
             )
@@ -314,6 +314,11 @@ class TwoStreamDiscriminator(nn.Module):
             options["image"] = image
         given = () if label is None or not spec.labeled else (label,)
         return network(seen, *given, **options)
+
+    @property
+    def with_image(self) -> bool:
+        """Whether a stream sees the image from which the clips should go on."""
+        return any(bool(spec.with_image) for spec in self._specs.values())
 
     @property
     def predicts(self) -> bool:

@@ -65,6 +65,7 @@ class Objective(nn.Module):
         needs_real: Whether the generator's loss asks what streams say of real clips.
         needs_other: Whether a term compares clips of two noises.
         whole_batch: Whether what streams say of a clip depends on those beside it.
+        with_image: Whether a stream sees the image beside the clip.
         steady: Whether the same is computed in every step, as a recorded step must.
 
     Raises:
@@ -127,6 +128,7 @@ class Objective(nn.Module):
         self.needs_real = adversarial.needs_real or "features" in takes
         self.needs_other = "two_samples" in takes
         self.whole_batch = discriminator.whole_batch
+        self.with_image = discriminator.with_image
         self.steady = not self.penalties and not clip_every and augment is None
         if self.detailed:
             discriminator.check_detailed()

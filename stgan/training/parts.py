@@ -108,7 +108,8 @@ def make_part(
 ) -> Part:
     """Generate clips, and augment them and the real ones."""
     clips = generate(batch, draws["z"])
-    label, image = batch.get("label"), batch.get("image")
+    label = batch.get("label")
+    image = batch.get("image") if objective.with_image else None
     real, fake = (
         objective.view(View(video, label, image, draws[side]["indices"]), draws[side]["augment"])
         for side, video in (("real", batch["video"]), ("fake", clips))

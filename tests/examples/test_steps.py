@@ -26,9 +26,10 @@ ADVERSARIAL = NonSaturatingLoss()
 
 
 def judged(gan: ImaGINator, video: Tensor, played: Game, **options: Any) -> Any:
-    label, image = played.batch["label"], played.batch["image"]
     frames = played.draws["real"]["indices"]
-    return gan.discriminator(video, label, image=image, indices=frames, **options)
+    if gan.discriminator.with_image:
+        options["image"] = played.batch["image"]
+    return gan.discriminator(video, played.batch["label"], indices=frames, **options)
 
 
 @pytest.mark.parametrize("order", ["discriminator_first", "generator_first"])
