@@ -16,7 +16,7 @@ from stgan.data.selection import Patterns, find_clips, select_clips
 from stgan.data.shared_cache import SharedCache
 from stgan.data.windows import WINDOWS, window_span, window_start, window_starts
 from stgan.errors import DataError
-from stgan.io import clip_kind, count_frames, from_uint8, read_video
+from stgan.io import clip_kind, count_frames, from_uint8, iter_frames
 from stgan.registry import unknown_name
 from stgan.typing import Size2
 
@@ -45,9 +45,10 @@ class ClipFolder(Dataset[Item]):
     """Labeled clips from ``root/<class>/<clip>``, a clip being a file or a folder of frames.
 
     A clip is what :func:`stgan.io.read_video` reads: a video file, a GIF, a frame strip or a
-    folder of pictures. Classes are the sorted names of all folders in ``root``, whatever the
-    selection, so that training and validation number them alike. Lengths are checked here, in the
-    constructor, and not hours later in a worker.
+    folder of pictures. Frames are resized as they are decoded, so that an item takes the memory of
+    its own frames and of one frame of the file, beside the cache. Classes are the sorted names of
+    all folders in ``root``, whatever the selection, so that training and validation number them
+    alike. Lengths are checked here, in the constructor, and not hours later in a worker.
 
     Items are numbered draws: ``dataset[index, draw]`` makes its random choices from a hash of
     ``(seed, index, draw)`` alone, so that it is the same in any process, worker and order;
@@ -75,8 +76,9 @@ class ClipFolder(Dataset[Item]):
         cache: Keep decoded clips in memory, resized, as bytes: ``3 * H * W`` of them a frame. All
             workers of a loader share them, forked or spawned, and each clip is decoded once; on
             Windows each worker has its own. A pickle or copy begins with none.
-        cache_bytes: Most bytes to keep; ``None`` means no limit. Clips have a place in their order
-            while they fit, and the others are read anew for every item.
+        cache_bytes: Most bytes to keep, in all workers together; ``None`` means no limit. Clips
+            have a place in their order while they fit, and the others are read again for every
+            item, from their first frame to the last of the window.
         seed: Seed of all random choices.
 
     Attributes:
@@ -238,21 +240,25 @@ class ClipFolder(Dataset[Item]):
     def _read(self, place: int, start: int, num_frames: int) -> Tensor:
         """Return resized bytes ``(3, num_frames, H, W)`` of a clip from ``start``."""
         clip, stride = self.clips[place], self.stride
-        if self._cache is None or not self._cache.holds(place):
-            return self._decode(clip.path, start, num_frames, stride)
-        whole = self._cache.get(place, lambda: self._decode(clip.path, 0, clip.num_frames, 1))
-        return whole[:, start : start + (num_frames - 1) * stride + 1 : stride]
+        if self._cache is not None and self._cache.holds(place):
+            whole = self._cache.get(place, lambda entry: self._decode(clip, 0, 1, entry))
+            return whole[:, start : start + (num_frames - 1) * stride + 1 : stride]
+        window = torch.empty(3, num_frames, *self.image_size, dtype=torch.uint8)
+        self._decode(clip, start, stride, window)
+        return window
 
-    def _decode(self, path: Path, start: int, num_frames: int, stride: int) -> Tensor:
-        video = read_video(
-            path,
+    def _decode(self, clip: Clip, start: int, stride: int, into: Tensor) -> None:
+        """Fill ``(3, T, H, W)`` with a clip's frames; only one is held at its own size."""
+        frames = iter_frames(
+            clip.path,
             start=start,
-            num_frames=num_frames,
+            num_frames=into.shape[1],
             stride=stride,
-            frame_width=self._frame_width(path),
-            dtype=torch.uint8,
+            frame_width=self._frame_width(clip.path),
         )
-        return resize_frames(video, self.image_size, resize=self.resize)
+        for number, frame in enumerate(frames):
+            resized = resize_frames(frame[:, None], self.image_size, resize=self.resize)
+            into[:, number] = resized[:, 0]
 
 
 def _known(setting: str, name: str, known: Sequence[str]) -> str:

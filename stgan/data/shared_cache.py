@@ -35,7 +35,7 @@ class SharedCache:
         >>> cache = SharedCache([(2, 3), (4,)], limit=9)
         >>> cache.holds(0), cache.holds(1)
         (True, False)
-        >>> cache.get(0, lambda: torch.ones(2, 3, dtype=torch.uint8)).sum(), len(cache)
+        >>> cache.get(0, lambda entry: entry.fill_(1)).sum(), len(cache)
         (tensor(6), 1)
     """
 
@@ -70,17 +70,17 @@ class SharedCache:
         """Whether an entry has a place."""
         return number in self._places
 
-    def get(self, number: int, make: Callable[[], Tensor]) -> Tensor:
-        """Return an entry that has a place; make it first if no process has done so.
+    def get(self, number: int, fill: Callable[[Tensor], object]) -> Tensor:
+        """Return an entry that has a place; let ``fill`` write it first if no process has done so.
 
-        What ``make`` raises goes to the caller, and the next one tries again.
+        What ``fill`` raises goes to the caller, and the next one tries again.
         """
         start, shape = self._places[number]
         entry = self._bytes[start : start + prod(shape)].view(shape)
-        # Two processes may both make an entry: they write the same bytes. Torch gives up the
+        # Two processes may both fill an entry: they write the same bytes. Torch gives up the
         # interpreter's lock and takes it again around each operation, so bytes come before mark.
         if not self._marks[number]:
-            entry.copy_(make())
+            fill(entry)
             self._marks[number] = 1
         return entry
 

@@ -8,13 +8,14 @@ library is ``(3, T, H, W)`` in [-1, 1]; bytes exist only in files and behind
 from stgan._files import replacing
 from stgan.io.kinds import clip_kind
 from stgan.io.ranges import from_uint8, to_uint8
-from stgan.io.read import count_frames, read_image, read_video
+from stgan.io.read import count_frames, iter_frames, read_image, read_video
 from stgan.io.write import write_frames, write_strip, write_video
 
 __all__ = [
     "clip_kind",
     "count_frames",
     "from_uint8",
+    "iter_frames",
     "read_image",
     "read_video",
     "replacing",

@@ -13,8 +13,10 @@ __all__ = [
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "ClipKind",
+    "check_size",
     "clip_kind",
     "natural_key",
+    "reading",
 ]
 
 #: How the frames of a clip are stored.
@@ -102,3 +104,12 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise DataError(
             f"clip {path} cannot be read as {what}: {reason}; write it again or leave it out"
         ) from error
+
+
+def check_size(path: Path, index: int, size: tuple[int, int], first: tuple[int, int]) -> None:
+    """Refuse a clip whose frames differ in size, given as ``(height, width)``."""
+    if size != first:
+        raise DataError(
+            f"clip {path} changes its size from {first} to {size} at frame {index}; re-encode it "
+            f"at one size"
+        )
