@@ -230,7 +230,12 @@ def _yaml_classes() -> tuple[Any, Any]:
                 raise _too_deep(self.subject)
             if self.count > _MOST_VALUES:
                 raise ConfigError(f"{self.subject} must hold at most {_MOST_VALUES} values")
-            node = super().compose_node(parent, index)
+            node: Any = super().compose_node(parent, index)
+            # Here, not when all are read: a short mark may stand for a tag that fills the file.
+            if node.tag not in self.yaml_constructors:
+                raise ConstructorError(
+                    None, None, f"{excerpt(node.tag)} is no plain data", node.start_mark
+                )
             self.level -= 1
             return node
 
@@ -260,11 +265,6 @@ def _yaml_classes() -> tuple[Any, Any]:
                  for key, value in node.value],
             )  # fmt: skip
 
-        def refuse(self, node: Any) -> Any:
-            raise ConstructorError(
-                None, None, f"{excerpt(node.tag)} is no plain data", node.start_mark
-            )
-
     class Dumper(SafeDumper):
         """Puts in quotes whatever this loader, or one of YAML 1.1, would take for no text."""
 
@@ -276,7 +276,6 @@ def _yaml_classes() -> tuple[Any, Any]:
     loader.add_constructor(_TAG + "str", Loader.construct_scalar)
     loader.add_constructor(_TAG + "seq", Loader.construct_sequence)
     loader.add_constructor(_TAG + "map", Loader.construct_mapping)
-    loader.add_constructor(None, Loader.refuse)
     return Loader, Dumper
 
 

@@ -97,6 +97,11 @@ HOSTILE = {
     "a key twice": ("a: 1\nb: 2\n'a': 3", "sets 'a' twice; leave out one"),
     "a number as a key": ("1: a\n0x1: b", "must have texts for keys, got 1"),
     "a program": ("x: !!python/object/apply:os.system [ls]", "is no plain data"),
+    "a long tag, many times": (
+        "%TAG !e! tag:" + "y" * 100_000 + "\n---\n[" + "!e!a 1, " * 9000,
+        "is no plain data",  # told at the first, before the end that is missing
+    ),
+    "a tag without its home": ("x: !<int> 1", "'int' is no plain data"),
     "another tag": ("x: !strange 1", "is no valid YAML, line 1, column 4: '!strange' is no plain"),
     "bytes": ("x: !!binary aGVsbG8=", "is no plain data"),
     "a date": ("x: !!timestamp 2020-01-01", "is no plain data"),

@@ -59,6 +59,8 @@ def module_sha256(module: nn.Module) -> str:
 def is_torchscript(path: str | Path) -> bool:
     """Whether a file is a TorchScript archive, which holds code beside its weights."""
     try:
+        if not Path(path).is_file():  # a device has no end, and a pipe would be waited for
+            return False
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
     except (OSError, zipfile.BadZipFile):

@@ -224,7 +224,9 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def _read_short(path: Path) -> str:
-    """Read a file of text that has some lines; a longer one is none of ours."""
+    """Read a file of text that has some lines; a longer one, or a pipe, is none of ours."""
+    if not path.is_file():
+        raise ValueError(f"{path} is no file")
     with path.open("rb") as file:
         content = file.read(_LONGEST + 1)
     if len(content) > _LONGEST:

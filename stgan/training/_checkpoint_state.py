@@ -3,10 +3,11 @@
 import copy
 import os
 import pickle
+import pickletools
 import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ __all__ = ["damaged", "read_state", "write_state"]
 
 # Of an archive: one member holds the entries of one tensor.
 _MOST_MEMBERS = 100_000
+_BYTES = "it holds a bytearray; use a tensor of torch.uint8"
 # Levels of dictionaries and lists; the state of an optimizer has five.
 _DEEPEST = 50
 
@@ -85,7 +87,8 @@ def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
         raise damaged(path)
     if reason := _unsound(state):
         raise CheckpointError(f"{path} is not a state that save_checkpoint wrote: {reason}")
-    storages = {t.untyped_storage().data_ptr(): t.untyped_storage().nbytes() for t in _all(state)}
+    owned = [value.untyped_storage() for value in _all(state) if isinstance(value, Tensor)]
+    storages = {storage.data_ptr(): storage.nbytes() for storage in owned}
     if sum(storages.values()) > path.stat().st_size:
         raise damaged(path)
     return state if mapped else copy.deepcopy(state)
@@ -128,37 +131,64 @@ def _check_archive(path: Path) -> None:
         place = member.header_offset + 30 + len(os.fsencode(member.filename)) + member.file_size
     if place > start:
         raise damaged(path)
+    if _makes_bytes(path, members):
+        raise CheckpointError(f"{path} is not a state that save_checkpoint wrote: {_BYTES}")
+
+
+def _makes_bytes(path: Path, members: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether a pickle calls ``bytearray``, which takes whatever memory a number asks for."""
+    with zipfile.ZipFile(path) as archive:
+        for member in members:
+            if not member.filename.lower().endswith("/data.pkl"):  # torch finds capitals, too
+                continue
+            try:
+                for operation, name, _ in pickletools.genops(archive.read(member)):
+                    if operation.name == "GLOBAL" and str(name).endswith(" bytearray"):
+                        return True
+            except Exception:  # of bytes that are no pickle
+                raise damaged(path) from None
+    return False
 
 
 def _unsound(state: Any) -> str | None:
     """Say why a state cannot be used, if so: it need not come from :func:`write_state`."""
     try:
-        for tensor in _all(state):
-            if type(tensor) not in (Tensor, nn.Parameter) or tensor.device.type != "cpu":
-                return f"it holds a {type(tensor).__name__} on {tensor.device}, not a plain tensor"
-            if tensor.layout != torch.strided or tensor.is_quantized:
+        for value in _all(state):
+            if isinstance(value, bytearray):
+                return _BYTES
+            # They could stand before the methods of a dictionary. State dicts of torch have one.
+            if getattr(value, "__dict__", {}).keys() - {"_metadata"}:
+                return f"it holds attributes of a {type(value).__name__}; leave them out"
+            if isinstance(value, dict):
+                continue
+            if type(value) not in (Tensor, nn.Parameter) or value.device.type != "cpu":
+                return f"it holds a {type(value).__name__} on {value.device}, not a plain tensor"
+            if value.layout != torch.strided or value.is_quantized:
                 return "it holds a sparse or quantized tensor; make it dense"
-            if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            if value.numel() * value.element_size() > value.untyped_storage().nbytes():
                 return "it holds a tensor that repeats its entries; make it contiguous"
     except RecursionError:
         return f"it holds itself, or lists and dictionaries more than {_DEEPEST} deep"
     return None
 
 
-def _all(state: Any) -> Iterator[Tensor]:
-    """Yield every tensor in dictionaries and lists, each once."""
+def _all(state: Any) -> Iterator[Any]:
+    """Yield all that takes memory, or could hide what does: tensors, bytes, dictionaries."""
     seen: set[int] = set()
 
-    def walk(value: Any, parents: tuple[int, ...]) -> Iterator[Tensor]:
-        if isinstance(value, Tensor):
+    def walk(value: Any, parents: tuple[int, ...]) -> Iterator[Any]:
+        if isinstance(value, Tensor | bytearray | dict):
             yield value
-        elif isinstance(value, dict | list | tuple | set | frozenset):
+        if isinstance(value, dict | list | tuple | set | frozenset):
             if id(value) in parents or len(parents) > _DEEPEST:
                 raise RecursionError
             if id(value) in seen:
                 return
             seen.add(id(value))
-            for part in value.values() if isinstance(value, dict) else value:
+            parts: Iterable[Any] = value
+            if isinstance(value, dict):
+                parts = (*dict.keys(value), *dict.values(value), getattr(value, "_metadata", None))
+            for part in parts:
                 yield from walk(part, (*parents, id(value)))
 
     return walk(state, ())

@@ -263,6 +263,31 @@ def test_a_program_is_run_for_a_caller_who_trusts_it(files: Files) -> None:
         assert built(torch.ones(2, 3, 4, 8, 8)).shape == (2, 3)
 
 
+_WEIGHTS = [
+    ("features", "i3d"), ("features", "motion"), ("features", "timm_frames"),
+    ("features", "torchvision"), ("encoders", "timm"), ("losses", "perceptual"),
+]  # fmt: skip
+
+
+def test_a_pipe_or_a_device_for_weights_is_not_read(tmp_path: Path) -> None:
+    """Read, the one would be waited for, and the other has no end."""
+    os.mkfifo(tmp_path / "pipe.pt")
+    code = (
+        "import sys, stgan\n"
+        "for kind, name, path in zip(*[iter(sys.argv[1:])] * 3):\n"
+        "    try: stgan.build({'kind': kind, 'name': name, 'weights': path})\n"
+        "    except stgan.errors.CheckpointError as error: print(error)\n"
+    )
+    asked = [
+        word for part in _WEIGHTS for path in (tmp_path / "pipe.pt", "/dev/zero")
+        for word in (*part, str(path))
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code, *asked], capture_output=True, text=True, timeout=200
+    )
+    assert done.stdout.count("does not exist") == 2 * len(_WEIGHTS), done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 import struct
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,26 @@ def _wide() -> dict[str, Any]:
     return {"state": state}
 
 
+class _Bytes:
+    """Its pickle asks for a gigabyte with a number."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return bytearray, (2**30,)
+
+
+def _hiding() -> dict[str, Any]:
+    """A dictionary whose method is covered by something that stays unseen in it."""
+    hiding: Any = OrderedDict(a=1)
+    hiding.values = [torch.zeros(1).expand(10**12)]
+    return {"state": hiding}
+
+
+def _named() -> dict[str, Any]:
+    tensor: Any = torch.zeros(1)
+    tensor.more = torch.zeros(1).expand(10**12)
+    return {"state": tensor}
+
+
 def _script(path: Path) -> None:
     """As TorchScript, which is known by a member of this name and runs what is in it."""
     with zipfile.ZipFile(path) as archive:
@@ -133,6 +154,10 @@ FILES: dict[str, tuple[Callable[[Path], None], str | None]] = {
     "deep": (_saved(_deep()), "it holds itself, or lists and dictionaries more than 50 deep"),
     "wide": (_saved(_wide()), None),
     "sparse": (_saved({"a": torch.eye(3).to_sparse()}), "a sparse or quantized tensor"),
+    "bytes by a number": (_saved({"a": _Bytes()}), "it holds a bytearray; use a tensor"),
+    "hidden by attributes": (_saved(_hiding()), "it holds attributes of a OrderedDict; leave them"),
+    "attributes of a tensor": (_saved(_named()), "it holds attributes of a Tensor; leave them out"),
+    "repeating, as a key": (_saved({torch.zeros(1).expand(10**12): 1}), "repeats its entries"),
     "meta": (_saved({"a": torch.empty(10**12, device="meta")}), "on meta, not a plain tensor"),
     "repeating": (_saved({"a": torch.zeros(1).expand(10**12)}), "a tensor that repeats its entr"),
 }

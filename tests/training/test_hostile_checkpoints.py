@@ -1,5 +1,6 @@
 """Checkpoints of strangers, whose sums are right: read in a sentence, and without their memory."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +178,16 @@ def test_metrics_that_are_none_rank_nothing(content: bytes, saved: Path) -> None
     (saved / "metrics.json").write_bytes(content)
     sign(saved)
     save_checkpoint(saved.parent, step=2, networks={}, state={}, config="", metrics={"fvd": 1.0})
+    assert load_state(saved)["step"] == 1
+
+
+def test_a_pipe_for_metrics_is_not_waited_for(saved: Path) -> None:
+    os.mkfifo(saved / "metrics.json")
+    code = (
+        "import sys; from stgan.training import save_checkpoint\n"
+        "save_checkpoint(sys.argv[1], step=2, networks={}, state={}, config='')\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(saved.parent)], check=True, timeout=100)
     assert load_state(saved)["step"] == 1
 
 
