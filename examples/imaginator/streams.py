@@ -66,7 +66,7 @@ def _stream(
 ) -> StreamSpec:
     config = read_part(text, "discriminators", f"discriminator.{stream}")
     name = config["name"]
-    target = DISCRIMINATORS[name]
+    target: Any = DISCRIMINATORS[name]
     if getattr(target, "stream", None) != stream:
         known = [other for other in DISCRIMINATORS if _judges(other) == stream]
         raise ConfigError(
@@ -107,8 +107,10 @@ def _head(
         return {}, "nothing"
     setting = f"discriminator.{stream}_head"
     if not target.takes_head():
-        able = [name for name in DISCRIMINATORS
-                if _judges(name) == stream and DISCRIMINATORS[name].takes_head()]  # fmt: skip
+        same: Any = {
+            name: DISCRIMINATORS[name] for name in DISCRIMINATORS if _judges(name) == stream
+        }
+        able = [name for name, other in same.items() if other.takes_head()]
         raise ConfigError(
             f"{setting} goes with {' or '.join(able)}, got a {target.__name__}, whose head is its "
             f"own"
@@ -136,7 +138,7 @@ def _sampler(
     if text is None and target.usual_sampler is None:
         return None
     if text is None:
-        config = {"kind": "samplers", "name": SAMPLERS.name_of(target.usual_sampler)}
+        config: Any = {"kind": "samplers", "name": SAMPLERS.name_of(target.usual_sampler)}
     else:
         config = read_part(text, "samplers", f"discriminator.{stream}_sampler")
     count = settings.num_frames

@@ -57,7 +57,7 @@ class Critic(Discriminator):
         self.input_size = input_size
         self.in_channels = check_positive(in_channels, "in_channels")
         self.num_classes = check_count(num_classes, "num_classes")
-        self._sizes = dict(sizes or {})
+        self._sizes: dict[str, Any] = dict(sizes or {})
         if input_size is not None:
             self._sizes |= dict(zip(self._axes[-len(input_size) :], input_size, strict=True))
 

@@ -1,7 +1,7 @@
 """What image and video discriminators share: stages, where the label joins, a head."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -149,7 +149,9 @@ class Stream(Discriminator):
 
     def _check(self, x: Tensor) -> None:
         axes, size = self._axes, self.input_size
-        sizes = {} if size is None else dict(zip(axes, size, strict=True))
+        sizes: dict[str, Any] = {}
+        if size is not None:
+            sizes = dict(zip(axes, size, strict=True))
         check_layout(x, f"N C {' '.join(axes)}", name=self._name, C=self.in_channels, **sizes)
 
     def _check_condition(self, condition: Tensor | None, num_samples: int) -> None:

@@ -1,7 +1,7 @@
 """Heads: how the last features of a stream become logits."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -95,7 +95,9 @@ class Head(nn.Module):
                 f"more axes, got {tuple(features.shape)}"
             )
         axes = _AXES[features.ndim - 2 if size is None else len(size)]
-        sizes = {} if size is None else dict(zip(axes.split(), size, strict=True))
+        sizes: dict[str, Any] = {}
+        if size is not None:
+            sizes = dict(zip(axes.split(), size, strict=True))
         check_layout(features, f"N C {axes}", name="features", C=self.in_channels, **sizes)
         if condition is None:
             if self.num_classes or self.condition_dim:

@@ -278,7 +278,7 @@ class TwoStreamDiscriminator(nn.Module):
             answer = self._run(name, spec, seen, label, image, drawn.get(name), condition, detailed)
             for part, output in parts(name, answer).items():
                 n, k = seen.shape[0], seen.shape[2] if spec.takes == "frames" else 1
-                _check_logits(part, output, n * k, spec.patch)
+                _check_logits(part, output, n * k, bool(spec.patch))
                 outputs[part] = mean_over_frames(output, n, k) if spec.takes == "frames" else output
         return outputs
 
