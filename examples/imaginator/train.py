@@ -45,7 +45,6 @@ from stgan.training import (
     Retention,
     Run,
     allow_tf32,
-    check_recordable,
     checkpoint_activations,
     cut_tree,
     ddp_settings,
@@ -218,7 +217,7 @@ def open_run(settings: Settings) -> Training:
         )
         if options.cuda_graph:
             step = training.step(gan.generator, gan.discriminator, *optimizers)
-            check_recordable(step, fabric.device)
+            RecordedStep.check(step, fabric.device)
         run.track(
             generator_optimizer=optimizers[0],
             discriminator_optimizer=optimizers[1],

@@ -29,7 +29,7 @@ from stgan.training.objective import Objective
 from stgan.training.parts import Part, draw_step, make_parts
 from stgan.training.players import GANStep, Player
 from stgan.training.precision import allow_tf32, precision_settings
-from stgan.training.recorded import RecordedStep, check_recordable
+from stgan.training.recorded import RecordedStep
 from stgan.training.resuming import Resumed, resume_checkpoint, sound_checkpoint
 from stgan.training.retention import Retention
 from stgan.training.run import Run
@@ -61,7 +61,6 @@ __all__ = [
     "View",
     "allow_tf32",
     "check_checkpoint",
-    "check_recordable",
     "check_run_folder",
     "checkpoint_activations",
     "cut_tree",

@@ -1,7 +1,7 @@
 """A step of both players as a recording that a GPU replays."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import torch.distributed as dist
@@ -12,83 +12,75 @@ from stgan.training.captured import CapturedStep
 from stgan.training.parts import Draws
 from stgan.training.players import GANStep
 
-__all__ = ["RecordedStep", "check_recordable"]
+__all__ = ["RecordedStep"]
 
 
-def check_recordable(step: GANStep, device: torch.device | str) -> None:
-    """Refuse a step that a recording cannot hold.
-
-    Args:
-        step: The step.
-        device: Where it runs.
-
-    Raises:
-        ConfigError: If it waits, differs from the next, or runs elsewhere than on one GPU.
-
-    Example:
-        Of a :class:`GANStep` that is called ``step``, and a graphics card::
-
-            check_recordable(step, "cuda")
-    """
-    kind = torch.device(device).type
-    guard = step.generator.guard
-    obstacles = {
-        f"runs on {kind}": kind != "cuda",
-        "is shared by several processes": dist.is_initialized() and dist.get_world_size() > 1,
-        "gathers gradients in parts": step.accumulate > 1,
-        "may be skipped": guard is not None and guard.skip > 0,
-        "has penalties, clipping or augmentation that change from step to step": (
-            not step.objective.steady
-        ),
-    }
-    for obstacle, there in obstacles.items():
-        if there:
-            raise ConfigError(
-                f"a recorded step is one that a GPU repeats as it is, but this one {obstacle}; "
-                f"take it without recording"
-            )
-
-
+@dataclass
 class RecordedStep:
     """Takes steps of both players by replaying one, and lets the guard look at each.
 
-    Health is not measured in a replayed step; take some by the :class:`GANStep` itself.
+    Health is not measured in a replayed step, so take those that are logged as they are::
 
-    Args:
+        recorded = RecordedStep(step)
+        losses = step(batch, draws, due=True) if run.due else recorded(batch, draws)
+
+    Attributes:
         step: The step that is recorded, by :class:`CapturedStep`.
         inputs: What it uses of a batch.
 
     Raises:
-        ConfigError: If the step cannot be recorded.
-
-    Example:
-        Of a :class:`GANStep` on a graphics card, in a loop::
-
-            recorded = RecordedStep(step)
-            losses = step(batch, draws, due=True) if run.due else recorded(batch, draws)
+        ConfigError: If the step cannot be recorded; see :meth:`check`.
     """
 
-    def __init__(
-        self, step: GANStep, inputs: tuple[str, ...] = ("image", "video", "label")
-    ) -> None:
-        players = (step.generator, step.discriminator)
-        check_recordable(step, next(step.generator.network.parameters()).device)
-        bare = replace(
-            step,
-            generator=replace(step.generator, guard=None, health=None),
-            discriminator=replace(step.discriminator, guard=None, health=None),
-        )
-        self.step, self.inputs = step, inputs
-        self.captured = CapturedStep(
+    step: GANStep
+    inputs: tuple[str, ...] = ("image", "video", "label")
+
+    def __post_init__(self) -> None:
+        """Prepare the recording of a step that a recording can hold."""
+        step = self.step
+        players = step.generator, step.discriminator
+        self.check(step, next(step.generator.network.parameters()).device)
+        generator, discriminator = (replace(one, guard=None, health=None) for one in players)
+        bare = replace(step, generator=generator, discriminator=discriminator)
+        self._captured = CapturedStep(
             lambda given: bare(given["batch"], given["draws"]),
             [player.network for player in players],
         )
 
+    @staticmethod
+    def check(step: GANStep, device: torch.device | str) -> None:
+        """Refuse a step that a recording cannot hold.
+
+        Args:
+            step: The step.
+            device: Where it runs.
+
+        Raises:
+            ConfigError: If it waits, differs from the next, or runs elsewhere than on one GPU.
+        """
+        kind = torch.device(device).type
+        guard = step.generator.guard
+        obstacles = {
+            f"runs on {kind}": kind != "cuda",
+            "is shared by several processes": dist.is_initialized() and dist.get_world_size() > 1,
+            "gathers gradients in parts": step.accumulate > 1,
+            "may be skipped": guard is not None and guard.skip > 0,
+            "has penalties, clipping or augmentation that change from step to step": (
+                not step.objective.steady
+            ),
+        }
+        for obstacle, there in obstacles.items():
+            if there:
+                raise ConfigError(
+                    f"a recorded step is one that a GPU repeats as it is, but this one {obstacle}; "
+                    f"take it without recording"
+                )
+
     def __call__(self, batch: Mapping[str, Tensor], draws: Draws) -> dict[str, Tensor]:
         """Take a step on a batch."""
-        replayed = self.captured.recorded
+        replayed = self._captured.recorded
         used = {name: batch[name] for name in self.inputs}
-        losses = self.captured({"batch": used, "draws": draws})
+        losses = self._captured({"batch": used, "draws": draws})
         if replayed:  # what the step does besides, in Python
             self.step.objective.schedules.advance()
         for player in (self.step.generator, self.step.discriminator):

@@ -7,7 +7,7 @@ import torch
 
 from examples.imaginator.config import LossSettings
 from stgan.errors import ConfigError
-from stgan.training import FiniteGuard, GANStep, check_recordable
+from stgan.training import FiniteGuard, GANStep, RecordedStep
 from tests.examples.games import game, game_step
 
 
@@ -18,7 +18,7 @@ def step(loss: LossSettings | None = None, **streams: object) -> GANStep:
 
 
 def test_a_step_that_is_always_the_same_can_be_recorded() -> None:
-    check_recordable(step(), "cuda")
+    RecordedStep.check(step(), "cuda")
 
 
 CANNOT = {
@@ -35,7 +35,7 @@ CANNOT = {
 def test_what_a_recording_cannot_hold_is_told(told: str) -> None:
     make, device = CANNOT[told]
     with pytest.raises(ConfigError, match=f"this one {told}.*; take it without recording"):
-        check_recordable(make(), device)
+        RecordedStep.check(make(), device)
 
 
 def test_a_step_that_may_be_skipped_cannot_be_recorded() -> None:
@@ -43,4 +43,4 @@ def test_a_step_that_may_be_skipped_cannot_be_recorded() -> None:
     guard = FiniteGuard({"generator": one.generator.network}, skip=1)
     guarded = replace(one, generator=replace(one.generator, guard=guard))
     with pytest.raises(ConfigError, match="this one may be skipped"):
-        check_recordable(guarded, "cuda")
+        RecordedStep.check(guarded, "cuda")
