@@ -18,7 +18,7 @@ from stgan.data.resizing import RESIZES
 from stgan.data.selection import scan_clips
 from stgan.data.windows import WINDOWS, window_span, window_start, window_starts
 from stgan.errors import DataError
-from stgan.io import clip_kind, count_frames, from_uint8, read_video
+from stgan.io import clip_kind, count_frames, from_uint8, iter_frames
 from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, ClipKind
 from stgan.registry import unknown_name
 
@@ -266,17 +266,19 @@ class ClipSource(Dataset[dict[str, Tensor]]):
     def _read(self, index: int) -> Tensor:
         name, start = self._items[index]
         path = self.root / name
+        size, resize = self.wanted.size, self.wanted.resize
         with _noted([]):  # all of it was said when frames were counted
-            clip = read_video(
+            frames = iter_frames(
                 path,
                 start=start,
                 num_frames=self.wanted.frames,
                 stride=self.wanted.stride,
                 frame_width=self._width(path),
-                dtype=torch.uint8,
             )
-        size = self.wanted.size
-        return clip if size is None else resize_frames(clip, size, resize=self.wanted.resize)
+            clips = (frame[:, None] for frame in frames)  # of one frame each
+            if size is not None:
+                clips = (resize_frames(clip, size, resize=resize) for clip in clips)
+            return torch.cat(list(clips), dim=1)
 
     @property
     def classes(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
@@ -55,7 +55,7 @@ class _Film:
         # Clips are short: threads cost more to start than they decode, and loaders have workers.
         self.decoder.thread_count = 1
         self._refuse_hdr(self.codec.color_trc)
-        self._check_index([self.stream])
+        self._check_index(self.stream.index_entries[-1:])  # all of them at the end
 
     def packets(self) -> Iterator[Any]:
         """Yield all packets and the empty one that flushes a decoder.
@@ -99,10 +99,9 @@ class _Film:
     # no error. A data set should not shrink unnoticed, so what the demuxer knows is compared with
     # what it finds.
 
-    def _check_index(self, streams: Any) -> int:
-        """Return where the last frame ends, as far as is known by now; refuse if behind the end."""
-        ends = (entry.pos + entry.size for stream in streams for entry in stream.index_entries)
-        end = max(ends, default=0)
+    def _check_index(self, entries: Iterable[Any]) -> int:
+        """Return where the last of some frames ends; refuse if that is behind the file's end."""
+        end = max((entry.pos + entry.size for entry in entries), default=0)
         if end > self.container.size:
             raise self._cut("frames in its index lie behind its end")
         return end
@@ -110,14 +109,15 @@ class _Film:
     def _check_end(self, count: int, end: int, step: int) -> None:
         """Compare the end of the last frame with the length that the headers state, if they do."""
         stream, stated = self.stream, Fraction(0)
-        index_end = self._check_index(self.container.streams)
+        entries = [entry for track in self.container.streams for entry in track.index_entries]
+        index_end = self._check_index(entries)
         if self.demuxer == "matroska":
             stated = self._matroska_length()
         elif self.demuxer == "avi":
             # An AVI may end with empty frames, which repeat the last one. Then nothing follows but
             # them, of 8 bytes, and an index of 16 bytes for each part; FFmpeg shortens the duration
             # of a film that is not whole.
-            parts = 16 * sum(len(track.index_entries) for track in self.container.streams)
+            parts = 16 * len(entries)
             empty = 24 * (stream.frames - count) + 1024
             rest = self.container.size - index_end
             if stream.duration != stream.frames or not parts <= rest <= parts + empty:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stgan.cli._clips import clip_name, find_all_clips
-from stgan.io import count_frames, read_video, write_frames, write_strip, write_video
+from stgan.io import count_frames, iter_frames, write_frames, write_strip, write_video
 from tests.cli.folders import make_clip, make_folder, read_results
 from tests.cli.shell import Shell
 
@@ -236,7 +236,7 @@ def test_what_readers_warn_of_is_a_note(
         return warns
 
     monkeypatch.setattr("stgan.cli._clips.count_frames", warning(count_frames))
-    monkeypatch.setattr("stgan.cli._clips.read_video", warning(read_video))
+    monkeypatch.setattr("stgan.cli._clips.iter_frames", warning(iter_frames))
     root = make_folder(tmp_path / "clips", range(3))
     command = f"evaluate --real {root} --fake {root} --frames 4 --metrics static"
     status, out, err = shell(command)
