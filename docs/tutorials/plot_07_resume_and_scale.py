@@ -3,19 +3,22 @@ Resume, and scale out
 =====================
 
 Long runs die: a machine is taken away, a disk is full, somebody presses Ctrl-C. A run that goes on
-from a checkpoint should be the run that never stopped, to the last bit. This tutorial writes a
-training loop of twenty lines with what :mod:`stgan.training` has for it, stops it, resumes it, and
-compares. Then it makes the batch larger than the memory.
+from a checkpoint should be the run that never stopped, to the last bit. This tutorial trains a GAN
+with what :mod:`stgan.training` has for it, stops it, resumes it, and compares. Then it makes the
+batch larger than the memory. :doc:`plot_01_own_video_gan` writes out the steps that are bundled
+here.
 """
 
 # %%
 # What a run is made of
 # ---------------------
 #
-# Weights are the smaller part of the state. Optimizers have moments, the average has weights of its
-# own, a lazy penalty has a phase, noise comes from generators, and the data has an order in which
-# it was being read. :func:`~stgan.data.endless_loader` needs no state: it begins with the batch
-# that follows ``step`` batches.
+# An :class:`~stgan.training.Objective` holds every term of both losses by its name, and a
+# :class:`~stgan.training.GANStep` takes the steps of both players. Weights are the smaller part of
+# the state: optimizers have moments, the average has weights of its own, a lazy penalty a phase,
+# and random numbers come from generators. A :class:`~stgan.training.Run` saves what it is told of,
+# and the generators. What it is not told of must follow from the number of the step: the batches of
+# :func:`~stgan.data.endless_loader`, and draws from a :func:`~stgan.data.numbered_generator`.
 
 import tempfile
 from pathlib import Path
@@ -23,134 +26,104 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 
-from stgan.data import MovingShapes, endless_loader
+from stgan.data import MovingShapes, endless_loader, numbered_generator
 from stgan.decoders import VideoDecoder, decoder_stages
 from stgan.discriminators import ImageDiscriminator, TwoStreamDiscriminator, VideoDiscriminator
 from stgan.losses import NonSaturatingLoss, R1Penalty
 from stgan.shapes import plan
 from stgan.training import (
     ExponentialMovingAverage,
-    LazySchedule,
-    frozen,
-    resume_checkpoint,
-    rng_state,
-    save_checkpoint,
+    GANStep,
+    MetricsLog,
+    Objective,
+    Player,
+    Run,
+    draw_step,
     seed_everything,
-    set_rng_state,
     split_batch,
 )
 
 size = (8, 16, 16)
 shapes = MovingShapes(64, num_frames=size[0], image_size=size[1:])
-loss, r1 = NonSaturatingLoss(), R1Penalty()
 
 
-class Run:
-    """Everything that a step changes."""
-
-    def __init__(self):
-        seed_everything(0)
-        stages = decoder_stages(plan(size), base_channels=8)
-        self.generator = VideoDecoder(16, stages, num_classes=6)
-        self.critics = TwoStreamDiscriminator(
-            video=VideoDiscriminator(size, num_classes=6, base_channels=8),
-            image=ImageDiscriminator(size[1:], base_channels=8),
+def train(folder, steps, resume=False):
+    """Train to a number of steps, and return the networks."""
+    seed_everything(0)
+    generator = VideoDecoder(16, decoder_stages(plan(size), base_channels=8), num_classes=6)
+    discriminator = TwoStreamDiscriminator(
+        video=VideoDiscriminator(size, num_classes=6, base_channels=8),
+        image=ImageDiscriminator(size[1:], base_channels=8),
+    )
+    average = ExponentialMovingAverage(generator, decay=0.99)
+    objective = Objective(
+        discriminator,
+        NonSaturatingLoss(),
+        penalties={"r1": (R1Penalty(), 0.1)},
+        penalty_every=4,
+    )
+    networks = {"generator": generator, "discriminator": discriminator}
+    players = {
+        name: Player(name, network, torch.optim.Adam(network.parameters(), 1e-3, (0.5, 0.999)))
+        for name, network in networks.items()
+    }
+    step = GANStep(
+        **players,
+        generate=lambda batch, z: generator(z, label=batch["label"]),
+        objective=objective,
+    )
+    networks["generator_ema"] = average.module
+    with Run(folder, networks, steps=steps, resume=resume, log_every=1) as run:
+        run.track(
+            generator_optimizer=players["generator"].optimizer,
+            discriminator_optimizer=players["discriminator"].optimizer,
+            schedules=objective.schedules,
         )
-        self.average = ExponentialMovingAverage(self.generator, decay=0.99)
-        self.optimizers = [
-            torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.5, 0.999))
-            for network in (self.generator, self.critics)
-        ]
-        self.lazy = LazySchedule(every=4)
-
-    def networks(self):
-        return {"generator": self.generator, "critics": self.critics, "ema": self.average.module}
-
-    def state(self):
-        return {
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "lazy": self.lazy.state_dict(),
-            "rng": rng_state(),
-        }
-
-    def load(self, state):
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.lazy.load_state_dict(state["lazy"])
-        set_rng_state(state["rng"])
-
-
-# %%
-# The loop
-# --------
-#
-# Twenty lines, with nothing hidden: what is resumed is what the loop is told to.
-
-
-def train(run, first, last):
-    """Take the steps ``first`` to ``last``; return the loss of the critics at each."""
-    history = []
-    batches = endless_loader(shapes, batch_size=8, seed=0, step=first)
-    for step, batch in zip(range(first, last), batches, strict=False):
-        real, label = batch["video"], batch["label"]
-        fake = run.generator(torch.randn(8, 16), label=label)
-        frames = run.critics.sample(real)
-        of_real, of_fake = (run.critics(v, label, indices=frames) for v in (real, fake.detach()))
-        total = sum(loss.discriminator(real=of_real[k], fake=of_fake[k]) for k in of_real)
-        if run.lazy.due:
-            total = total + run.lazy.scale * 0.1 * r1(run.critics.video, real=real, label=label)
-        run.lazy.advance()
-        run.optimizers[1].zero_grad()
-        total.backward()
-        run.optimizers[1].step()
-        with frozen(run.critics):
-            of_fake = run.critics(fake, label, indices=frames)
-            run.optimizers[0].zero_grad()
-            sum(loss.generator(fake=value) for value in of_fake.values()).backward()
-        run.optimizers[0].step()
-        run.average.update(run.generator, step + 1)
-        history.append(total.item())
-    return history
+        batches = iter(endless_loader(shapes, batch_size=8, seed=0, step=run.step))
+        while not run.done:
+            draws = draw_step(
+                discriminator,
+                objective,
+                num_clips=8,
+                num_frames=size[0],
+                z_dim=16,
+                generator=numbered_generator(0, run.step),
+            )
+            losses = step(next(batches), draws)
+            average.update(generator, run.step + 1)
+            run.advance(losses)  # counts, and logs and saves where it is time to
+    return networks
 
 
 # %%
 # Stop and go on
 # --------------
 #
-# One run takes 40 steps. Another takes 25 and is gone; a third begins from nothing, loads what the
-# second left and takes the rest. A checkpoint is a folder that appears whole or not at all;
-# networks lie in safetensors files, and nothing in it is ever executed.
+# One run takes 40 steps. Another ends after 25; a third begins from nothing, loads what the second
+# left and takes the rest. A checkpoint is a folder that appears whole or not at all; networks lie
+# in safetensors files, and nothing in it is ever executed.
 
-whole = Run()
-uninterrupted = train(whole, 0, 40)
+with tempfile.TemporaryDirectory() as home:
+    whole = train(f"{home}/whole", 40)
+    train(f"{home}/parts", 25)
+    (path,) = Path(home, "parts/checkpoints").iterdir()
+    print(path.name, sorted(file.name for file in path.iterdir()))
+    parts = train(f"{home}/parts", 40, resume=True)
+    logs = [MetricsLog(f"{home}/{name}/metrics.jsonl").read() for name in ("whole", "parts")]
 
-with tempfile.TemporaryDirectory() as folder:
-    stopped = Run()
-    before = train(stopped, 0, 25)
-    path = save_checkpoint(
-        folder, step=25, networks=stopped.networks(), state=stopped.state(), config=""
-    )
-    print(path.name, sorted(file.name for file in Path(path).iterdir()))
-    del stopped
-
-    resumed = Run()
-    found = resume_checkpoint(folder, resumed.networks())
-    resumed.load(found.state)
-    after = train(resumed, 25, 40)
-
-for name, network in resumed.networks().items():
-    twin = whole.networks()[name].state_dict()
+for name, network in parts.items():
     for key, tensor in network.state_dict().items():
-        assert torch.equal(tensor, twin[key]), f"{name}.{key} differs"
-assert before + after == uninterrupted
+        assert torch.equal(tensor, whole[name].state_dict()[key]), f"{name}.{key} differs"
+uninterrupted, stopped = ([line["discriminator/total"] for line in log] for log in logs)
+assert stopped == uninterrupted
 print("every weight and every loss is the same, bit for bit")
 
 figure, axes = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 axes.plot(range(1, 41), uninterrupted, color="0.7", linewidth=5, label="never stopped")
-axes.plot(range(1, 26), before, color="C0", label="until it was stopped")
-axes.plot(range(26, 41), after, color="C3", label="resumed")
+axes.plot(range(1, 26), stopped[:25], color="C0", label="until it was stopped")
+axes.plot(range(26, 41), stopped[25:], color="C3", label="resumed")
 axes.axvline(25.5, color="0.5", linestyle="--", linewidth=1)
-axes.set(xlabel="step", ylabel="loss of the critics")
+axes.set(xlabel="step", ylabel="loss of the discriminators")
 axes.legend(frameon=False)
 axes.spines[["top", "right"]].set_visible(False)
 
