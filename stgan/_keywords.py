@@ -36,9 +36,14 @@ def by_keyword(function: Callable[P, R]) -> Callable[P, R]:
                 f"{told(args)} takes {takes} by keyword, so that real and generated ones cannot be "
                 f"swapped, got {len(args) - is_method} positional arguments"
             )
-        missing = [f"{name}=" for name in needed if name not in kwargs]
-        unknown = [] if is_open else [name for name in kwargs if name not in parameters]
-        if missing or unknown:
+        fits = True
+        for name in needed:
+            fits = fits and name in kwargs
+        for name in kwargs:
+            fits = fits and (is_open or name in parameters)
+        if not fits:
+            missing = [f"{name}=" for name in needed if name not in kwargs]
+            unknown = [] if is_open else [name for name in kwargs if name not in parameters]
             fault = f"takes no {unknown[0]}=" if unknown else f"needs {' and '.join(missing)}"
             raise TypeError(f"{told(args)} {fault}; it takes {takes}")
         return function(*args, **kwargs)

@@ -32,9 +32,15 @@ _LARGEST_BASE = 8
 _GEOMETRY = {1: (3, 1), 2: (4, 1), 3: (3, 0)}
 
 
-def _per_axis(value: int | Sequence[int], count: int) -> tuple[int, ...]:
+def _by_axis(size: int | Sequence[int], *geometry: int | Sequence[int]) -> list[tuple[int, ...]]:
+    """Size and geometry of every axis."""
+    count = len(size) if isinstance(size, tuple | list) else 1
     # Whatever is no sequence, such as an integer of NumPy, is one number for all axes.
-    return tuple(value) if isinstance(value, tuple | list) else (value,) * count  # type: ignore[return-value]
+    spread = [
+        value if isinstance(value, tuple | list) else (value,) * count
+        for value in (size, *geometry)
+    ]
+    return list(zip(*spread, strict=True))  # type: ignore[arg-type]
 
 
 def conv_size(
@@ -61,18 +67,14 @@ def conv_size(
         >>> conv_size(7, kernel_size=3)
         5
     """
-    sizes = _per_axis(size, 1)
-    n = len(sizes)
-    geometry = zip(
-        sizes, _per_axis(kernel_size, n), _per_axis(stride, n), _per_axis(padding, n), strict=True
-    )
-    out = tuple((x + 2 * p - k) // s + 1 for x, k, s, p in geometry)
+    axes = _by_axis(size, kernel_size, stride, padding)
+    out = [(x + 2 * p - k) // s + 1 for x, k, s, p in axes]
     if min(out) < 1:
         raise ShapeError(
             f"a kernel of {kernel_size} with padding {padding} does not fit into a size of {size}; "
             f"give a larger input or fewer stages"
         )
-    return out if isinstance(size, tuple | list) else out[0]
+    return tuple(out) if isinstance(size, tuple | list) else out[0]
 
 
 def conv_transpose_size(
@@ -97,18 +99,14 @@ def conv_transpose_size(
         >>> conv_transpose_size((2, 4, 4), kernel_size=4, stride=2, padding=1)
         (4, 8, 8)
     """
-    sizes = _per_axis(size, 1)
-    n = len(sizes)
-    geometry = zip(
-        sizes, _per_axis(kernel_size, n), _per_axis(stride, n), _per_axis(padding, n), strict=True
-    )
-    out = tuple((x - 1) * s - 2 * p + k for x, k, s, p in geometry)
+    axes = _by_axis(size, kernel_size, stride, padding)
+    out = [(x - 1) * s - 2 * p + k for x, k, s, p in axes]
     if min(out) < 1:
         raise ShapeError(
             f"padding {padding} trims all of the output that a kernel of {kernel_size} makes from "
             f"a size of {size}; lower the padding"
         )
-    return out if isinstance(size, tuple | list) else out[0]
+    return tuple(out) if isinstance(size, tuple | list) else out[0]
 
 
 @dataclass(frozen=True)

@@ -140,8 +140,10 @@ def _packing_pays(video: Tensor, weight: Tensor, stride: Sequence[int]) -> bool:
     float32 = video.dtype is torch.float32 and not torch.is_autocast_enabled("cpu")
     if not learned or not float32 or video.shape[0] == 1 or video.shape[1] > _FEW_CHANNELS:
         return False
-    sides = list(zip(weight.shape[2:], stride, strict=True))
-    return min(stride) > 1 and all(k % s == 0 and k > s for k, s in sides)
+    for k, s in zip(weight.shape[2:], stride, strict=True):
+        if s == 1 or k % s or k == s:
+            return False
+    return True
 
 
 def _over_time(
@@ -214,9 +216,9 @@ def _product_transposed(
     # Both sizes, as one of them cannot be told from a batch without samples.
     places = image.shape[0], image.shape[2:].numel()
     columns = torch.unflatten(linear(rows, weight.flatten(1).mT), 0, places)
-    sizes = tuple(
+    sizes = [
         (size - 1) * s - 2 * p + k
         for size, k, s, p in zip(image.shape[2:], kernel, stride, padding, strict=True)
-    )
+    ]
     out = F.fold(columns.mT, sizes, kernel, stride=stride, padding=padding)
     return out if bias is None else out + bias[:, None, None]

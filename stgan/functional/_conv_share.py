@@ -33,7 +33,7 @@ def check_features(features: FusedFeatures, channels: int) -> None:
 
 def split_weight(features: FusedFeatures, weight: Tensor, *, axis: int) -> tuple[Tensor, ...]:
     """Give the video and every static part the kernel of its channels, as views."""
-    widths = [features.video.shape[1], *(static.shape[1] for static in features.statics)]
+    widths = [part.shape[1] for part in (features.video, *features.statics)]
     return torch.split(weight, widths, dim=axis)
 
 
@@ -52,14 +52,16 @@ def taps_met(
     """
     if kind == "forward":
         return [
-            tuple(k for k in range(taps) if 0 <= j * stride - front + k < size)
+            tuple([k for k in range(taps) if 0 <= j * stride - front + k < size])
             for j in range(out_size)
         ]
     return [
         tuple(
-            k
-            for k in range(taps)
-            if (j + front - k) % stride == 0 and 0 <= (j + front - k) // stride < size
+            [
+                k
+                for k in range(taps)
+                if (j + front - k) % stride == 0 and 0 <= (j + front - k) // stride < size
+            ]
         )
         for j in range(out_size)
     ]

@@ -24,6 +24,7 @@ _WORTHWHILE = 2**22
 # Up to which rounding the weight to 16 bits takes longer than the product in 32.
 _FEW_ROWS = 16
 
+_PLAIN = (Tensor, nn.Parameter)
 _ONEDNN: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 _WILL_RUN: Any = getattr(torch._C, "_will_engine_execute_node", None)
 
@@ -75,7 +76,7 @@ def _choosable(rows: Tensor, weight: Tensor) -> bool:
     if _ONEDNN is None or tracing or torch.compiler.is_compiling():
         return False
     # Of tensors as they are: others, such as those without data, may not know what it is.
-    if any(type(each) not in (Tensor, nn.Parameter) for each in (rows, weight)):
+    if type(rows) not in _PLAIN or type(weight) not in _PLAIN:
         return False
     # For a single row no number of the weight is used twice, and memory is the limit.
     count = rows.shape[:-1].numel()

@@ -163,7 +163,7 @@ def _add_static(
     out: Tensor = _AddToFrames.apply(  # type: ignore[no-untyped-call]
         video,
         [_frames_with(taps, sets) for taps in phases],
-        *(share.expand(-1, -1, *size).to(video.dtype) for share in shares),
+        *[share.expand(-1, -1, *size).to(video.dtype) for share in shares],
     )
     return out
 
@@ -196,5 +196,5 @@ class _AddToFrames(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         # Frame after frame with its channels last, which is how the sum is fast.
         by_frame = gradient.movedim(1, -1)
-        sums = (by_frame[:, chosen].sum(dim=1).movedim(-1, 1) for chosen in ctx.frames)
+        sums = [by_frame[:, chosen].sum(dim=1).movedim(-1, 1) for chosen in ctx.frames]
         return gradient, None, *sums

@@ -45,7 +45,9 @@ class FusedFeatures(NamedTuple):
     def shape(self) -> torch.Size:
         """Shape that :meth:`materialize` would have."""
         n, c, *size = self.video.shape
-        return torch.Size((n, c + sum(static.shape[1] for static in self.statics), *size))
+        for static in self.statics:
+            c += static.shape[1]
+        return torch.Size((n, c, *size))
 
     def materialize(self) -> Tensor:
         """Repeat and concatenate; see :func:`concat_streams`."""

@@ -144,7 +144,7 @@ class TwoStepConv(VideoConv):
 
     def forward(self, video: Tensor | FusedFeatures, *, add_bias: bool = True) -> Tensor:
         """Convolve ``(N, in_channels, T, H, W)``; ``add_bias`` is about the bias of the output."""
-        first, second = (self.get_submodule(name) for name in self._steps)
+        first, second = map(self.get_submodule, self._steps)
         bias: Any = getattr(first, "bias", None)
         absorbed = leaves_out_bias(first) and absorbs(self.norm, bias)
         hidden = convolved(first, video, add_bias=not absorbed)

@@ -29,8 +29,8 @@ class _Convolving(nn.Module):
         """Convolve, or leave out a bias that a norm would take out again."""
         own: Any = self
         bias = own.bias if add_bias else None
-        in_space = zip(own.kernel_size[1:], own.stride[1:], own.padding[1:], strict=True)
-        over_time = all(axis == (1, 1, 0) for axis in in_space)
+        one = (1, 1)
+        over_time = own.kernel_size[1:] == own.stride[1:] == one and own.padding[1:] == (0, 0)
         if isinstance(video, FusedFeatures) and over_time:
             return self._temporal(
                 video,
