@@ -25,18 +25,20 @@ __all__ = ["parse_settings", "user_errors"]
 
 @contextmanager
 def user_errors(
-    kinds: tuple[type[Exception], ...] = (ValueError, UnknownNameError, PluginError),
+    kinds: tuple[type[Exception], ...] = (ValueError, UnknownNameError, PluginError, OSError),
 ) -> Iterator[None]:
     """End the program with one sentence where the user, not the program, is mistaken.
 
     Args:
-        kinds: The errors to tell; by default every ``ValueError``, unknown name and broken plugin,
-            for the part of a program that reads settings and opens files.
+        kinds: The errors to tell; by default every ``ValueError``, unknown name, broken plugin and
+            error of the system, for the part of a program that reads settings and opens files.
     """
     try:
         yield
     except kinds as error:
         sentence = str(error).strip()
+        if isinstance(error, OSError) and error.strerror and error.filename is not None:
+            sentence = f"{printable(error.filename, 200)} cannot be used: {error.strerror}"
         if sentence.startswith("Caught "):
             # By a worker of a loader, with the traceback there; the sentence is at its end.
             sentence = re.split(r"\w*Error: ", sentence)[-1]

@@ -94,7 +94,8 @@ def _read_entries(state: Mapping[str, Any], checkpoint: Path) -> tuple[tuple[str
         )
     classes, step = state["classes"], state["step"]
     named = isinstance(classes, list | tuple) and all(map(_is_folder_name, classes))
-    if not named or not 0 < len(classes) == len(set(classes)):
+    # As they are printed, for clips are written under these names.
+    if not named or not 0 < len(classes) == len({printable(name) for name in classes}):
         raise CheckpointError(
             f"{checkpoint} must have the names of class folders as classes, each once, got "
             f"something else; use a checkpoint that the recipe wrote"

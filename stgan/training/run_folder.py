@@ -157,7 +157,9 @@ def _take(folder: Path) -> int:
                 f"run folder {folder} is in use by {holder}; wait until that run ends, or name "
                 f"another folder"
             )
-        if not held or _HOLDER.fullmatch(held):  # what is not ours is not overwritten
+        # What is not ours is not overwritten, nor a file that has another name elsewhere.
+        alone = os.fstat(handle).st_nlink == 1
+        if alone and (not held or _HOLDER.fullmatch(held)):
             os.lseek(handle, 0, os.SEEK_SET)
             os.ftruncate(handle, 0)
             os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())

@@ -97,6 +97,15 @@ def test_a_file_that_goes_bad_in_a_worker_is_named(
     assert "a.png" in refusal(go, capsys)
 
 
+def test_a_path_that_the_system_refuses_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [*TINY, "--data.root", "x" * 3000, "--out", str(tmp_path / "run")]
+    said = refusal(lambda: train.main(given), capsys)
+    assert said.strip().endswith("xxx cannot be used: File name too long")
+    assert len(said) < 400
+
+
 def test_a_run_folder_is_not_overwritten_and_resumes_only_as_it_was(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

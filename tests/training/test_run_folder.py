@@ -262,3 +262,14 @@ def test_other_errors_and_sentences_pass(tmp_path: Path) -> None:
         told = r"^checkpoint \S+/step_00000001 could not be written: File exists; no checkpoint"
         with pytest.raises(CheckpointError, match=told), folder.writing("checkpoints"):
             _save(folder.checkpoints, 1)
+
+
+def test_a_second_name_of_an_empty_file_is_no_place_to_write(tmp_path: Path) -> None:
+    mine, run = tmp_path / "mine", tmp_path / "run"
+    mine.touch()
+    run.mkdir()
+    (run / ".lock").hardlink_to(mine)
+    with RunFolder(run):
+        assert mine.read_bytes() == b""
+        with pytest.raises(CheckpointError, match="in use by another process"):
+            RunFolder(run)
