@@ -70,7 +70,7 @@ def read_state(path: Path, *, mapped: bool = False) -> dict[str, Any]:
     """Read the state of a run, its tensors onto the CPU, and run nothing.
 
     Mapped tensors stay in the file until they are looked at: who needs only a counter does not
-    wait for the optimizers. No more memory is taken than the file is long.
+    wait for the optimizers. Tensors take no more memory than the file is long.
     """
     _check_archive(path)
     try:
