@@ -1,5 +1,6 @@
 """What a user can set wrong, told before clips are read, networks built and folders made."""
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 
@@ -11,6 +12,7 @@ from examples.imaginator.objective import build_objective
 from examples.imaginator.parts import find_parts, read_part
 from examples.imaginator.streams import build_discriminator
 from stgan.errors import ConfigError
+from stgan.registry import REGISTRIES
 from stgan.shapes import plan
 
 __all__ = ["check_settings"]
@@ -131,11 +133,12 @@ def _check_learned(terms: Mapping[str, float]) -> None:
     """Refuse features of random weights, unless somebody asks for just them."""
     for text in terms:
         config = read_part(text, ("losses", "penalties"), "loss.generator_terms")
-        if config["name"] == "perceptual" and "weights" not in config:
+        told = inspect.signature(REGISTRIES[config["kind"]][config["name"]]).parameters
+        if "weights" in told and "weights" not in config:
             raise ConfigError(
                 f"--loss.generator-terms {text!r} must say which weights its network has, got "
-                f"none; write '{{name: perceptual, weights: pretrained}}', the path of a file "
-                f"instead, or null for random ones"
+                f"none; write '{{name: {config['name']}, weights: pretrained}}', the path of a "
+                f"file instead, or null for random ones"
             )
 
 

@@ -15,7 +15,6 @@ from examples.imaginator.config import DiscriminatorSettings, ModelSettings, pre
 from examples.imaginator.parts import find_parts
 from examples.imaginator.streams import build_discriminator
 from stgan.decoders import VideoDecoder, decoder_stages
-from stgan.encoders import TimmEncoder
 from stgan.errors import ShapeError
 from stgan.functional import one_hot_label
 from stgan.layers import init_normal_
@@ -160,9 +159,8 @@ def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
         conv=parts.conv,
         fusion=parts.fusion,
     )
-    # A network of timm keeps the weights that it came with, and a fusion begins as it means to.
-    timm = isinstance(encoder, TimmEncoder)
-    for own in (encoder.projections, encoder.head) if timm else (encoder,):
+    # A network that came with weights keeps them, and a fusion begins as it means to.
+    for own in encoder.untrained:
         init_normal_(own)
     init_normal_(decoder.stages, convs=settings.init == "normal")
     return Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)

@@ -1,5 +1,6 @@
 """Names in the settings become classes of the library, once and before anything is built."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,6 @@ from torch import nn
 import stgan
 from examples.imaginator.config import ModelSettings
 from stgan.config import load_yaml
-from stgan.encoders import TimmEncoder
 from stgan.errors import ConfigError
 from stgan.registry import ENCODERS, FUSIONS, LAYERS, REGISTRIES, unknown_name
 
@@ -40,13 +40,13 @@ def find_parts(settings: ModelSettings) -> Parts:
         ValueError: If settings do not go together.
     """
     fusion: Callable[..., nn.Module] = FUSIONS[settings.fusion]
-    lazy = settings.fusion == "concat" if settings.lazy_fusion is None else settings.lazy_fusion
-    if lazy:
-        if settings.fusion != "concat":
-            raise ValueError(
-                f"lazy_fusion goes with the fusion 'concat' only, got {settings.fusion!r}; leave "
-                f"one of them out"
-            )
+    able = "lazy" in inspect.signature(fusion).parameters
+    if settings.lazy_fusion and not able:
+        raise ValueError(
+            f"lazy_fusion goes with a fusion that takes lazy= only, such as 'concat', got "
+            f"{settings.fusion!r}; leave one of them out"
+        )
+    if able and settings.lazy_fusion is not False:
         fusion = partial(fusion, lazy=True)
     return Parts(encoder=_find_encoder(settings), conv=_find_conv(settings.conv), fusion=fusion)
 
@@ -110,7 +110,7 @@ def _find_encoder(settings: ModelSettings) -> Callable[..., nn.Module]:
         "frozen": settings.encoder_frozen,
         "input_size": settings.encoder_input_size,
     }
-    if encoder is TimmEncoder:
+    if "model" in inspect.signature(encoder).parameters:
         if not network:
             raise ValueError(
                 f"encoder {settings.encoder!r} must name a network of timm, such as 'timm/resnet18'"

@@ -122,6 +122,11 @@ class ImageEncoder(nn.Module):
         self.head = nn.Conv2d(channels, out_channels, (height, width))
         self.channels = tuple(widths[::-1])
 
+    @property
+    def untrained(self) -> tuple[nn.Module, ...]:
+        """What begins at random: all of it."""
+        return (self,)
+
     def forward(self, image: Tensor) -> ImageFeatures:
         """Encode ``(N, in_channels, H, W)``."""
         self._check(image)

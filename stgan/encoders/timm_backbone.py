@@ -165,6 +165,11 @@ class TimmEncoder(nn.Module):
         if frozen:
             self.backbone.requires_grad_(False).eval()
 
+    @property
+    def untrained(self) -> tuple[nn.Module, ...]:
+        """What begins at random: all but the network, which may come with weights."""
+        return self.projections, self.head
+
     def forward(self, image: Tensor) -> ImageFeatures:
         """Encode ``(N, 3, H, W)``."""
         self._check(image)

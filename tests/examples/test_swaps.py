@@ -188,7 +188,10 @@ REFUSED = [
     ({"conv": "conv_transpose_1p3d"}, "did you mean 'conv_transpose_1p2d'?"),
     ({"conv": "temporal_shift"}, "conv must be a convolution that upsamples, got 'temporal_shift'"),
     ({"fusion": "concatenate"}, "did you mean 'concat'?"),
-    ({"fusion": "film", "lazy_fusion": True}, "lazy_fusion goes with the fusion 'concat' only"),
+    (
+        {"fusion": "film", "lazy_fusion": True},
+        "lazy_fusion goes with a fusion that takes lazy= only",
+    ),
     ({"encoder": "imagepyramid"}, "did you mean 'image_pyramid'?"),
     ({"encoder": "tim/resnet18"}, "did you mean 'timm'?"),
     ({"encoder": "timm"}, "must name a network of timm, such as 'timm/resnet18'"),
