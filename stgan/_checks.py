@@ -12,6 +12,7 @@ from stgan.errors import ShapeError
 from stgan.typing import Size2, Size3
 
 __all__ = [
+    "LARGEST_PIXEL",
     "as_integer",
     "check_axes",
     "check_count",
@@ -25,6 +26,8 @@ __all__ = [
     "triple",
 ]
 
+#: Far outside of [-1, 1], but not out of reach of a network without a bound at its end.
+LARGEST_PIXEL = 10.0
 Kind: TypeAlias = Literal["float", "integer", "real", "boolean", "any"]
 
 

@@ -1,7 +1,12 @@
 """Between bytes and the library's range: [-1, 1] and 0 to 255."""
 
+import math
+import warnings
+
 import torch
 from torch import Tensor
+
+from stgan._checks import LARGEST_PIXEL
 
 __all__ = ["from_uint8", "to_uint8"]
 
@@ -33,7 +38,8 @@ def to_uint8(video: Tensor) -> Tensor:
     """Map [-1, 1] to bytes: ``clamp((x + 1) / 2)`` times 255, rounded to the nearest.
 
     The mapping never looks at the smallest or largest value of the clip, so two clips that were
-    written apart stay comparable; what lies outside of [-1, 1] saturates.
+    written apart stay comparable; what lies outside of [-1, 1] saturates. Values beyond 10, such as
+    those of floats in [0, 255], are saturated with a warning, which Python shows once.
 
     Args:
         video: Floating-point tensor of any shape.
@@ -49,10 +55,19 @@ def to_uint8(video: Tensor) -> Tensor:
     if not video.is_floating_point():
         raise TypeError(f"to_uint8 takes a floating-point tensor in [-1, 1], got {video.dtype}")
     wide = video.detach().to(torch.promote_types(video.dtype, torch.float32))
-    bad = int((~wide.isfinite()).sum())
-    if bad:
+    low, high = wide.aminmax() if wide.numel() else (wide.new_zeros(()),) * 2
+    largest = float(torch.maximum(-low, high))
+    if not math.isfinite(largest):
+        bad = int((~wide.isfinite()).sum())
         raise ValueError(
             f"video must be finite to become bytes, got {bad} of {wide.numel()} values NaN or "
             f"infinite; find where they arise before writing"
+        )
+    if largest > LARGEST_PIXEL:
+        warnings.warn(
+            f"a video holds values beyond {LARGEST_PIXEL:g}, far outside of [-1, 1], and what lies "
+            f"outside saturates; convert bytes by stgan.io.from_uint8, floats in [0, 255] by "
+            f"x / 127.5 - 1",
+            stacklevel=2,
         )
     return ((wide + 1) / 2).clamp(0, 1).mul(255).round().to(torch.uint8)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import LARGEST_PIXEL, check_layout
 from stgan.errors import ShapeError
 
 __all__ = [
@@ -19,8 +19,6 @@ __all__ = [
     "check_video",
 ]
 
-# Far outside of [-1, 1], but not out of reach of a network without a bound at its end.
-_LARGEST_PIXEL = 10.0
 # Larger numbers count as infinite: their powers overflow float64.
 _LARGEST_FEATURE = 1e30
 _CLIPS_SHOWN = 5
@@ -39,7 +37,7 @@ def check_clips(video: Tensor, name: str, layout: str = "N C T H W") -> None:
     if video.is_meta or torch.compiler.is_compiling():
         return
     low, high = (float(bound) for bound in video.detach().aminmax())
-    if low >= -_LARGEST_PIXEL and high <= _LARGEST_PIXEL:
+    if -LARGEST_PIXEL <= low <= high <= LARGEST_PIXEL:
         return
     check_finite(video, name)
     raise ValueError(

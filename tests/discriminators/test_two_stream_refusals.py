@@ -52,6 +52,8 @@ SPEC = StreamSpec(image_network(), takes="frames", sampler=FirstAndRandomFrames(
          "cannot tell which image belongs to which; let it take the clip"),
         (lambda: three_streams()(clips(), LABEL, condition=torch.zeros(3, 2)),
          "no stream takes a condition; build a network with condition_dim, or do not pass"),
+        (lambda: three_streams()(clips(), LABEL, image=torch.zeros(3, 3, 8, 8)),
+         "no stream takes an image; give a StreamSpec with_image=True, or do not pass image"),
         (lambda: TwoStreamDiscriminator(video=video_network(head=ProjectionHead, condition_dim=2))(
             clips()), "built for conditions of 2 numbers; pass condition"),
         (lambda: TwoStreamDiscriminator(video=video_network(head=ProjectionHead, condition_dim=2))(

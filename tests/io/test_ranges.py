@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -29,6 +31,27 @@ def test_the_range_of_the_clip_does_not_matter() -> None:
 
 def test_what_is_outside_saturates() -> None:
     assert to_uint8(torch.tensor([-7.0, 7.0])).tolist() == [0, 255]
+
+
+def test_floats_of_bytes_saturate_with_a_warning_that_names_the_conversion() -> None:
+    every = torch.arange(256.0)
+    sentence = r"values beyond 10, far outside of \[-1, 1\].*from_uint8, .* by x / 127.5 - 1$"
+    with pytest.warns(UserWarning, match=sentence):
+        assert to_uint8(every).unique().tolist() == [128, 255]
+    with pytest.warns(UserWarning, match=sentence):
+        to_uint8(-every)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        to_uint8(torch.tensor([-10.0, 10.0]))  # a network without a bound at its end
+        assert to_uint8(torch.zeros(3, 0)).shape == (3, 0)
+
+
+def test_the_warning_comes_once_from_a_loop() -> None:
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("default")
+        for shift in range(3):
+            to_uint8(torch.full((2,), 100.0 + shift))
+    assert len(heard) == 1
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=["nan", "inf"])

@@ -127,6 +127,32 @@ def test_a_causal_convolution_of_the_first_frames_gives_the_first_frames(
 
 
 @_each([*UP, *DOWN])
+@given(
+    geometry=conv_geometries(),
+    size=st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6)),
+    channels=st.sampled_from([1, 3, 64]),
+    static=st.booleans(),
+    train=st.booleans(),
+)
+def test_a_batch_without_samples_goes_through_and_back(
+    cls: type[nn.Module], geometry: Geometry, size: tuple[int, ...], channels: int, static: bool,
+    train: bool,
+) -> None:  # fmt: skip
+    layer = cls(channels + 2 * static, 5, **vars(geometry), norm=None).train(train)
+    video = torch.zeros(0, channels, *size, requires_grad=True)
+    given = FusedFeatures(video, (torch.zeros(0, 2),)) if static else video
+    try:
+        promised = layer.output_shape((0, channels + 2 * static, *size))
+    except ShapeError:
+        return
+    out = layer(given)
+    assert tuple(out.shape) == promised
+    out.sum().backward()
+    assert video.grad is not None
+    assert all(weight.grad is None or not weight.grad.any() for weight in layer.parameters())
+
+
+@_each([*UP, *DOWN])
 def test_without_causality_the_future_is_seen(cls: type[nn.Module]) -> None:
     layer = cls(2, 3, 3, padding=1, norm=None).double()
     video = torch.randn(1, 2, 6, 4, 4, dtype=torch.float64)
