@@ -103,13 +103,13 @@ class ADAugment(Augmentation):
         self.register_buffer("probability", torch.tensor(float(check_probability(probability))))
         self.probability: Tensor
 
-    def check_inputs(self, video: Tensor, draws: Tensor | None) -> None:
-        """Check the shapes of the inputs; colors need channels that are colors."""
-        super().check_inputs(video, draws)
-        if "color" in self.groups and video.shape[1] not in (1, 3):
+    def _check_shapes(self, video: tuple[int, ...], draws: tuple[int, ...] | None) -> None:
+        super()._check_shapes(video, draws)
+        # Colors need channels that are colors.
+        if "color" in self.groups and video[1] not in (1, 3):
             raise ShapeError(
                 f"video must have 3 channels, or 1 if it is gray, for the group color, got "
-                f"{tuple(video.shape)}; leave color out of groups"
+                f"{video}; leave color out of groups"
             )
 
     def transform(self, video: Tensor, draws: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_axes, check_floats, check_positive
 from stgan.functional._random import random_source
 
 __all__ = ["Augmentation"]
@@ -114,9 +114,15 @@ class Augmentation(nn.Module, abc.ABC):
         Raises:
             ShapeError: If one of them has another layout than stated.
         """
-        check_layout(video, "N C T H W", name="video")
+        check_floats(video, "video")
         if draws is not None:
-            check_layout(draws, "N D", name="draws", N=video.shape[0], D=self.num_draws)
+            check_floats(draws, "draws", picture=False)
+        self._check_shapes(tuple(video.shape), None if draws is None else tuple(draws.shape))
+
+    def _check_shapes(self, video: Shape, draws: Shape | None) -> None:
+        check_axes(video, "N C T H W", name="video")
+        if draws is not None:
+            check_axes(draws, "N D", name="draws", N=video[0], D=self.num_draws)
 
     def output_shape(self, input_shape: Shape, draws: Shape | None = None) -> Shape:
         """Shape of the output, which is that of the video.
@@ -124,11 +130,7 @@ class Augmentation(nn.Module, abc.ABC):
         Raises:
             ShapeError: If ``forward`` would refuse one of the shapes.
         """
-        # Tensors without memory, so that the sentences of the errors are written in one place.
-        self.check_inputs(
-            torch.empty(input_shape, device="meta"),
-            None if draws is None else torch.empty(draws, device="meta"),
-        )
+        self._check_shapes(tuple(input_shape), None if draws is None else tuple(draws))
         return tuple(input_shape)
 
     def extra_repr(self) -> str:

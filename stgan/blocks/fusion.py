@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive
+from stgan._checks import check_axes, check_count, check_floats, check_positive
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures, concat_streams
@@ -79,11 +78,21 @@ class Fusion(nn.Module):
                     f"this fusion was built for {channels} channels of {name}; pass it"
                 )
         label = None if label is None else as_label(label, getattr(video, "device", None))
-        self._check_layouts(video, appearance, label)
+        check_floats(video, "video")
+        if appearance is not None:
+            check_floats(appearance, "appearance")
+        self._check_shapes(
+            tuple(video.shape),
+            None if appearance is None else tuple(appearance.shape),
+            None if label is None else tuple(label.shape),
+        )
         return None if label is None else one_hot_label(label, self.num_classes, dtype=video.dtype)
 
-    def _check_layouts(
-        self, video: Tensor, appearance: Tensor | None, label: Tensor | None
+    def _check_shapes(
+        self,
+        video: tuple[int, ...],
+        appearance: tuple[int, ...] | None,
+        label: tuple[int, ...] | None,
     ) -> None:
         for name, stream, channels in (
             ("appearance", appearance, self.appearance_channels),
@@ -91,22 +100,21 @@ class Fusion(nn.Module):
         ):
             if stream is not None and not channels:
                 raise ValueError(f"this fusion was built without {name}; do not pass one")
-        check_layout(video, "N C T H W", name="video", C=self.video_channels)
-        n, _, _, h, w = video.shape
+        check_axes(video, "N C T H W", name="video", C=self.video_channels)
+        n, _, _, h, w = video
         if appearance is not None:
             c = self.appearance_channels
-            check_layout(appearance, "N C H W", name="appearance", C=c)
-            size = tuple(appearance.shape[2:])
-            if appearance.shape[0] != n or (self.same_size and size != (h, w)):
+            check_axes(appearance, "N C H W", name="appearance", C=c)
+            if appearance[0] != n or (self.same_size and appearance[2:] != (h, w)):
                 frame = f", H={h}, W={w}" if self.same_size else ", H, W"
                 raise ShapeError(
                     f"appearance must be (N={n}, C={c}{frame}) beside a video of "
-                    f"{tuple(video.shape)}, got {tuple(appearance.shape)}"
+                    f"{video}, got {appearance}"
                 )
-        if label is not None and tuple(label.shape) not in ((n,), (n, self.num_classes)):
+        if label is not None and label not in ((n,), (n, self.num_classes)):
             raise ShapeError(
                 f"label must be (N={n},) integers or (N={n}, K={self.num_classes}) rows beside a "
-                f"video of {tuple(video.shape)}, got {tuple(label.shape)}"
+                f"video of {video}, got {label}"
             )
 
     def output_shape(
@@ -120,10 +128,10 @@ class Fusion(nn.Module):
         Raises:
             ShapeError: If ``forward`` would refuse one of the shapes.
         """
-        self._check_layouts(
-            without_storage(video),
-            None if appearance is None else without_storage(appearance),
-            None if label is None else without_storage(label),
+        self._check_shapes(
+            tuple(video),
+            None if appearance is None else tuple(appearance),
+            None if label is None else tuple(label),
         )
         return (video[0], self.out_channels, *video[2:])
 
@@ -133,11 +141,6 @@ class Fusion(nn.Module):
             f"{self.video_channels}, appearance_channels={self.appearance_channels}, "
             f"num_classes={self.num_classes}"
         )
-
-
-def without_storage(shape: Sequence[int]) -> Tensor:
-    """Return a tensor that has nothing but a shape, for checks that look at no more."""
-    return torch.empty(tuple(shape), device="meta")
 
 
 @FUSIONS.register(

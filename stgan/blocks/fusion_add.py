@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout
-from stgan.blocks.fusion import Fusion, without_storage
+from stgan._checks import check_axes, check_layout
+from stgan.blocks.fusion import Fusion
 from stgan.example import Example
 from stgan.functional.fusion import add_streams, expand_over_time
 from stgan.registry import FUSIONS
@@ -167,7 +167,8 @@ class AddTemporalConcatSpatialFusion(Fusion):
         rows = self.check_streams(video, appearance, label)
         others = []
         if motion is not None:
-            self._check_motion(video, motion)
+            n, c, t, _, _ = video.shape
+            check_layout(motion, "N C T", name="motion", N=n, C=c, T=t)
             others.append(motion)
         if self.label_map is not None:
             others.append(self.label_map(rows))
@@ -175,11 +176,6 @@ class AddTemporalConcatSpatialFusion(Fusion):
         if appearance is None:
             return moved
         return torch.cat([expand_over_time(appearance, video.shape[2]), moved], dim=1)
-
-    @staticmethod
-    def _check_motion(video: Tensor, motion: Tensor) -> None:
-        n, c, t, _, _ = video.shape
-        check_layout(motion, "N C T", name="motion", N=n, C=c, T=t)
 
     def output_shape(
         self,
@@ -195,5 +191,6 @@ class AddTemporalConcatSpatialFusion(Fusion):
         """
         shape = super().output_shape(video, appearance, label)
         if motion is not None:
-            self._check_motion(without_storage(video), without_storage(motion))
+            n, c, t, _, _ = video
+            check_axes(tuple(motion), "N C T", name="motion", N=n, C=c, T=t)
         return shape

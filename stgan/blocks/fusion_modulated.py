@@ -250,13 +250,16 @@ class SpadeFusion(Fusion):
                 nn.Conv2d(mid_channels, 2 * video_channels, 3, padding=1),
             )
 
-    def _check_layouts(
-        self, video: Tensor, appearance: Tensor | None, label: Tensor | None
+    def _check_shapes(
+        self,
+        video: tuple[int, ...],
+        appearance: tuple[int, ...] | None,
+        label: tuple[int, ...] | None,
     ) -> None:
-        super()._check_layouts(video, appearance, label)
-        if isinstance(self.norm, nn.InstanceNorm3d) and video.shape[2:].numel() == 1:
+        super()._check_shapes(video, appearance, label)
+        if isinstance(self.norm, nn.InstanceNorm3d) and video[2:] == (1, 1, 1):
             raise ShapeError(
-                f"a video of one position, {tuple(video.shape)}, has no deviation to divide by; "
+                f"a video of one position, {video}, has no deviation to divide by; "
                 f"use another norm, such as nn.BatchNorm3d, or None"
             )
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive, doubled_widths
+from stgan._checks import check_axes, check_count, check_layout, check_positive, doubled_widths
 from stgan._factories import check_factories, make
 from stgan.blocks.fusion import SpatioTemporalFusion
 from stgan.blocks.up import UpStage
@@ -214,7 +213,7 @@ class VideoDecoder(nn.Module):
         self, latent: Tensor, maps: Sequence[Tensor] = (), label: Tensor | None = None
     ) -> Tensor:
         """Decode ``(N, D)`` into a clip."""
-        self._check_latent(latent)
+        check_layout(latent, "N D", name="latent", D=self.latent_channels)
         video = latent[:, :, None, None, None]
         remaining = iter(maps)
         for stage, fusion, spec in zip(
@@ -237,7 +236,7 @@ class VideoDecoder(nn.Module):
         Raises:
             ShapeError: If ``forward`` would refuse one of the shapes.
         """
-        self._check_latent(torch.empty(tuple(latent), device="meta"))
+        check_axes(tuple(latent), "N D", name="latent", D=self.latent_channels)
         shape: tuple[int, ...] = (*latent, 1, 1, 1)
         remaining = iter(maps)
         for index, (stage, spec) in enumerate(zip(self.stages, self.specs, strict=True)):
@@ -250,9 +249,6 @@ class VideoDecoder(nn.Module):
                 )
         self._check_all_fused(remaining, maps)
         return shape
-
-    def _check_latent(self, latent: Tensor) -> None:
-        check_layout(latent, "N D", name="latent", D=self.latent_channels)
 
     @staticmethod
     def _check_all_fused(remaining: Iterator[object], maps: Sequence[object]) -> None:

@@ -4,10 +4,9 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive
+from stgan._checks import check_axes, check_count, check_layout, check_positive
 from stgan._factories import make
 from stgan.discriminators._about import Discriminator
 from stgan.discriminators._label import label_rows
@@ -57,17 +56,17 @@ class Critic(Discriminator):
         self.input_size = input_size
         self.in_channels = check_positive(in_channels, "in_channels")
         self.num_classes = check_count(num_classes, "num_classes")
-        self._sizes: dict[str, Any] = dict(sizes or {})
+        self._layout = " ".join(f"NC{self._axes}")
+        self._sizes: dict[str, Any] = {"C": self.in_channels, **(sizes or {})}
         if input_size is not None:
             self._sizes |= dict(zip(self._axes[-len(input_size) :], input_size, strict=True))
 
     def _check(self, x: Tensor) -> None:
-        layout = f"N C {' '.join(self._axes)}"
-        check_layout(x, layout, name=self._name, C=self.in_channels, **self._sizes)
+        check_layout(x, self._layout, name=self._name, **self._sizes)
 
     def _check_shape(self, shape: Sequence[int]) -> tuple[int, ...]:
         """Refuse a shape as ``forward`` refuses an input of that shape."""
-        self._check(torch.empty(tuple(shape), device="meta"))
+        check_axes(tuple(shape), self._layout, name=self._name, **self._sizes)
         return tuple(shape)
 
     def _rows(self, label: Tensor | None, x: Tensor) -> Tensor | None:

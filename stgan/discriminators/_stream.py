@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive, doubled_widths
+from stgan._checks import check_axes, check_count, check_layout, check_positive, doubled_widths
 from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._about import Discriminator
@@ -83,6 +83,10 @@ class Stream(Discriminator):
                 "condition_dim at 0"
             )
         self.label_to: LabelTo = label_to
+        self._layout = " ".join(f"NC{self._axes}")
+        self._sizes: dict[str, Any] = {"C": self.in_channels}
+        if input_size is not None:
+            self._sizes |= dict(zip(self._axes, input_size, strict=True))
         check_factories(norm=norm, act=act)
         ndim = len(self._axes)
         down = DownStage2d if ndim == 2 else DownStage3d
@@ -147,13 +151,6 @@ class Stream(Discriminator):
             init_normal_(head, init_std)
         return wrap_spectral_norm(head) if spectral_norm else head
 
-    def _check(self, x: Tensor) -> None:
-        axes, size = self._axes, self.input_size
-        sizes: dict[str, Any] = {}
-        if size is not None:
-            sizes = dict(zip(axes, size, strict=True))
-        check_layout(x, f"N C {' '.join(axes)}", name=self._name, C=self.in_channels, **sizes)
-
     def _check_condition(self, condition: Tensor | None, num_samples: int) -> None:
         if condition is None and self.condition_dim:
             raise ValueError(
@@ -168,7 +165,7 @@ class Stream(Discriminator):
     def _judge(
         self, x: Tensor, label: Tensor | None, condition: Tensor | None, detailed: bool
     ) -> Tensor | StreamOutput:
-        self._check(x)
+        check_layout(x, self._layout, name=self._name, **self._sizes)
         label = None if label is None else as_label(label, x.device)
         rows = label_rows(label, self.num_classes, x)
         self._check_condition(condition, x.shape[0])
@@ -211,7 +208,7 @@ class Stream(Discriminator):
         Raises:
             ShapeError: If ``forward`` would refuse the input's shape.
         """
-        self._check(torch.empty(tuple(input_shape), device="meta"))
+        check_axes(tuple(input_shape), self._layout, name=self._name, **self._sizes)
         shape = tuple(input_shape)
         for index, stage in enumerate(self.stages):  # raises where the input is too small
             assert isinstance(stage, DownStage2d | DownStage3d)

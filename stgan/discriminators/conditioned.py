@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from stgan._checks import check_layout, pair, triple
+from stgan._checks import check_axes, check_layout, pair, triple
 from stgan.discriminators._critic import Critic, Network
 from stgan.discriminators._outputs import (
     Opinion,
@@ -42,8 +42,7 @@ def _with_image(video: Tensor, image: Tensor | None) -> Tensor:
 def _check_image(shape: Sequence[int] | None, video: tuple[int, ...]) -> None:
     if shape is not None:
         n, c, _, h, w = video
-        like = torch.empty(tuple(shape), device="meta")
-        check_layout(like, "N C H W", name="image", N=n, C=c, H=h, W=w)
+        check_axes(tuple(shape), "N C H W", name="image", N=n, C=c, H=h, W=w)
 
 
 @DISCRIMINATORS.register(

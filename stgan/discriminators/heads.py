@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, plain_integers
+from stgan._checks import check_axes, check_floats, check_positive, plain_integers
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.layers.init import init_normal_
@@ -89,16 +88,25 @@ class Head(nn.Module):
             ValueError: If a condition is missing or not expected.
         """
         size = self.feature_size
-        if size is None and features.ndim - 2 not in _AXES:
+        check_floats(features, "features", picture=size is None or len(size) > 1)
+        if condition is not None and self.condition_dim and not self.num_classes:
+            check_floats(condition, "condition", picture=False)
+        self._check_axes(
+            tuple(features.shape), None if condition is None else tuple(condition.shape)
+        )
+
+    def _check_axes(self, features: tuple[int, ...], condition: tuple[int, ...] | None) -> None:
+        size = self.feature_size
+        if size is None and len(features) - 2 not in _AXES:
             raise ShapeError(
                 f"features must be laid out as (N, C={self.in_channels}, ...) with one to three "
-                f"more axes, got {tuple(features.shape)}"
+                f"more axes, got {features}"
             )
-        axes = _AXES[features.ndim - 2 if size is None else len(size)]
+        axes = _AXES[len(features) - 2 if size is None else len(size)]
         sizes: dict[str, Any] = {}
         if size is not None:
             sizes = dict(zip(axes.split(), size, strict=True))
-        check_layout(features, f"N C {axes}", name="features", C=self.in_channels, **sizes)
+        check_axes(features, f"N C {axes}", name="features", C=self.in_channels, **sizes)
         if condition is None:
             if self.num_classes or self.condition_dim:
                 wanted = (
@@ -108,15 +116,15 @@ class Head(nn.Module):
                 )
                 raise ValueError(f"this head was built for {wanted}; pass them as condition")
             return
-        n, got = features.shape[0], tuple(condition.shape)
+        n = features[0]
         if self.num_classes:
-            if got not in ((n,), (n, self.num_classes)):
+            if condition not in ((n,), (n, self.num_classes)):
                 raise ShapeError(
                     f"condition must be (N={n},) integers or (N={n}, K={self.num_classes}) rows, "
-                    f"got {got}"
+                    f"got {condition}"
                 )
         elif self.condition_dim:
-            check_layout(condition, "N D", name="condition", N=n, D=self.condition_dim)
+            check_axes(condition, "N D", name="condition", N=n, D=self.condition_dim)
         else:
             raise ValueError("this head takes no condition; do not pass one")
 
@@ -160,10 +168,7 @@ class Head(nn.Module):
         """Check shapes as :meth:`check_inputs` does; a condition that is not given may be any."""
         if condition is None and (self.num_classes or self.condition_dim):
             condition = (features[0], self.num_classes or self.condition_dim)
-        self.check_inputs(
-            torch.empty(tuple(features), device="meta"),
-            None if condition is None else torch.empty(tuple(condition), device="meta"),
-        )
+        self._check_axes(tuple(features), None if condition is None else tuple(condition))
 
     def extra_repr(self) -> str:
         """Channels and size of the features."""

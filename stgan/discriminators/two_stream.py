@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from stgan._checks import check_layout
+from stgan._checks import check_axes, check_layout
 from stgan._factories import check_module
 from stgan.discriminators._outputs import check_detailed, mean_over_frames, parts
 from stgan.discriminators._stream import StreamOutput
@@ -404,7 +404,7 @@ class TwoStreamDiscriminator(nn.Module):
         Raises:
             ShapeError: If a stream that promises a shape would refuse its part of the clips.
         """
-        check_layout(torch.empty(tuple(video), device="meta"), "N C T H W", name="video")
+        check_axes(tuple(video), "N C T H W", name="video")
         n, c, t, h, w = video
         given = {} if indices is None else self._by_name(indices)
         samplers = self._samplers()
@@ -412,9 +412,9 @@ class TwoStreamDiscriminator(nn.Module):
         for name, spec in self._specs.items():
             seen = t
             if name in given:
-                drawn = torch.empty(tuple(given[name]), device="meta")
-                check_layout(drawn, "N k", name="indices", N=n)
-                seen = drawn.shape[1]
+                drawn = tuple(given[name])
+                check_axes(drawn, "N k", name="indices", N=n)
+                seen = drawn[1]
             elif name in samplers:
                 seen = samplers[name](n, t, device="meta").shape[1]
             frames = spec.takes == "frames"

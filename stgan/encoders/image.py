@@ -1,12 +1,11 @@
 """Appearance pyramid of one still image."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, doubled_widths, pair
+from stgan._checks import check_axes, check_layout, check_positive, doubled_widths, pair
 from stgan.blocks.down import DownStage2d
 from stgan.example import Example
 from stgan.layers.act import leaky_relu
@@ -96,6 +95,8 @@ class ImageEncoder(nn.Module):
         super().__init__()
         self.image_size = pair(image_size, "image_size")
         self.in_channels = check_positive(in_channels, "in_channels")
+        height, width = self.image_size
+        self._image_axes: dict[str, Any] = {"C": self.in_channels, "H": height, "W": width}
         self.out_channels = check_positive(out_channels, "out_channels")
         geometry = plan((1, *self.image_size)).stages if stages is None else tuple(stages)
         widths = doubled_widths(base_channels, max_channels, len(geometry))
@@ -129,22 +130,18 @@ class ImageEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> ImageFeatures:
         """Encode ``(N, in_channels, H, W)``."""
-        self._check(image)
+        check_layout(image, "N C H W", name="image", **self._image_axes)
         maps = []
         for stage in self.stages:
             image = stage(image)
             maps.append(image)
         return ImageFeatures(self.head(image).flatten(1), tuple(maps[::-1]))
 
-    def _check(self, image: Tensor) -> None:
-        height, width = self.image_size
-        check_layout(image, "N C H W", name="image", C=self.in_channels, H=height, W=width)
-
     def output_shape(
         self, input_shape: Sequence[int]
     ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
         """Shapes of the vector and of the maps for images of ``(N, C, H, W)``."""
-        self._check(torch.empty(tuple(input_shape), device="meta"))
+        check_axes(tuple(input_shape), "N C H W", name="image", **self._image_axes)
         shapes: list[tuple[int, ...]] = []
         shape = tuple(input_shape)
         for stage in self.stages:

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, doubled_widths, pair
+from stgan._checks import check_axes, check_layout, check_positive, doubled_widths, pair
 from stgan._timm_loading import (
     channels_first,
     create_backbone,
@@ -131,6 +131,8 @@ class TimmEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.image_size = pair(image_size, "image_size")
+        height, width = self.image_size
+        self._image_axes: dict[str, Any] = {"C": 3, "H": height, "W": width}
         self.input_size = self.image_size if input_size is None else pair(input_size, "input_size")
         self.out_channels = check_positive(out_channels, "out_channels")
         check_positive(max_channels, "max_channels")
@@ -172,7 +174,7 @@ class TimmEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> ImageFeatures:
         """Encode ``(N, 3, H, W)``."""
-        self._check(image)
+        check_layout(image, "N C H W", name="image", **self._image_axes)
         pixels = _resize(image, self.image_size, self.input_size) * self.scale + self.shift
         offered = [channels_first(self.backbone, found) for found in self.backbone(pixels)]
         vector: Tensor = self.head(offered[-1].mean(dim=(2, 3)))
@@ -183,10 +185,6 @@ class TimmEncoder(nn.Module):
             )
         )
         return ImageFeatures(vector, maps)
-
-    def _check(self, image: Tensor) -> None:
-        height, width = self.image_size
-        check_layout(image, "N C H W", name="image", C=3, H=height, W=width)
 
     def train(self, mode: bool = True) -> Self:
         """Switch between training and eval mode; a frozen network stays in eval mode."""
@@ -199,7 +197,7 @@ class TimmEncoder(nn.Module):
         self, input_shape: Sequence[int]
     ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
         """Shapes of the vector and of the maps for images of ``(N, 3, H, W)``."""
-        self._check(torch.empty(tuple(input_shape), device="meta"))
+        check_axes(tuple(input_shape), "N C H W", name="image", **self._image_axes)
         n = input_shape[0]
         maps = zip(self.channels, self.sizes, strict=True)
         return (n, self.out_channels), tuple((n, channels, *size) for channels, size in maps)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from stgan._checks import check_floats, check_layout
+from stgan._checks import check_axes, check_floats
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import reduce_loss
@@ -43,18 +43,24 @@ def check_clips(fake: Tensor, real: Tensor, *, smallest: Sequence[int] = (1, 1, 
     Example:
         >>> check_clips(torch.zeros(2, 3, 4, 8, 8), torch.zeros(2, 3, 4, 8, 8))
     """
-    check_layout(fake, "N C T H W", name="fake")
-    check_layout(real, "N C T H W", name="real")
-    if fake.shape != real.shape:
+    check_floats(fake, "fake")
+    check_floats(real, "real")
+    check_clip_shapes(tuple(fake.shape), tuple(real.shape), smallest)
+
+
+def check_clip_shapes(
+    fake: tuple[int, ...], real: tuple[int, ...], smallest: Sequence[int] = (1, 1, 1)
+) -> None:
+    """Refuse shapes as :func:`check_clips` refuses clips that have them."""
+    check_axes(fake, "N C T H W", name="fake")
+    check_axes(real, "N C T H W", name="real")
+    if fake != real:
+        raise ShapeError(f"fake and real must have one shape, got {fake} and {real}")
+    if not fake[0]:
+        raise ShapeError(f"fake and real must hold one clip at least, got {fake}")
+    if any(side < least for side, least in zip(fake[2:], smallest, strict=True)):
         raise ShapeError(
-            f"fake and real must have one shape, got {tuple(fake.shape)} and {tuple(real.shape)}"
-        )
-    if not fake.shape[0]:
-        raise ShapeError(f"fake and real must hold one clip at least, got {tuple(fake.shape)}")
-    if any(side < least for side, least in zip(fake.shape[2:], smallest, strict=True)):
-        raise ShapeError(
-            f"fake must be at least (T, H, W) = {tuple(smallest)} for this loss, got "
-            f"{tuple(fake.shape)}"
+            f"fake must be at least (T, H, W) = {tuple(smallest)} for this loss, got {fake}"
         )
 
 
@@ -71,16 +77,22 @@ def check_first_frame(fake: Tensor, real: Tensor) -> None:
     Example:
         >>> check_first_frame(torch.zeros(2, 3, 4, 8, 8), torch.zeros(2, 3, 8, 8))
     """
-    if real.ndim != 4:
-        check_clips(fake, real)
-        return
-    check_layout(fake, "N C T H W", name="fake")
+    check_floats(fake, "fake")
     check_floats(real, "real")
-    n, c, _, h, w = fake.shape
-    if real.shape != (n, c, h, w):
+    check_first_frame_shapes(tuple(fake.shape), tuple(real.shape))
+
+
+def check_first_frame_shapes(fake: tuple[int, ...], real: tuple[int, ...]) -> None:
+    """Refuse shapes as :func:`check_first_frame` refuses clips and images that have them."""
+    if len(real) != 4:
+        check_clip_shapes(fake, real)
+        return
+    check_axes(fake, "N C T H W", name="fake")
+    n, c, _, h, w = fake
+    if real != (n, c, h, w):
         raise ShapeError(
             f"real must be an image (N={n}, C={c}, H={h}, W={w}) or a clip of fake's shape, got "
-            f"{tuple(real.shape)}"
+            f"{real}"
         )
 
 

@@ -4,10 +4,9 @@ from abc import ABC, abstractmethod
 from contextlib import ExitStack
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, check_stride, triple
+from stgan._checks import check_axes, check_positive, check_stride, triple
 from stgan._factories import check_factories, make_act, make_norm
 from stgan.functional._conv_geometry import Kind, check_causal, output_sizes
 from stgan.functional.fusion import FusedFeatures
@@ -92,8 +91,7 @@ class VideoConv(nn.Module, ABC):
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the output for an input of ``(N, in_channels, T, H, W)``."""
-        like = torch.empty(input_shape, device="meta")
-        check_layout(like, "N C T H W", name="video", C=self.in_channels)
+        check_axes(input_shape, "N C T H W", name="video", C=self.in_channels)
         sizes = output_sizes(
             input_shape[2:],
             self._kind,

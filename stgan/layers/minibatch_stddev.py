@@ -6,13 +6,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_axes, check_layout, check_positive
 from stgan.example import Example
 from stgan.functional.minibatch_stddev import check_groups, minibatch_stddev
 from stgan.functional.one_hot import spread_rows
 from stgan.registry import LAYERS
 
 __all__ = ["MinibatchStddev"]
+
+#: By whether there are five axes.
+_LAYOUTS = {False: "N C H W", True: "N C T H W"}
 
 
 @LAYERS.register(
@@ -70,13 +73,9 @@ class MinibatchStddev(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Append the channel."""
-        self._check(x)
+        check_layout(x, _LAYOUTS[x.ndim == 5], name="x", C=self.in_channels)
         number = minibatch_stddev(x, self.group_size)
         return torch.cat([x, spread_rows(number[:, None], tuple(x.shape[2:]))], dim=1)
-
-    def _check(self, x: Tensor) -> None:
-        layout = "N C T H W" if x.ndim == 5 else "N C H W"
-        check_layout(x, layout, name="x", C=self.in_channels)
 
     def output_shape(self, input_shape: Sequence[int]) -> tuple[int, ...]:
         """Shape of the output: one more channel.
@@ -85,7 +84,7 @@ class MinibatchStddev(nn.Module):
             ShapeError: If ``forward`` would refuse the input.
         """
         shape = tuple(input_shape)
-        self._check(torch.empty(shape, device="meta"))
+        check_axes(shape, _LAYOUTS[len(shape) == 5], name="x", C=self.in_channels)
         check_groups(shape, self.group_size)
         return (shape[0], self.out_channels, *shape[2:])
 

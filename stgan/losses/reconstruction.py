@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from stgan.example import Example
@@ -65,12 +64,11 @@ class ReconstructionLoss(LossTerm, ABC):
         self, fake: Sequence[int], real: Sequence[int] | None = None
     ) -> tuple[int, ...]:
         """Shape of the value for clips of these shapes."""
-        shapes = (fake, fake if real is None else real)
-        self._check(*(torch.empty(tuple(shape), device="meta") for shape in shapes))
+        self._check_shapes(tuple(fake), tuple(fake if real is None else real))
         return (fake[0],) if self.reduction == "none" else ()
 
-    def _check(self, fake: Tensor, real: Tensor) -> None:
-        functional.check_clips(fake, real, smallest=self.smallest())
+    def _check_shapes(self, fake: tuple[int, ...], real: tuple[int, ...]) -> None:
+        functional.check_clip_shapes(fake, real, self.smallest())
 
     def extra_repr(self) -> str:
         """How values are reduced."""
@@ -237,8 +235,8 @@ class FirstFrameLoss(ReconstructionLoss):
         """See :func:`stgan.functional.first_frame_loss`."""
         return functional.first_frame_loss(fake=fake, real=real, reduction=self.reduction)
 
-    def _check(self, fake: Tensor, real: Tensor) -> None:
-        functional.check_first_frame(fake, real)
+    def _check_shapes(self, fake: tuple[int, ...], real: tuple[int, ...]) -> None:
+        functional.check_first_frame_shapes(fake, real)
 
 
 @LOSSES.register(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, pair
+from stgan._checks import check_axes, check_layout, pair
 from stgan._timm_loading import create_backbone, input_statistics
 from stgan.example import Example
 from stgan.functional import reconstruction_features as functional
@@ -172,7 +172,7 @@ class PerceptualLoss(ReconstructionLoss):
 
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
         """See :func:`stgan.functional.perceptual_loss`."""
-        self._check(fake, real)
+        check_layout(fake, "N C T H W", name="fake", C=3)
         return functional.perceptual_loss(
             fake=fake,
             real=real,
@@ -186,9 +186,9 @@ class PerceptualLoss(ReconstructionLoss):
             images = F.interpolate(images, self.input_size, mode="bilinear", antialias=True)
         return self.features(images * self.scale + self.shift)
 
-    def _check(self, fake: Tensor, real: Tensor) -> None:
-        check_layout(fake, "N C T H W", name="fake", C=3)
-        super()._check(fake, real)
+    def _check_shapes(self, fake: tuple[int, ...], real: tuple[int, ...]) -> None:
+        check_axes(fake, "N C T H W", name="fake", C=3)
+        super()._check_shapes(fake, real)
 
     def train(self, mode: bool = True) -> Self:
         """Switch between training and eval mode; the network stays in eval mode."""

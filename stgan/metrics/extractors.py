@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout
+from stgan._checks import check_axes
 from stgan.metrics._inputs import check_outputs
 from stgan.metrics.modes import evaluating
 
@@ -77,4 +77,4 @@ def extract(
 
 def check_clip_shape(shape: tuple[int, ...], channels: int = 3) -> None:
     """Refuse a shape that is not one of clips."""
-    check_layout(torch.empty(shape, device="meta"), "N C T H W", name="video", C=channels)
+    check_axes(shape, "N C T H W", name="video", C=channels)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, pair
+from stgan._checks import check_axes, pair
 from stgan._factories import check_module
 from stgan.errors import ShapeError
 from stgan.example import Example
@@ -122,7 +122,7 @@ class ModuleFeatures(FeatureExtractor):
             ShapeError: If the network refuses the shape, or does not make features of it.
             TypeError: If the network has no ``output_shape``.
         """
-        check_layout(torch.empty(input_shape, device="meta"), "N C T H W", name="video")
+        check_axes(input_shape, "N C T H W", name="video")
         inner = getattr(self.module, "output_shape", None)
         if inner is None:
             raise TypeError(f"{type(self.module).__name__} has no output_shape to ask")

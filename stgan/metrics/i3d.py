@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stgan._checks import check_layout, check_positive, triple
+from stgan._checks import check_axes, check_positive, triple
 from stgan.errors import ShapeError
 from stgan.typing import Size3
 
@@ -164,8 +164,7 @@ class I3D(nn.Module):
         Raises:
             ShapeError: If ``forward`` would refuse it.
         """
-        check_layout(torch.empty(input_shape, device="meta"), "N C T H W", name="video",
-                     C=self.in_channels)  # fmt: skip
+        check_axes(input_shape, "N C T H W", name="video", C=self.in_channels)
         if input_shape[2] < _SMALLEST_FRAMES:
             raise ShapeError(
                 f"video must have at least {_SMALLEST_FRAMES} frames for I3D, got {input_shape[2]}"

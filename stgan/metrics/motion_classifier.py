@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import Dataset
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_axes, check_positive
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_clips, check_outputs, check_video
 from stgan.metrics.modes import evaluating
@@ -101,8 +101,7 @@ def frame_differences(video: Tensor, in_channels: int) -> Tensor:
 
 def check_motion_size(shape: tuple[int, ...], in_channels: int) -> None:
     """Refuse clips that are too small to see motion in."""
-    meta = torch.empty(shape, device="meta")
-    check_layout(meta, "N C T H W", name="video", C=in_channels)
+    check_axes(shape, "N C T H W", name="video", C=in_channels)
     size = shape[2:]
     if any(side < least for side, least in zip(size, _SMALLEST, strict=True)):
         raise ShapeError(f"video must be at least {_SMALLEST} in (T, H, W), got {size}")
