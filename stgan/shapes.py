@@ -40,7 +40,7 @@ def _by_axis(size: int | Sequence[int], *geometry: int | Sequence[int]) -> list[
         value if isinstance(value, tuple | list) else (value,) * count
         for value in (size, *geometry)
     ]
-    return list(zip(*spread, strict=True))  # type: ignore[arg-type]
+    return list(zip(*spread, strict=True))
 
 
 def conv_size(

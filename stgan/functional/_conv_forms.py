@@ -220,5 +220,5 @@ def _product_transposed(
         (size - 1) * s - 2 * p + k
         for size, k, s, p in zip(image.shape[2:], kernel, stride, padding, strict=True)
     ]
-    out = F.fold(columns.mT, sizes, kernel, stride=stride, padding=padding)
+    out = F.fold(columns.mT, (sizes[0], sizes[1]), kernel, stride=stride, padding=padding)
     return out if bias is None else out + bias[:, None, None]
