@@ -59,6 +59,9 @@ def slope(critic: Critic, sample: Tensor, condition: Mapping[str, Any]) -> Tenso
 
     The result leads back to the critic's parameters and never to where the sample came from. Where
     gradients are not recorded it is a plain number for the log, and costs no second pass.
+
+    Raises:
+        ValueError: If the logits do not depend on the samples.
     """
     recorded = torch.is_grad_enabled()
     # The fused kernels of attention have no second derivative.
@@ -70,7 +73,14 @@ def slope(critic: Critic, sample: Tensor, condition: Mapping[str, Any]) -> Tenso
         # Samples do not meet in the critic, so one pass back serves them all.
         said = list_logits(critic(_as_seen(leaf, critic), **condition), leaf.shape[0])
         total = torch.stack([x.sum() for x in said]).sum()
-        (gradient,) = torch.autograd.grad(total, leaf, create_graph=recorded)
+        used = total.requires_grad
+        if used:
+            (gradient,) = torch.autograd.grad(total, leaf, create_graph=recorded, allow_unused=True)
+        if not used or gradient is None:
+            raise ValueError(
+                "logits of a critic must depend on the samples for a penalty on their slope, got "
+                "logits without a gradient; neither detach them nor judge under torch.no_grad"
+            )
     return gradient
 
 

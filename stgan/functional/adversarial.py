@@ -38,12 +38,13 @@ def reduce_loss(values: Tensor, reduction: Reduction) -> Tensor:
     """Apply torch's ``"mean"``, ``"sum"`` or ``"none"``.
 
     Args:
-        values: Any shape.
+        values: ``(N, ...)``, the batch first.
         reduction: What to make of the values.
 
     Raises:
         ValueError: If the reduction is none of the three.
-        ShapeError: If there are no values, whose mean would be NaN.
+        ShapeError: If there are no values, whose mean would be NaN, or a single number, which is a
+            mean already: a loss of a mean is not the mean of the losses.
 
     Example:
         >>> reduce_loss(torch.tensor([1.0, 3.0]), "mean")
@@ -52,6 +53,11 @@ def reduce_loss(values: Tensor, reduction: Reduction) -> Tensor:
     if not values.numel():
         raise ShapeError(
             f"a loss needs one sample at least, got an empty batch of {tuple(values.shape)}"
+        )
+    if not values.dim():
+        raise ShapeError(
+            "a loss needs values of every sample, (N, ...), got a single number; leave the mean to "
+            "the loss"
         )
     if reduction == "mean":
         return values.mean()

@@ -3,7 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from stgan.io.pictures import read_picture
 
 __all__ = ["folder_frames", "frame_paths"]
 
-Value: TypeAlias = tuple[Decimal, ...]
+Value: TypeAlias = tuple[Fraction, ...]
 
 _NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)")
 
@@ -105,8 +105,8 @@ def _values(column: Sequence[str], before: str) -> list[Value]:
     fractions = [number.partition(".")[2] for number in column]
     differ = len({len(fraction) for fraction in fractions}) > 1
     if differ and any(len(fraction) > 1 and fraction[-1] == "0" for fraction in fractions):
-        return [tuple(map(Decimal, number.split("."))) for number in column]
-    return [(Decimal(number),) for number in column]
+        return [tuple(map(Fraction, number.split("."))) for number in column]
+    return [(Fraction(number),) for number in column]
 
 
 def _warn_of_gap(folder: Path, found: Sequence[Path], values: Sequence[Value]) -> None:

@@ -357,6 +357,22 @@ def test_one_number_for_a_batch_is_refused(name: str, shape: tuple[int, ...], se
 
 
 @EVERY
+def test_logits_that_do_not_depend_on_samples_are_refused(name: str) -> None:
+    given = _taken(name, _samples((2, 6), 0))
+    critic = Bowl(6)
+    bias = torch.zeros(2, requires_grad=True)
+    for answer in (
+        lambda x: critic(x).detach(),
+        torch.no_grad()(critic),
+        lambda x: {"video": bias * 2},
+    ):
+        with pytest.raises(
+            ValueError, match=r"must depend on the samples .* got logits without a g"
+        ):
+            CASES[name][0](answer, **given)
+
+
+@EVERY
 def test_no_samples_are_refused(name: str) -> None:
     with pytest.raises(
         ShapeError, match=r"must hold one sample at least for a penalty, got \(0, 6\)"

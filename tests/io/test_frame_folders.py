@@ -77,6 +77,8 @@ def write(folder: Path, *names: str) -> Path:
         ["0.png", "5.png", "10.png"],
         ["00001_0.04.png", "00002_0.08.png", "00003_0.1.png"],
         ["1695312000.123456788.png", "1695312000.123456789.png", "1695312000.2.png"],
+        [f"{10**40}.png", f"{10**40 + 1}.png"],
+        [f"{2**200}.5.png", f"{2**200 + 1}.5.png"],
         ["only one.png"],
     ],
     ids=lambda names: names[0],

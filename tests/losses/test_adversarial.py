@@ -318,6 +318,20 @@ def test_a_generator_without_samples_is_refused(name: str, reduction: str) -> No
         create_family(name, reduction=reduction).generator(fake=torch.zeros(0, 2))
 
 
+@pytest.mark.parametrize("name", REFERENCE)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_mean_of_logits_is_refused(name: str, reduction: str) -> None:
+    loss, mean = create_family(name, reduction=reduction), torch.zeros(2, 3).mean()
+    with pytest.raises(
+        ShapeError, match=r"values of every sample, \(N, ...\), got a single number"
+    ):
+        loss.generator(fake=mean)
+    with pytest.raises(
+        ShapeError, match=r"values of every sample, \(N, ...\), got a single number"
+    ):
+        loss.discriminator(real=mean, fake=mean)
+
+
 def test_an_unknown_reduction_is_refused() -> None:
     with pytest.raises(ValueError, match="must be 'mean', 'sum' or 'none', got 'avg'"):
         create_family("hinge", reduction="avg")
