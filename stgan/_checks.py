@@ -36,8 +36,8 @@ def as_integer(value: Any) -> int | None:
 
     Booleans are none: ``True`` in the place of a number is a mistake.
     """
-    if type(value) is int:
-        return value
+    if type(value) is int or isinstance(value, torch.SymInt):  # of a traced program: stays free
+        return value  # type: ignore[return-value]
     if isinstance(value, bool) or getattr(value, "dtype", None) is torch.bool:
         return None
     try:

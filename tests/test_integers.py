@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import stgan
+from stgan import functional
 from stgan._checks import as_integer, check_count, check_positive, pair, plain_integers, triple
 from stgan.blocks import SpatioTemporalFusion
 from stgan.discriminators import VideoDiscriminator
@@ -74,6 +75,23 @@ def test_sizes_of_functions_may_be_those_of_numpy() -> None:
     first = torch.rand(1)
     seed_everything(3)
     assert torch.equal(torch.rand(1), first)
+
+
+@pytest.mark.parametrize("wrong", [True, 2.0, "2"], ids=repr)
+def test_sizes_of_functions_are_no_booleans(wrong: Any) -> None:
+    z, images = torch.zeros(2, 4), torch.zeros(2, 4, 3, 3)
+    for call, name in (
+        (lambda: functional.repeat_latent(z, wrong), "num_frames"),
+        (lambda: functional.expand_over_time(images, wrong), "num_frames"),
+        (lambda: functional.unfold_time(images, wrong), "num_frames"),
+        (lambda: functional.spread_rows(z, wrong), "size"),
+        (lambda: functional.upsample_nearest(images[:, :, None], wrong), "scale"),
+        (lambda: functional.one_hot_label(torch.tensor([0]), wrong), "num_classes"),
+        (lambda: functional.kaiser_taps(wrong), "factor"),
+        (lambda: functional.minibatch_stddev(images, wrong), "group_size"),
+    ):
+        with pytest.raises(TypeError, match=rf"^{name} must be an? .*, got {wrong!r}"):
+            call()
 
 
 def _numpy(value: Any) -> Any:

@@ -4,7 +4,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_layout
+from stgan._checks import check_layout, check_positive
 from stgan.errors import ShapeError
 
 __all__ = ["fold_time", "take_frames", "unfold_time"]
@@ -45,6 +45,7 @@ def unfold_time(images: Tensor, num_frames: int) -> Tensor:
         torch.Size([2, 3, 4, 8, 8])
     """
     check_layout(images, "N C H W", name="images")
+    num_frames = check_positive(num_frames, "num_frames")
     if images.shape[0] % num_frames:
         raise ShapeError(
             f"images must come in clips of {num_frames} frames, got {images.shape[0]} of them"

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_floats, check_layout
+from stgan._checks import check_count, check_floats, check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.functional._conv_layout import is_transformed
 
@@ -83,7 +83,7 @@ def expand_over_time(image: Tensor, num_frames: int) -> Tensor:
         torch.Size([2, 5, 4, 8, 8])
     """
     check_layout(image, "N C H W", name="image")
-    return image.unsqueeze(2).expand(-1, -1, num_frames, -1, -1)
+    return image.unsqueeze(2).expand(-1, -1, check_count(num_frames, "num_frames"), -1, -1)
 
 
 def concat_streams(video: Tensor, others: Sequence[Tensor]) -> Tensor:
@@ -256,7 +256,7 @@ def attend_to_tokens(
     n, d, t, h, _ = query.shape
     check_layout(key, "N S D", name="key", N=n, D=d)
     check_layout(value, "N S D", name="value", N=n, S=key.shape[1], D=d)
-    if d % num_heads:
+    if d % check_positive(num_heads, "num_heads"):
         raise ValueError(f"num_heads {num_heads} does not divide the {d} channels of the query")
     # The fused kernels want the channels of a head side by side.
     q = rearrange(query, "n (heads d) t h w -> n heads (t h w) d", heads=num_heads).contiguous()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_count, check_layout, check_positive
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision, without_autocast
 from stgan.functional.resample import kaiser_window
@@ -41,7 +41,7 @@ def repeat_latent(z: Tensor, num_frames: int) -> Tensor:
         Tulyakov et al., MoCoGAN, CVPR 2018, section 3 (content code).
     """
     check_layout(z, "N C", name="z")
-    return z.unsqueeze(2).expand(-1, -1, num_frames)
+    return z.unsqueeze(2).expand(-1, -1, check_count(num_frames, "num_frames"))
 
 
 def recurrent_latents(z: Tensor, noise: Tensor, cell: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_layout, check_positive, pair
+from stgan._checks import check_count, check_layout, check_positive, pair
 from stgan._excerpt import excerpt
 from stgan.errors import ShapeError
 from stgan.typing import Size2, Size3
@@ -143,7 +143,11 @@ def spread_rows(rows: Tensor, size: Size3 | tuple[int, ...]) -> Tensor:
         (replicated in space and concatenated).
     """
     check_layout(rows, "N C", name="rows")
-    sizes = tuple(size) if isinstance(size, tuple | list | torch.Size) else (size,) * 3
+    sizes = (
+        tuple(size)
+        if isinstance(size, tuple | list | torch.Size)
+        else (check_count(size, "size"),) * 3
+    )
     return rows[(..., *(None for _ in sizes))].expand(-1, -1, *sizes)
 
 
