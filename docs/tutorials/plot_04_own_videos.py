@@ -130,7 +130,7 @@ print(said)
 kept = sorted((folder / "videos/zoom").glob("person8_*"))[0]
 first = read_video(kept, dtype=torch.uint8)[:, 0]
 write_picture(first, folder / "face.png")
-run("python -m examples.imaginator.generate runs/mine face.png")
+run("python -m examples.imaginator.generate runs/mine face.png --form gif")
 
 made = [
     read_video(next((folder / "runs/mine/generated").glob(f"*{name}*.gif"))) for name in motions
