@@ -125,7 +125,7 @@ class ImageEncoder(nn.Module):
 
     @property
     def untrained(self) -> tuple[nn.Module, ...]:
-        """What begins at random: all of it."""
+        """All that begins at random, which is the whole."""
         return (self,)
 
     def forward(self, image: Tensor) -> ImageFeatures:

@@ -169,7 +169,7 @@ class TimmEncoder(nn.Module):
 
     @property
     def untrained(self) -> tuple[nn.Module, ...]:
-        """What begins at random: all but the network, which may come with weights."""
+        """All that begins at random, and not the network, which may come with weights."""
         return self.projections, self.head
 
     def forward(self, image: Tensor) -> ImageFeatures:
