@@ -88,7 +88,9 @@ def evaluate(asked: Evaluation) -> int:
         }
         with replacing(asked.json) as part:
             part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
-        print(f"\nwrote {printable(asked.json)}")
+        wrote = f"wrote {printable(asked.json)}"
+        # A path of any length stays in one piece, on a line of its own where it is long.
+        print("\n" + textwrap.fill(wrote, 80, break_long_words=False, break_on_hyphens=False))
     return 0
 
 

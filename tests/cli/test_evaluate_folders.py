@@ -33,7 +33,7 @@ def test_names_with_dots_are_whole(shell: Shell, shared_folder: Path, tmp_path: 
     for name, value in (("PSNR", 100), ("SSIM", 1), ("L1", 0)):
         assert found[f"{name} after the first frame"].value == value
         assert found[f"{name} after the first frame"].n_fake == 3
-    assert out.endswith(f"wrote {target}\n")
+    assert _said(out).endswith(f"wrote {target}")
 
 
 @pytest.mark.shared
@@ -160,8 +160,8 @@ def test_strips_are_asked_for(shell: Shell, tmp_path: Path) -> None:
     command = f"evaluate --real {tmp_path / 'strips'} --fake {frames} --frames 4 --metrics static"
     status, out, _ = shell(f"{command} --strips real --frame-width 12")
     assert status == 0
-    assert "strips: 4 clips from 4 strips of frames" in _said(out)
-    assert "frames: 3 clips from 3 folders of frames" in _said(out)
+    assert "4 clips from 4 strips of frames" in _said(out)
+    assert "3 clips from 3 folders of frames" in _said(out)
     assert "4 frames of 8 x 12" in _said(out)
     # Not asked for, two strips are two frames of one clip, and fewer than four.
     assert "strips/bend has 2 frames, but 4 frames with stride 1 need 4" in shell.error(command)

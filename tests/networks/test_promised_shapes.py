@@ -132,7 +132,7 @@ def test_a_channel_that_fusion_adds_is_counted_on_the_way() -> None:
 
 @pytest.mark.parametrize("family", [NonSaturatingLoss, HingeLoss, LeastSquaresLoss])
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@given(shape=st.lists(st.integers(1, 4), max_size=3).map(tuple))
+@given(shape=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple))
 def test_losses_keep_the_shape_only_unreduced(
     family: Callable[..., AdversarialLoss], reduction: str, shape: tuple[int, ...]
 ) -> None:
