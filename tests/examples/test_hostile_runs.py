@@ -111,7 +111,7 @@ HURT: dict[str, tuple[Callable[[Path], None], str | None, str | None, str | None
     "same classes": (_put("classes", to=["slide", "slide"]), *NO_CLASSES),
     "classes that print alike": (_put("classes", to=["\x1b", "\\x1b"]), *NO_CLASSES),
     "paths": (_put("classes", to=["slide", "../../mine/x"]), *NO_CLASSES),
-    "root": (_put("classes", to=["slide", "/tmp/x"]), *NO_CLASSES),
+    "root": (_put("classes", to=["slide", "/x"]), *NO_CLASSES),
     "parent": (_put("classes", to=["slide", ".."]), *NO_CLASSES),
     "long class": (_put("classes", to=["slide", "a" * 10**6]), *NO_CLASSES),
     "more classes": (
