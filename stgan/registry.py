@@ -16,7 +16,10 @@ from importlib.metadata import EntryPoint
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from torch import nn
+
 from stgan._excerpt import brief, excerpt
+from stgan._one_type import tell_types
 from stgan._plugins import find_plugins, load_plugin, offers, package_of
 from stgan._settings import name_calls, record_settings
 from stgan.errors import PluginError, UnknownNameError
@@ -144,6 +147,8 @@ class Registry(Mapping[str, Factory]):
             if inspect.isclass(factory):
                 record_settings(factory)
                 name_calls(factory)
+                if issubclass(factory, nn.Module):
+                    tell_types(factory)
             elif not inspect.isfunction(factory):
                 # It has no name and no docstring of its own to be shown.
                 raise TypeError(

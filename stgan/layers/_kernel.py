@@ -71,28 +71,12 @@ def leaves_out_bias(conv: nn.Module | None) -> bool:
 
 
 def convolved(conv: nn.Module, video: Tensor | FusedFeatures, *, add_bias: bool = True) -> Tensor:
-    """Call a convolution, or whatever a user put in its place.
-
-    Raises:
-        TypeError: If input and weights differ in type or device, outside of autocast.
-    """
+    """Call a convolution, or whatever a user put in its place."""
     out: Tensor
-    try:
-        if isinstance(conv, _Convolving):
-            out = conv(video, add_bias=add_bias)
-        else:
-            out = conv(video.materialize() if isinstance(video, FusedFeatures) else video)
-    except RuntimeError:
-        # Looked for only now, so that it costs nothing where all is well.
-        given = video.video if isinstance(video, FusedFeatures) else video
-        weight = next(conv.parameters(), given)
-        if (weight.dtype, weight.device) == (given.dtype, given.device):
-            raise
-        raise TypeError(
-            f"input and weights of a convolution must have one type and device, got "
-            f"{given.dtype} on {given.device} and {weight.dtype} on {weight.device}; convert one, "
-            f"such as by .to(...), or use torch.autocast"
-        ) from None
+    if isinstance(conv, _Convolving):
+        out = conv(video, add_bias=add_bias)
+    else:
+        out = conv(video.materialize() if isinstance(video, FusedFeatures) else video)
     return out
 
 
