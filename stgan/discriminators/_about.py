@@ -72,9 +72,12 @@ class Discriminator(nn.Module):
             stages: Geometry of the other networks, coarse to fine, for one that can share it.
         """
         seen = size[0] if frames is None else frames
-        settings: dict[str, Any] = {
-            "input_size": size[1:] if cls.stream == "image" else (seen, *size[1:])
-        }
+        settings = cls._clip_settings(size, seen)
         if cls._staged and stages is not None and seen == size[0]:
             settings["stages"] = tuple(stages)
         return settings
+
+    @classmethod
+    def _clip_settings(cls, size: tuple[int, int, int], frames: int) -> dict[str, Any]:
+        """What it is told of the size, and of the frames that it sees."""
+        return {"input_size": size[1:] if cls.stream == "image" else (frames, *size[1:])}

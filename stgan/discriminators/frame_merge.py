@@ -192,16 +192,8 @@ class FrameMergeDiscriminator(Critic):
         )
 
     @classmethod
-    def clip_settings(
-        cls,
-        size: tuple[int, int, int],
-        *,
-        frames: int | None = None,
-        stages: Sequence[Stage] | None = None,
-    ) -> dict[str, Any]:
-        """Return the size of the frames, how many it sees, and how far apart they may be."""
-        seen = size[0] if frames is None else frames
-        return {"input_size": size[1:], "num_frames": seen, "max_difference": size[0]}
+    def _clip_settings(cls, size: tuple[int, int, int], frames: int) -> dict[str, Any]:
+        return {"input_size": size[1:], "num_frames": frames, "max_difference": size[0]}
 
     def _condition(self, differences: Tensor, rows: Tensor | None, video: Tensor) -> Tensor:
         check_layout(

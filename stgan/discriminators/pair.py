@@ -14,7 +14,6 @@ from stgan.discriminators.samplers_sparse import BetaPair
 from stgan.example import Example
 from stgan.functional.one_hot import spread_rows
 from stgan.registry import DISCRIMINATORS
-from stgan.shapes import Stage
 from stgan.typing import Size2
 
 __all__ = ["PairDiscriminator"]
@@ -107,14 +106,7 @@ class PairDiscriminator(Critic):
         )
 
     @classmethod
-    def clip_settings(
-        cls,
-        size: tuple[int, int, int],
-        *,
-        frames: int | None = None,
-        stages: Sequence[Stage] | None = None,
-    ) -> dict[str, Any]:
-        """Return the size of the frames, and how many a whole clip has."""
+    def _clip_settings(cls, size: tuple[int, int, int], frames: int) -> dict[str, Any]:
         return {"input_size": size[1:], "num_frames": size[0]}
 
     def forward(
