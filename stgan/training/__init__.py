@@ -35,7 +35,12 @@ from stgan.training.retention import Retention
 from stgan.training.run import Run
 from stgan.training.run_folder import RunFolder, check_run_folder
 from stgan.training.seeding import rng_state, seed_everything, set_rng_state
-from stgan.training.sharding import load_optimizer_state, shard_stages, whole_state
+from stgan.training.sharding import (
+    load_optimizer_state,
+    optimizer_state,
+    shard_stages,
+    whole_state,
+)
 from stgan.training.stopping import StopSignals
 from stgan.training.views import View, cut_tree, discriminate, discriminate_pair
 
@@ -78,6 +83,7 @@ __all__ = [
     "load_state",
     "logit_health",
     "make_parts",
+    "optimizer_state",
     "precision_settings",
     "resume_checkpoint",
     "rng_state",

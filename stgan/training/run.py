@@ -27,7 +27,7 @@ from stgan.training.resuming import Resumed, resume_checkpoint
 from stgan.training.retention import Retention
 from stgan.training.run_folder import RunFolder
 from stgan.training.seeding import rng_state, set_rng_state
-from stgan.training.sharding import load_optimizer_state, whole_state
+from stgan.training.sharding import load_optimizer_state, optimizer_state, whole_state
 from stgan.training.stopping import StopSignals
 
 __all__ = ["Run", "Stateful"]
@@ -373,7 +373,12 @@ class Run:
         if self.guard is not None:
             self.guard.check(self.step)
         networks = {name: whole_state(one.state_dict()) for name, one in self.networks.items()}
-        states = {name: whole_state(one.state_dict()) for name, one in self.tracked.items()}
+        states = {
+            name: optimizer_state(one)
+            if isinstance(one, Optimizer)
+            else whole_state(one.state_dict())
+            for name, one in self.tracked.items()
+        }
         if self._first:
             # One that a signal or the end puts between the others is there to go on from. If it
             # were ranked, a run that was stopped would keep others than one that was not.

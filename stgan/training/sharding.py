@@ -11,7 +11,17 @@ from torch.optim import Optimizer
 
 from stgan.training._entries import entry_of, refused
 
-__all__ = ["load_optimizer_state", "own_part", "shard_stages", "whole", "whole_state"]
+__all__ = [
+    "load_optimizer_state",
+    "optimizer_state",
+    "own_part",
+    "shard_stages",
+    "whole",
+    "whole_state",
+]
+
+# Entry of a state that names the parameters of which there is nothing to keep.
+_WITHOUT = "without"
 
 
 def shard_stages(network: nn.Module, mesh: DeviceMesh) -> nn.Module:
@@ -111,22 +121,48 @@ def whole_state(state: Any) -> Any:
     return state
 
 
+def optimizer_state(optimizer: Optimizer) -> dict[str, Any]:
+    """Return the whole state of an optimizer; every process must call.
+
+    It names the parameters that have had no gradient yet, whose moments are not missing. Give it to
+    :func:`~stgan.training.save_checkpoint`, and later to :func:`load_optimizer_state`.
+
+    Args:
+        optimizer: Of parameters that may be sharded.
+
+    Returns:
+        As ``optimizer.state_dict()``, and under ``"without"`` the numbers of those parameters.
+
+    Example:
+        >>> layer, unused = nn.Linear(2, 1), nn.Linear(2, 1, bias=False)
+        >>> optimizer = torch.optim.Adam([*layer.parameters(), *unused.parameters()])
+        >>> layer(torch.ones(1, 2)).sum().backward()
+        >>> optimizer.step()
+        >>> optimizer_state(optimizer)["without"]
+        [2]
+    """
+    state: dict[str, Any] = whole_state(optimizer.state_dict())
+    numbers = (number for group in state["param_groups"] for number in group["params"])
+    return state | {_WITHOUT: [number for number in numbers if not state["state"].get(number)]}
+
+
 def load_optimizer_state(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Load the whole state of an optimizer, and shard it as its parameters are.
 
     Args:
         optimizer: Of parameters that may be sharded.
-        state: As :func:`whole_state` or the optimizer returned it; equal on all processes. That of
-            Adam is compared with the parameters entry by entry.
+        state: As :func:`optimizer_state` or the optimizer returned it; equal on all processes. That
+            of Adam is compared with the parameters entry by entry.
 
     Raises:
-        CheckpointError: If it is the state of other parameters or of another optimizer, or has
-            settings or entries that cannot be; the optimizer is as before then.
+        CheckpointError: If it is the state of other parameters or of another optimizer, has
+            settings or entries that cannot be, or lacks an entry of a parameter that learns and
+            that it does not name as one without; the optimizer is as before then.
 
     Example:
         >>> layer = nn.Linear(2, 1)
         >>> optimizer = torch.optim.Adam(layer.parameters())
-        >>> load_optimizer_state(optimizer, whole_state(optimizer.state_dict()))
+        >>> load_optimizer_state(optimizer, optimizer_state(optimizer))
     """
     _check_optimizer_state(optimizer, state)
     try:
@@ -164,11 +200,27 @@ def _check_optimizer_state(optimizer: Optimizer, state: Any) -> None:
             if not _is_like(group[name], value) or (fixed and group[name] != value):
                 raise refused(what, f"has another {name}, or one that cannot be")
     entries = entry_of(state, "state", Mapping, what)
+    is_adam = isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW)
     for number, kept in entries.items():
         if number not in by_number or not isinstance(kept, Mapping):
             raise refused(what, "has entries of parameters that there are not")
-        if isinstance(optimizer, torch.optim.Adam | torch.optim.AdamW):
+        if kept and is_adam:
             _check_adam(by_number[number], kept, what)
+    lacking = [number for number in by_number if not entries.get(number)]
+    if _WITHOUT in state:
+        without = [n for n in entry_of(state, _WITHOUT, list, what) if type(n) is int]
+    elif is_adam and any(entries.values()):
+        without = [n for n in lacking if not by_number[n].requires_grad]
+    else:  # before the first step, or of an optimizer that may keep nothing of some
+        without = lacking
+    for number in lacking:
+        if number not in without:
+            shape = tuple(by_number[number].shape)
+            raise refused(
+                what,
+                f"has no entry for a parameter of shape {shape}, and does not name it as one that "
+                f"never had any, as optimizer_state does",
+            )
 
 
 def _is_like(value: Any, own: Any) -> bool:

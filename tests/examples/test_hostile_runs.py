@@ -99,6 +99,10 @@ HURT: dict[str, tuple[Callable[[Path], None], str | None, str | None, str | None
     "no optimizer": (
         _without("generator_optimizer"), "has no generator_optimizer in its state", None, None
     ),
+    "no moments of a parameter": (
+        _state(lambda state: state["generator_optimizer"]["state"].pop(0)),
+        "state of Adam has no entry for a parameter of shape (4, 3, 4, 4)", None, None,
+    ),
     "no health": (_without("health"), "has no health in its state", None, None),
     "step of text": (_put("step", to="x"), *NO_STEP),
     "step below 0": (_put("step", to=-5), *NO_STEP),

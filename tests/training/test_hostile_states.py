@@ -17,6 +17,7 @@ from stgan.training import (
     HealthMonitor,
     LazySchedule,
     load_optimizer_state,
+    optimizer_state,
     rng_state,
     seed_everything,
     set_rng_state,
@@ -144,6 +145,8 @@ ADAM = {
     "state of a list": _set("state", to=[1]),
     "another parameter": _set("state", 7, to={}),
     "entry of text": _set("state", 0, to="x"),
+    "no moments": _set("state", 0, to=None),
+    "empty moments": _set("state", 0, to={}),
     "no moment": _set("state", 0, "exp_avg", to=None),
     "no step": _set("state", 0, "step", to=None),
     "one more": _set("state", 0, "more", to=1.0),
@@ -174,6 +177,60 @@ def test_the_state_of_an_optimizer_must_be_that_of_its_parameters(kind: str) -> 
     optimizer.step()
     assert all(p.isfinite().all() for p in network.parameters())
     assert not torch.equal(before[0], network.weight)
+
+
+def _half_used(kind: Any = torch.optim.Adam) -> tuple[nn.Module, torch.optim.Optimizer]:
+    """An optimizer of four parameters, of which the first two have had a gradient."""
+    layers = nn.Sequential(nn.Linear(2, 3), nn.Linear(2, 3))
+    optimizer = kind(layers.parameters(), lr=0.1)
+    layers[0](torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    return layers, optimizer
+
+
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.Adafactor, torch.optim.SGD])
+def test_a_parameter_without_a_gradient_has_no_entry_and_says_so(kind: Any) -> None:
+    state = optimizer_state(_half_used(kind)[1])
+    assert state["without"] == ([0, 1, 2, 3] if kind is torch.optim.SGD else [2, 3])
+    _, again = _half_used(kind)
+    load_optimizer_state(again, state)
+    assert optimizer_state(again)["without"] == state["without"]
+    load_optimizer_state(again, optimizer_state(kind(_half_used()[0].parameters(), lr=0.1)))
+    assert optimizer_state(again)["without"] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("state", 0, to=None),
+        _set("state", 0, to={}),
+        _set("state", to={}),
+        _set("without", to=[2]),
+        _set("without", to=[]),
+        _set("without", to="x"),
+        _set("without", to=["2", torch.ones(2), 3]),
+    ],
+)
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.Adafactor])
+def test_what_an_optimizer_kept_of_a_parameter_must_be_there(
+    kind: Any, change: Callable[[Any], None]
+) -> None:
+    _, optimizer = _half_used(kind)
+    state = copy.deepcopy(optimizer_state(optimizer))
+    change(state)
+    with pytest.raises(CheckpointError, match=r"no entry for a parameter of shape \(3,|a list as"):
+        load_optimizer_state(optimizer, state)
+    assert optimizer_state(optimizer)["without"] == [2, 3]
+
+
+def test_a_plain_state_of_adam_may_lack_frozen_parameters_only() -> None:
+    """It does not say whether moments are missing, so what does not learn may have none."""
+    layers, optimizer = _half_used()
+    state = optimizer.state_dict()
+    with pytest.raises(CheckpointError, match=r"no entry .* \(3, 2\), .*as optimizer_state does"):
+        load_optimizer_state(optimizer, state)
+    layers[1].requires_grad_(False)
+    load_optimizer_state(optimizer, state)
 
 
 @pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adafactor, torch.optim.RMSprop])
