@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from torch import nn
+from torch.nn.modules.lazy import LazyModuleMixin
 
 from stgan._excerpt import brief, excerpt
 from stgan.typing import Act, Norm
@@ -26,6 +27,14 @@ _SUCH_AS = {
     "conv": "ConvTranspose1Plus2d",
     "fusion": "SpatioTemporalFusion",
     "network": "VideoDiscriminator",
+}
+
+_LAYOUTS = {1: "(N, C, T)", 2: "(N, C, H, W)", 3: "(N, C, T, H, W)"}
+#: How many axes behind batch and channels a norm of torch wants; 0: it does not see the channels.
+_AXES_OF_NORMS: dict[type[nn.Module], int] = {
+    **{nn.BatchNorm1d: 1, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3},
+    **{nn.InstanceNorm1d: 1, nn.InstanceNorm2d: 2, nn.InstanceNorm3d: 3},
+    **{nn.LayerNorm: 0, nn.RMSNorm: 0},
 }
 
 
@@ -92,9 +101,29 @@ def make_act(act: Act, name: str = "act") -> nn.Module:
     return nn.Identity() if act is None else make(act, name)
 
 
-def make_norm(norm: Norm, channels: int, name: str = "norm") -> nn.Module:
-    """Make a norm of so many channels, or the identity for ``None``."""
-    return nn.Identity() if norm is None else make(norm, name, channels)
+def make_norm(norm: Norm, channels: int, *, axes: int) -> nn.Module:
+    """Make a norm of so many channels, or the identity for ``None``.
+
+    Args:
+        norm: Called with the channels.
+        channels: Of the place where it stands.
+        axes: Behind batch and channels: 3 of videos, 2 of images, 1 of sequences.
+
+    Raises:
+        TypeError: If a norm of torch was made that wants other axes; not every one of them would
+            refuse these.
+    """
+    if norm is None:
+        return nn.Identity()
+    made: nn.Module = make(norm, "norm", channels)
+    # Exactly these: a class derived from one may bring the axes into its order first. A lazy norm
+    # takes the number of channels for its eps.
+    if _AXES_OF_NORMS.get(type(made), axes) != axes or isinstance(made, LazyModuleMixin):
+        raise TypeError(
+            f"norm must normalize the channels of {_LAYOUTS[axes]}, as nn.BatchNorm{axes}d or "
+            f"functools.partial(nn.GroupNorm, 1) do, got {factory_name(type(made))}"
+        )
+    return made
 
 
 def factory_name(factory: Any) -> str:

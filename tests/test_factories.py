@@ -1,19 +1,22 @@
 """What makes modules is a class or a function; everything else is answered in one sentence."""
 
 import inspect
+import re
 from functools import partial
 from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import stgan
 from stgan.discriminators import (
+    ImageDiscriminator,
     LinearHead,
     PairDiscriminator,
     VideoDiscriminator,
 )
+from stgan.functional import fold_time, unfold_time
 from stgan.registry import REGISTRIES
 
 NAMES = {
@@ -54,6 +57,50 @@ def test_what_makes_no_modules_is_refused_by_name(
 
 def test_every_name_is_that_of_an_argument() -> None:
     assert {argument for *_, argument in PLACES} == NAMES
+
+
+# Three layers take a norm for the sake of one signature; two examples have one stage, without one.
+WITHOUT = {"conv_3d", "conv_transpose_3d", "resize_conv", "image", "video"}
+NORMED = [one for one in PLACES if one[2] == "norm" and one[1] not in WITHOUT]
+
+
+@pytest.mark.parametrize(("kind", "name", "_"), NORMED, ids=["-".join(one) for one in NORMED])
+def test_a_norm_of_other_axes_is_refused_by_the_constructor(kind: str, name: str, _: str) -> None:
+    example = stgan.info(kind, name).example
+    assert example is not None
+    settings = stgan.build({"kind": kind, "name": name, **example.settings})._stgan_settings
+
+    def refusal(norm: str) -> str:
+        try:
+            stgan.create(kind, name, **settings | {"norm": getattr(nn, norm)})
+        except TypeError as error:
+            return str(error)
+        return ""
+
+    (axes,) = [axes for axes in (1, 2, 3) if not refusal(f"BatchNorm{axes}d")]
+    part = stgan.create(kind, name, **settings | {"norm": getattr(nn, f"BatchNorm{axes}d")})
+    getattr(part, example.call)(**example.make_inputs())
+    assert not refusal(f"InstanceNorm{axes}d")
+    others = [f"{norm}Norm{n}d" for norm in ("Batch", "Instance") for n in {1, 2, 3} - {axes}]
+    others += ["LayerNorm", "RMSNorm", f"LazyBatchNorm{axes}d", f"LazyInstanceNorm{axes}d"]
+    for norm in others:
+        sentence = rf"norm must normalize the channels of \(N, C, .* do, got nn\.{norm}"
+        assert re.fullmatch(sentence, refusal(norm))
+
+
+def test_a_norm_of_other_axes_is_refused_by_streams_of_several_stages() -> None:
+    with pytest.raises(TypeError, match=r"\(N, C, T, H, W\), as nn.Batch.*got nn.BatchNorm2d$"):
+        _video(norm=nn.BatchNorm2d)
+    with pytest.raises(TypeError, match=r"\(N, C, H, W\), as nn.Batch.*got nn.InstanceNorm3d$"):
+        ImageDiscriminator(16, base_channels=2, norm=nn.InstanceNorm3d)
+
+
+def test_a_norm_that_brings_axes_into_its_own_order_is_taken() -> None:
+    class OfFrames(nn.BatchNorm2d):
+        def forward(self, video: Tensor) -> Tensor:
+            return unfold_time(super().forward(fold_time(video)), video.shape[2])
+
+    assert _video(norm=OfFrames)(torch.rand(2, 3, 4, 16, 16)).shape == (2,)
 
 
 def _video(**settings: Any) -> VideoDiscriminator:

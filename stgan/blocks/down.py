@@ -47,7 +47,7 @@ class _DownStage(nn.Module):
             padding=padding,  # type: ignore[arg-type]
             bias=bias,
         )
-        self.norm = make_norm(norm, out_channels)
+        self.norm = make_norm(norm, out_channels, axes=len(kernel_size))
         if init_std is not None:
             init_normal_(self, init_std)
         if spectral_norm:

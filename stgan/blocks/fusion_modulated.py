@@ -243,7 +243,7 @@ class SpadeFusion(Fusion):
         self.norm: nn.Module = nn.Identity()
         self.scale_and_shift = None
         if self.static_channels:
-            self.norm = make_norm(norm, video_channels)
+            self.norm = make_norm(norm, video_channels, axes=3)
             self.scale_and_shift = nn.Sequential(
                 nn.Conv2d(self.static_channels, mid_channels, 3, padding=1),
                 nn.ReLU(),

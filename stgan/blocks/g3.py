@@ -147,8 +147,9 @@ class G3Block(nn.Module):
         check_stride(k, s)
 
         def finish(upsample: nn.Module, *, wrap: bool) -> nn.Sequential:
-            layers = [upsample] if norm is None else [upsample, make_norm(norm, out_channels)]
-            stage = nn.Sequential(*layers)
+            stage = nn.Sequential(upsample)
+            if norm is not None:
+                stage.append(make_norm(norm, out_channels, axes=3))
             if init_std is not None:
                 init_normal_(stage, init_std, convs=wrap)
             if wrap and spectral_norm:

@@ -96,7 +96,7 @@ class LatentDeconv(TemporalLatent):
                 )
             )
             if norm is not None and not last:
-                stages.append(make_norm(norm, after))
+                stages.append(make_norm(norm, after, axes=1))
             end = out_act if last else act
             if end is not None:
                 stages.append(make_act(end, "out_act" if last else "act"))

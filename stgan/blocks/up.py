@@ -95,7 +95,7 @@ class UpStage(nn.Module):
             bias=norm is None or bias_before_norm,
             bias_before_norm=bias_before_norm,
         )
-        self.norm = make_norm(norm, out_channels)
+        self.norm = make_norm(norm, out_channels, axes=3)
         self.act = make_act(act)
         self.out_channels = check_positive(out_channels, "out_channels")
 

@@ -135,7 +135,7 @@ class VideoDiscriminator2Plus1d(Critic):
                 spectral_norm=spectral_norm,
                 init_std=init_std,
             )
-            after = make_norm(stage_norm, width)
+            after = make_norm(stage_norm, width, axes=3)
             self.stages.append(nn.Sequential(conv, after, make_act(act)))
         self.head = Conv2Plus1d(
             widths[-1] + (num_classes if len(widths) == 1 else 0),

@@ -56,10 +56,10 @@ class _ResidualBlock(nn.Module):
         def prepared(*args: int, **kwargs: Any) -> nn.Module:
             return prepare(conv(*args, **kwargs), init_std=init_std, spectral_norm=spectral_norm)
 
-        self.norm1 = make_norm(None if first else norm, in_channels)
+        self.norm1 = make_norm(None if first else norm, in_channels, axes=len(stride))
         self.act1 = nn.Identity() if first else _out_of_place(act)
         self.conv1 = prepared(in_channels, out_channels, 3, padding=1, bias=norm is None)
-        self.norm2 = make_norm(norm, out_channels)
+        self.norm2 = make_norm(norm, out_channels, axes=len(stride))
         self.act2 = _out_of_place(act)
         self.conv2 = prepared(out_channels, out_channels, 3, padding=1)
         self.pool = pool(stride) if max(stride) > 1 else nn.Identity()

@@ -128,7 +128,7 @@ class TwoStepConv(VideoConv):
         self.mid_channels = self._width(mid_channels)
         first, second = self._steps
         self.add_module(first, self._step(first, bias=first_bias))
-        self.norm = make_norm(norm, self.mid_channels)
+        self.norm = make_norm(norm, self.mid_channels, axes=3)
         self.act = make_act(act)
         self.add_module(second, self._step(second, bias=bias))
 
