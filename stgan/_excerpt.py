@@ -1,10 +1,12 @@
 """Short, printable words of values and texts that somebody else wrote."""
 
+import difflib
 import reprlib
+from collections.abc import Iterable
 
 from stgan.errors import printable
 
-__all__ = ["brief", "excerpt", "reason"]
+__all__ = ["brief", "did_you_mean", "excerpt", "nearest", "reason"]
 
 _REPR = reprlib.Repr()
 _REPR.maxlevel, _REPR.maxstring, _REPR.maxother, _REPR.maxlong = 3, 60, 60, 40
@@ -31,6 +33,22 @@ def brief(text: object, most: int = 300) -> str:
         'two lines and \\x1b[31mred'
     """
     return printable(" ".join(str(text)[: 4 * most].split()), most)
+
+
+def nearest(word: object, known: Iterable[str], count: int = 1) -> list[str]:
+    """Return the known words that are nearest to another, best first; none if none is near."""
+    return difflib.get_close_matches(str(word)[:100], [*known], n=count)
+
+
+def did_you_mean(words: Iterable[str]) -> str:
+    """Return the part of an error that offers words, or nothing where there are none.
+
+    Example:
+        >>> did_you_mean(nearest("batchnorm", ["batch_norm", "group_norm"]))
+        "did you mean 'batch_norm'? "
+    """
+    offer = " or ".join(map(repr, words))
+    return f"did you mean {offer}? " if offer else ""
 
 
 def reason(error: BaseException) -> str:

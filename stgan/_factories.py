@@ -32,9 +32,14 @@ _SUCH_AS = {
 _LAYOUTS = {1: "(N, C, T)", 2: "(N, C, H, W)", 3: "(N, C, T, H, W)"}
 #: How many axes behind batch and channels a norm of torch wants; 0: it does not see the channels.
 _AXES_OF_NORMS: dict[type[nn.Module], int] = {
-    **{nn.BatchNorm1d: 1, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3},
-    **{nn.InstanceNorm1d: 1, nn.InstanceNorm2d: 2, nn.InstanceNorm3d: 3},
-    **{nn.LayerNorm: 0, nn.RMSNorm: 0},
+    nn.BatchNorm1d: 1,
+    nn.BatchNorm2d: 2,
+    nn.BatchNorm3d: 3,
+    nn.InstanceNorm1d: 1,
+    nn.InstanceNorm2d: 2,
+    nn.InstanceNorm3d: 3,
+    nn.LayerNorm: 0,
+    nn.RMSNorm: 0,
 }
 
 

@@ -1,7 +1,6 @@
 """Remember what an object was built from, so that it can be written down and built again."""
 
 import contextlib
-import difflib
 import functools
 import inspect
 import types
@@ -9,6 +8,8 @@ from collections.abc import Collection
 from typing import Any
 
 from torch import nn
+
+from stgan._excerpt import did_you_mean, nearest
 
 __all__ = ["name_calls", "record_settings", "recorded_settings"]
 
@@ -66,8 +67,7 @@ def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collect
     takes = [*signature.parameters.values()][1:]
     names = [parameter.name for parameter in takes]
     unknown = [name for name in given if name not in names]
-    near = difflib.get_close_matches(unknown[0], names, n=1) if unknown else []
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(nearest(unknown[0], names)) if unknown else ""
     for index, parameter in enumerate(takes):
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY:
             names.insert(index, "*")  # by keyword from here on, as in Python

@@ -1,6 +1,5 @@
 """Networks of timm as lists of feature maps, with weights that are the asked ones or an error."""
 
-import difflib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stgan._excerpt import reason
+from stgan._excerpt import did_you_mean, excerpt, nearest, reason
 from stgan._torchvision import ensure_torchvision
 from stgan.errors import CheckpointError, ShapeError, UnknownNameError
 
@@ -155,9 +154,10 @@ def _check_name(model: str) -> None:
     arch, _, tag = model.partition(".")
     known = timm.list_models()
     if arch not in known:
-        near = difflib.get_close_matches(arch, known, n=3)
-        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-        raise UnknownNameError(f"timm has no model named {arch!r}; {hint}see timm.list_models()")
+        raise UnknownNameError(
+            f"timm has no model named {excerpt(arch)}; {did_you_mean(nearest(arch, known, 3))}see "
+            f"timm.list_models()"
+        )
     tagged = timm.list_models(f"{arch}.*", pretrained=True)
     if tag and model not in tagged:
         raise UnknownNameError(

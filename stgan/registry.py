@@ -6,7 +6,6 @@ entry points: group ``stgan.layers`` for layers, and so on.
 """
 
 import builtins
-import difflib
 import fnmatch
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from stgan._excerpt import brief, excerpt
+from stgan._excerpt import brief, did_you_mean, excerpt, nearest
 from stgan._one_type import tell_types
 from stgan._plugins import find_plugins, load_plugin, offers, package_of
 from stgan._settings import name_calls, record_settings
@@ -289,11 +288,11 @@ def unknown_name(
         hints: Where else it might be.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(str(name)[:100], [*names, *aliases], n=1)
-    meant = [f"did you mean {aliases.get(word, word)!r}? " for word in near]
+    near = nearest(name, [*names, *aliases])
+    meant = did_you_mean(aliases.get(word, word) for word in near)
     there = "".join(f"{hint}; " for hint in hints)
     return UnknownNameError(
-        f"{kind} has no {what} named {excerpt(name)}; {there}{''.join(meant)}known: "
+        f"{kind} has no {what} named {excerpt(name)}; {there}{meant}known: "
         f"{', '.join(names) or 'none'}"
     )
 

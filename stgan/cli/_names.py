@@ -1,9 +1,8 @@
 """From what the user types to one entry of one registry."""
 
-import difflib
-
+from stgan._excerpt import nearest
 from stgan.errors import UnknownNameError
-from stgan.registry import REGISTRIES
+from stgan.registry import REGISTRIES, unknown_name
 
 __all__ = ["check_kind", "find"]
 
@@ -16,9 +15,7 @@ def check_kind(kind: str) -> str:
     """
     if kind in REGISTRIES:
         return kind
-    near = difflib.get_close_matches(kind, REGISTRIES, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UnknownNameError(f"no kind is named {kind!r}; {hint}kinds: {', '.join(REGISTRIES)}")
+    raise unknown_name("stgan", kind, REGISTRIES, what="kind")
 
 
 def find(name: str) -> tuple[str, str]:
@@ -46,7 +43,7 @@ def _either(kinds: list[str], name: str) -> str:
 
 def _unknown(name: str) -> str:
     known = {entry for registry in REGISTRIES.values() for entry in registry}
-    near = difflib.get_close_matches(name, known, n=3)
+    near = nearest(name, known, 3)
     # A piece of a name is no close match of a long one.
     near += [entry for entry in sorted(known) if name in entry and entry not in near]
     meant = [f"{kind}/{entry}" for entry in near[:4] for kind, registry in REGISTRIES.items()

@@ -50,7 +50,7 @@ def test_list_of_nothing_has_the_status_1(shell: Shell) -> None:
 
 def test_list_of_an_unknown_kind_suggests_the_nearest(shell: Shell) -> None:
     assert shell.error("list layer").startswith(
-        "error: no kind is named 'layer'; did you mean 'layers'? kinds: layers, fusions"
+        "error: stgan has no kind named 'layer'; did you mean 'layers'? known: augmentations, "
     )
 
 
@@ -129,7 +129,7 @@ def test_show_asks_for_the_kind_where_a_name_stands_in_several(shell: Shell) -> 
         ("separable", "did you mean layers/conv_separable or layers/conv_transpose_separable"),
         ("zzzz", "no entry is named 'zzzz'; 'stgan list' shows the kinds"),
         ("layers/concat", "layers has no entry named 'concat'"),
-        ("layer/concat", "no kind is named 'layer'; did you mean 'layers'?"),
+        ("layer/concat", "stgan has no kind named 'layer'; did you mean 'layers'?"),
     ],
 )
 def test_show_of_an_unknown_name_suggests_near_ones_of_all_kinds(
