@@ -1,19 +1,14 @@
 """Penalties on slopes against loops over samples, under permutations, and to the second order."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.testing import assert_close
 
 from stgan.discriminators import ImageDiscriminator, TwoStreamDiscriminator, VideoDiscriminator
-from stgan.errors import ShapeError
 from stgan.functional import (
     dragan_penalty,
     gradient_penalty,
@@ -21,72 +16,12 @@ from stgan.functional import (
     r2_penalty,
     zero_centered_penalty,
 )
+from tests.functional.slopes import CASES, EVERY, SHAPES, Bowl, samples_of, taken
 from tests.strategies import SEEDS, videos
-
-# Clips, images, latents: a penalty sees the first axis only.
-SHAPES = st.one_of(
-    st.tuples(*[st.integers(1, 4)] * 5),
-    st.tuples(*[st.integers(1, 4)] * 4),
-    st.tuples(st.integers(1, 5), st.integers(1, 6)),
-)
-Penalty = Callable[..., Tensor]
-
-
-class Bowl(nn.Module):
-    """A smooth critic of samples of any shape, which judges each by itself."""
-
-    def __init__(self, features: int, seed: int = 0) -> None:
-        super().__init__()
-        generator = torch.Generator().manual_seed(seed)
-        self.first = nn.Parameter(
-            torch.randn(features, 3, generator=generator, dtype=torch.float64)
-        )
-        self.second = nn.Parameter(torch.randn(3, generator=generator, dtype=torch.float64))
-
-    def forward(self, sample: Tensor, label: Tensor | None = None) -> Tensor:
-        logits = torch.tanh(sample.flatten(1) @ self.first) @ self.second
-        return logits if label is None else logits * (1 + label)
-
-
-def _samples(shape: tuple[int, ...], seed: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    real, fake, noise = torch.randn(3, *shape, generator=generator, dtype=torch.float64)
-    mix = torch.rand(shape[0], generator=generator, dtype=torch.float64)
-    return {"real": real, "fake": fake, "noise": noise, "mix": mix}
 
 
 def _norm(gradient: Tensor) -> Tensor:
     return torch.stack([x**2 for x in gradient.flatten()]).sum().sqrt()
-
-
-# What each takes, where it looks at the slope of a sample, and what it makes of the norm.
-CASES: dict[str, tuple[Penalty, tuple[str, ...], Callable[..., Tensor], bool]] = {
-    "r1": (r1_penalty, ("real",), lambda real: real, False),
-    "r2": (r2_penalty, ("fake",), lambda fake: fake, False),
-    "wgan_gp": (
-        gradient_penalty,
-        ("real", "fake", "mix"),
-        lambda real, fake, mix: fake + mix * (real - fake),
-        True,
-    ),
-    "zero_centered": (
-        zero_centered_penalty,
-        ("real", "fake", "mix"),
-        lambda real, fake, mix: fake + mix * (real - fake),
-        False,
-    ),
-    "dragan": (
-        dragan_penalty,
-        ("real", "noise"),
-        lambda real, noise: real + 0.5 * (real - real.mean()).square().mean().sqrt() * noise,
-        True,
-    ),
-}
-EVERY = pytest.mark.parametrize("name", CASES)
-
-
-def _taken(name: str, samples: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {key: samples[key] for key in CASES[name][1]}
 
 
 @EVERY
@@ -95,7 +30,7 @@ def test_a_penalty_equals_derivatives_sample_by_sample(
     name: str, shape: tuple[int, ...], seed: int
 ) -> None:
     penalty, _, place, to_one = CASES[name]
-    given = _taken(name, _samples(shape, seed))
+    given = taken(name, samples_of(shape, seed))
     critic = Bowl(torch.Size(shape[1:]).numel(), seed)
     label = torch.linspace(-0.5, 1, shape[0], dtype=torch.float64)
     expected = []
@@ -143,7 +78,7 @@ def test_the_order_and_the_size_of_the_batch_do_not_matter(
 ) -> None:
     penalty = CASES[name][0]
     critic = Bowl(torch.Size(shape[1:]).numel(), seed)
-    given = _taken(name, _samples(shape, seed))
+    given = taken(name, samples_of(shape, seed))
     values = penalty(critic, **given)
     order = torch.randperm(shape[0], generator=torch.Generator().manual_seed(seed))
     assert_close(penalty(critic, **{k: v[order] for k, v in given.items()}), values[order])
@@ -156,7 +91,7 @@ def test_the_order_and_the_size_of_the_batch_do_not_matter(
 def test_derivatives_for_the_parameters_of_the_critic_are_those_of_finite_differences(
     name: str, seed: int
 ) -> None:
-    given, critic = _taken(name, _samples((2, 2, 3), seed)), Bowl(6, seed)
+    given, critic = taken(name, samples_of((2, 2, 3), seed)), Bowl(6, seed)
 
     def call(first: Tensor, second: Tensor) -> Tensor:
         weights = {"first": first, "second": second}
@@ -170,10 +105,10 @@ def test_derivatives_for_the_parameters_of_the_critic_are_those_of_finite_differ
 @EVERY
 def test_gradients_reach_the_critic_and_nothing_else(name: str) -> None:
     generator, critic = nn.Linear(4, 6).double(), Bowl(6)
-    samples = _samples((2, 6), 0)
+    samples = samples_of((2, 6), 0)
     samples["fake"] = generator(torch.randn(2, 4, dtype=torch.float64))
     samples["real"].requires_grad_()
-    CASES[name][0](critic, **_taken(name, samples)).sum().backward()
+    CASES[name][0](critic, **taken(name, samples)).sum().backward()
     assert all(p.grad is not None and p.grad.abs().max() > 0 for p in critic.parameters())
     assert all(p.grad is None for p in generator.parameters())
     assert samples["real"].grad is None
@@ -181,7 +116,7 @@ def test_gradients_reach_the_critic_and_nothing_else(name: str) -> None:
 
 @EVERY
 def test_without_gradients_it_is_a_number_for_the_log(name: str) -> None:
-    critic, given = Bowl(6), _taken(name, _samples((2, 6), 0))
+    critic, given = Bowl(6), taken(name, samples_of((2, 6), 0))
     with torch.no_grad():
         value = CASES[name][0](critic, **given)
     assert not value.requires_grad
@@ -193,7 +128,7 @@ def test_a_flat_critic_has_finite_gradients(name: str) -> None:
     critic = Bowl(6)
     nn.init.zeros_(critic.first)
     nn.init.zeros_(critic.second)
-    value = CASES[name][0](critic, **_taken(name, _samples((2, 6), 0)))
+    value = CASES[name][0](critic, **taken(name, samples_of((2, 6), 0)))
     assert value.tolist() == [float(CASES[name][3])] * 2
     value.sum().backward()
     assert all(
@@ -205,7 +140,7 @@ def test_a_flat_critic_has_finite_gradients(name: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_autocast_leaves_the_penalty_finite_and_in_float32(name: str, dtype: torch.dtype) -> None:
     critic = VideoDiscriminator((4, 8, 8), base_channels=4, init_std=0.3)
-    given = _taken(name, _samples((2, 3, 4, 8, 8), 0))
+    given = taken(name, samples_of((2, 3, 4, 8, 8), 0))
     given = {key: value.to(dtype) for key, value in given.items()}
     with torch.autocast("cpu", dtype=torch.bfloat16):
         value = CASES[name][0](critic, **given)
@@ -221,7 +156,7 @@ def test_autocast_leaves_the_penalty_finite_and_in_float32(name: str, dtype: tor
 
 def test_all_logits_of_a_sample_count() -> None:
     one, two = Bowl(6, 1), Bowl(6, 2)
-    real = _samples((3, 6), 0)["real"]
+    real = samples_of((3, 6), 0)["real"]
     together = r1_penalty(lambda x: one(x) + two(x), real=real)
     assert_close(r1_penalty(lambda x: {"a": one(x), "b": two(x)}, real=real), together)
     assert_close(r1_penalty(lambda x: torch.stack([one(x), two(x)], 1), real=real), together)
@@ -269,8 +204,8 @@ class Witness(Bowl):
 @given(seed=SEEDS)
 @pytest.mark.parametrize("name", ["wgan_gp", "zero_centered", "dragan"])
 def test_what_is_drawn_lies_where_it_should_and_follows_the_generator(name: str, seed: int) -> None:
-    critic, samples = Witness(6), _samples((4, 2, 3), seed)
-    given = {k: v for k, v in _taken(name, samples).items() if k not in ("mix", "noise")}
+    critic, samples = Witness(6), samples_of((4, 2, 3), seed)
+    given = {k: v for k, v in taken(name, samples).items() if k not in ("mix", "noise")}
     places, real = [], samples["real"]
     for _ in range(2):
         generator = torch.Generator().manual_seed(seed)
@@ -290,100 +225,12 @@ def test_what_is_drawn_lies_where_it_should_and_follows_the_generator(name: str,
 
 
 def test_the_scale_of_dragan_is_how_far_it_looks() -> None:
-    critic, samples = Witness(6), _samples((2, 6), 0)
+    critic, samples = Witness(6), samples_of((2, 6), 0)
     real, noise = samples["real"], samples["noise"]
     dragan_penalty(critic, real=real, noise=noise, scale=0.0)
     assert torch.equal(critic.seen, real)
     dragan_penalty(critic, real=real, noise=noise, scale=2.0)
     assert_close(critic.seen - real, 2 * real.std(dim=1, correction=0, keepdim=True) * noise)
-
-
-REFUSED: list[tuple[Penalty, dict[str, Any], str]] = [
-    (gradient_penalty, {"fake": torch.zeros(3, 6)}, r"got \(2, 6\) and \(3, 6\)"),
-    (zero_centered_penalty, {"fake": torch.zeros(2, 5)}, r"got \(2, 6\) and \(2, 5\)"),
-    (
-        gradient_penalty,
-        {"fake": torch.zeros(2, 6), "mix": torch.zeros(3)},
-        r"mix must be laid out as \(N=2\), got \(3,\)",
-    ),
-    (dragan_penalty, {"noise": torch.zeros(2, 1)}, r"shape of real, \(2, 6\), got \(2, 1\)"),
-]
-
-
-@pytest.mark.parametrize(("penalty", "given", "sentence"), REFUSED)
-def test_shapes_that_do_not_fit_are_refused(
-    penalty: Penalty, given: dict[str, Any], sentence: str
-) -> None:
-    with pytest.raises(ShapeError, match=sentence):
-        penalty(Bowl(6), real=torch.zeros(2, 6), **given)
-
-
-@pytest.mark.parametrize("output", [None, {}, ["logits"]])
-def test_a_critic_that_returns_no_logits_is_refused(output: Any) -> None:
-    with pytest.raises(TypeError, match=f"mapping of named logits, got {type(output).__name__}"):
-        r1_penalty(lambda sample: output, real=torch.zeros(2, 6))
-
-
-@pytest.mark.parametrize(
-    ("output", "got"),
-    [
-        ({}, "dict of nothing"),
-        ({"one": {"two": torch.zeros(2)}}, "dict of dict"),
-        ({"one": torch.zeros(2), "two": None}, "dict of Tensor and NoneType"),
-    ],
-)
-def test_a_mapping_of_something_else_is_told_from_one_of_logits(output: Any, got: str) -> None:
-    with pytest.raises(TypeError, match=f"mapping of named logits, got {got}; pass a function"):
-        r1_penalty(lambda sample: output, real=torch.zeros(2, 6))
-
-
-@EVERY
-@given(shape=SHAPES, seed=SEEDS)
-def test_one_number_for_a_batch_is_refused(name: str, shape: tuple[int, ...], seed: int) -> None:
-    critic = Bowl(torch.Size(shape[1:]).numel(), seed)
-    given = _taken(name, _samples(shape, seed))
-    n = shape[0]
-    for answer, got in (
-        (lambda x: critic(x).mean(), r"\(\)"),
-        (lambda x: {"video": critic(x), "image": critic(x).mean()}, r"\(\)"),
-        (lambda x: torch.cat([critic(x), critic(x)]), rf"\({2 * n},\)"),
-        (lambda x: critic(x)[None], rf"\(1, {n}\)"),
-    ):
-        if got == r"\(1, 1\)":  # which is laid out rightly
-            continue
-        wanted = rf"must be laid out as \(N={n}, ...\) for {n} samples, got {got}"
-        with pytest.raises(ShapeError, match=wanted):
-            CASES[name][0](answer, **given)
-
-
-@EVERY
-def test_logits_that_do_not_depend_on_samples_are_refused(name: str) -> None:
-    given = _taken(name, _samples((2, 6), 0))
-    critic = Bowl(6)
-    bias = torch.zeros(2, requires_grad=True)
-    for answer in (
-        lambda x: critic(x).detach(),
-        torch.no_grad()(critic),
-        lambda x: {"video": bias * 2},
-    ):
-        with pytest.raises(
-            ValueError, match=r"must depend on the samples .* got logits without a g"
-        ):
-            CASES[name][0](answer, **given)
-
-
-@EVERY
-def test_no_samples_are_refused(name: str) -> None:
-    with pytest.raises(
-        ShapeError, match=r"must hold one sample at least for a penalty, got \(0, 6\)"
-    ):
-        CASES[name][0](Bowl(6), **_taken(name, _samples((0, 6), 0)))
-
-
-@EVERY
-def test_samples_travel_by_keyword(name: str) -> None:
-    with pytest.raises(TypeError, match="positional"):
-        CASES[name][0](Bowl(6), *_taken(name, _samples((2, 6), 0)).values())
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
