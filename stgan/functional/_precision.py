@@ -21,7 +21,7 @@ def full_precision(tensor: Tensor, name: str = "") -> Tensor:
         name: What it is called in the sentence by which all but floats are refused; empty if that
             was checked before.
     """
-    if name and not (isinstance(tensor, Tensor) and tensor.is_floating_point()):
+    if name:
         check_floats(tensor, name, picture=False)
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 

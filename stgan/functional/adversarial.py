@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stgan._excerpt import excerpt
 from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.functional._precision import full_precision
@@ -18,6 +19,7 @@ from stgan.typing import Reduction
 
 __all__ = [
     "add_terms",
+    "check_reduction",
     "check_sides",
     "check_smoothing",
     "hinge_discriminator_loss",
@@ -59,13 +61,27 @@ def reduce_loss(values: Tensor, reduction: Reduction) -> Tensor:
             "a loss needs values of every sample, (N, ...), got a single number; leave the mean to "
             "the loss"
         )
-    if reduction == "mean":
+    if check_reduction(reduction) == "mean":
         return values.mean()
-    if reduction == "sum":
-        return values.sum()
-    if reduction == "none":
-        return values
-    raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return values.sum() if reduction == "sum" else values
+
+
+def check_reduction(reduction: Reduction) -> Reduction:
+    """Return a reduction if it is one of torch's three.
+
+    Args:
+        reduction: What to make of the values.
+
+    Raises:
+        ValueError: If it is none of the three.
+
+    Example:
+        >>> check_reduction("none")
+        'none'
+    """
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {excerpt(reduction)}")
+    return reduction
 
 
 def check_sides(real: Tensor, fake: Tensor) -> None:

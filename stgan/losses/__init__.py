@@ -1,14 +1,13 @@
 """Adversarial loss families, reconstruction losses, and the weights of their terms."""
 
 from stgan.losses.adversarial import (
-    AdversarialLoss,
     HingeLoss,
     LeastSquaresLoss,
     MinimaxLoss,
     NonSaturatingLoss,
     WassersteinLoss,
-    create_family,
 )
+from stgan.losses.adversarial_base import AdversarialLoss, create_family
 from stgan.losses.adversarial_relativistic import (
     RelativisticAverageHingeLoss,
     RelativisticAverageLeastSquaresLoss,

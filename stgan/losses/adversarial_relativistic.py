@@ -9,7 +9,7 @@ from torch import Tensor
 from stgan.example import Example
 from stgan.functional import adversarial_relativistic as functional
 from stgan.functional._precision import full_precision
-from stgan.losses.adversarial import AdversarialLoss
+from stgan.losses.adversarial_base import AdversarialLoss
 from stgan.registry import LOSSES
 
 __all__ = [

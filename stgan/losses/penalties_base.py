@@ -7,11 +7,11 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from stgan.functional._critic import Critic
-from stgan.functional.adversarial import reduce_loss
+from stgan.functional.adversarial import check_reduction, reduce_loss
 from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.typing import Reduction
 
-__all__ = ["CLAIMS", "CLIPS", "CRITIC", "CriticPenalty", "check_reduction"]
+__all__ = ["CLAIMS", "CLIPS", "CRITIC", "CriticPenalty"]
 
 #: As an input of an example.
 CRITIC = {
@@ -32,13 +32,6 @@ CLAIMS = {
     "gradcheck": "samples are detached, so that only the critic is reached",
     "export": "a critic is an input, and torch exports tensors only",
 }
-
-
-def check_reduction(reduction: Reduction) -> Reduction:
-    """Return the reduction if it is one of torch's three; raise ``ValueError`` otherwise."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-    return reduction
 
 
 class CriticPenalty(LossTerm, ABC):

@@ -11,8 +11,7 @@ from stgan._keywords import by_keyword
 from stgan.example import Example
 from stgan.functional import penalties_outputs as functional
 from stgan.functional._precision import full_precision
-from stgan.functional.adversarial import check_sides, reduce_loss
-from stgan.losses.penalties_base import check_reduction
+from stgan.functional.adversarial import check_reduction, check_sides, reduce_loss
 from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.registry import PENALTIES
 from stgan.typing import Reduction

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from stgan.example import Example
 from stgan.functional import reconstruction as functional
+from stgan.functional.adversarial import check_reduction
 from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.registry import LOSSES
 from stgan.typing import Reduction
@@ -48,9 +49,7 @@ class ReconstructionLoss(LossTerm, ABC):
 
     def __init__(self, reduction: Reduction = "mean") -> None:
         super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
-        self.reduction: Reduction = reduction
+        self.reduction: Reduction = check_reduction(reduction)
 
     @abstractmethod
     def forward(self, fake: Tensor, real: Tensor) -> Tensor:
