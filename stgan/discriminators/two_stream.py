@@ -10,15 +10,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from stgan._checks import check_axes, check_layout
 from stgan._factories import check_module
-from stgan.discriminators._outputs import check_detailed, mean_over_frames, parts
+from stgan.discriminators._asking import ask_stream, is_conditioned
+from stgan.discriminators._outputs import check_detailed, parts
 from stgan.discriminators._stream import StreamOutput
 from stgan.discriminators.heads import Head
 from stgan.discriminators.samplers import FrameSampler, RandomFrames, check_sampler
 from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ShapeError
 from stgan.example import Example
-from stgan.functional.frames import fold_time, take_frames
-from stgan.functional.one_hot import as_label
+from stgan.functional.frames import take_frames
 from stgan.registry import DISCRIMINATORS, unknown_name
 
 __all__ = ["TwoStreamDiscriminator"]
@@ -260,7 +260,7 @@ class TwoStreamDiscriminator(nn.Module):
         for name in only or ():
             if name not in self._specs:
                 raise unknown_name("the discriminator", name, self._specs, what="stream")
-        if condition is not None and not any(map(_is_conditioned, self._specs.values())):
+        if condition is not None and not any(map(is_conditioned, self._specs.values())):
             raise ValueError(
                 "no stream takes a condition; build a network with condition_dim, or do not pass "
                 "condition"
@@ -270,50 +270,16 @@ class TwoStreamDiscriminator(nn.Module):
                 "no stream takes an image; give a StreamSpec with_image=True, or do not pass image"
             )
         drawn = self._draw(video, generator) if indices is None else self._by_name(indices)
+        asked: dict[str, Any] = {"label": label, "image": image, "condition": condition}
+        asked["detailed"] = detailed
         outputs: dict[str, Any] = {}
         for name, spec in self._specs.items():
             if only is not None and name not in only:
                 continue
             seen = take_frames(video, drawn[name]) if name in drawn else video
-            answer = self._run(name, spec, seen, label, image, drawn.get(name), condition, detailed)
-            for part, output in parts(name, answer).items():
-                n, k = seen.shape[0], seen.shape[2] if spec.takes == "frames" else 1
-                _check_logits(part, output, n * k, bool(spec.patch))
-                outputs[part] = mean_over_frames(output, n, k) if spec.takes == "frames" else output
+            network, frames = getattr(self, name), drawn.get(name)
+            outputs |= ask_stream(name, spec, network, seen, indices=frames, **asked)
         return outputs
-
-    def _run(
-        self,
-        name: str,
-        spec: StreamSpec,
-        seen: Tensor,
-        label: Tensor | None,
-        image: Tensor | None,
-        indices: Tensor | None,
-        condition: Tensor | None,
-        detailed: bool,
-    ) -> Any:
-        """Call the network of a stream with the frames that it sees."""
-        n, t = seen.shape[0], seen.shape[2]
-        if spec.takes == "frames":
-            seen = fold_time(seen)
-            label = (
-                None if label is None else as_label(label, seen.device).repeat_interleave(t, dim=0)
-            )
-            condition = None if condition is None else condition.repeat_interleave(t, dim=0)
-        network = getattr(self, name)
-        if detailed:
-            check_detailed(network, f"the {name} stream")
-        options: dict[str, Any] = {"detailed": True} if detailed else {}
-        if condition is not None and _is_conditioned(spec):
-            options["condition"] = condition
-        if spec.timed:
-            every = torch.arange(t, device=seen.device).expand(n, -1)
-            options["indices"] = every if indices is None else indices
-        if spec.with_image and image is not None:
-            options["image"] = image
-        given = () if label is None or not spec.labeled else (label,)
-        return network(seen, *given, **options)
 
     @property
     def with_image(self) -> bool:
@@ -430,18 +396,3 @@ class TwoStreamDiscriminator(nn.Module):
             else:
                 shapes[name] = (n,)
         return shapes
-
-
-def _is_conditioned(spec: StreamSpec) -> bool:
-    if spec.conditioned is None:
-        return bool(getattr(spec.network, "condition_dim", 0))
-    return spec.conditioned
-
-
-def _check_logits(name: str, output: Any, count: int, patch: bool) -> None:
-    shape = tuple((output if isinstance(output, Tensor) else output.logits).shape)
-    if shape[:1] != (count,) or (len(shape) > 1 and not patch):
-        raise ShapeError(
-            f"the {name} stream must return one logit per sample, ({count},), got {shape}; "
-            f"average its map, give it inputs of its own size, or say patch=True in its StreamSpec"
-        )

@@ -14,11 +14,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from stgan._checks import check_positive
-from stgan._excerpt import brief, excerpt, reason
+from stgan._excerpt import reason
 from stgan._files import replacing
 from stgan.errors import CheckpointError
 from stgan.registry import unknown_name
 from stgan.training._loggers import log_to, open_loggers, place_of
+from stgan.training._run_state import check_facts, entry_of_run, progress_of
 from stgan.training.checkpoint import save_checkpoint
 from stgan.training.finite import FiniteGuard
 from stgan.training.health import HealthMonitor
@@ -182,45 +183,11 @@ class Run:
             resumed = resume_checkpoint(folder, self.networks)
         except CheckpointError:
             # Networks of other facts may not fit; that they are other facts is the better reason.
-            self._check_facts(resume_checkpoint(folder, {}))
+            check_facts(resume_checkpoint(folder, {}), self.facts, self.path)
             raise
-        self._check_facts(resumed)
+        check_facts(resumed, self.facts, self.path)
         self._resumed, self.checkpoint, self.skipped = resumed, resumed.path, resumed.skipped
-        step = self._take("step")
-        if type(step) is not int or not resumed.path.name.endswith(f"step_{step:08d}"):
-            raise CheckpointError(
-                f"{resumed.path} must hold the step that it is named after, got "
-                f"{excerpt(step)}; use a checkpoint that a run wrote"
-            )
-        # Older checkpoints have none, and the next line of the log brings them.
-        metrics = resumed.state.get("metrics", {})
-        if not isinstance(metrics, dict) or not all(
-            isinstance(name, str) and isinstance(value, float) for name, value in metrics.items()
-        ):
-            raise CheckpointError(
-                f"{resumed.path} must hold numbers by name as metrics, got something else; use a "
-                f"checkpoint that a run wrote"
-            )
-        self.step, self.metrics = step, metrics
-
-    def _check_facts(self, resumed: Resumed) -> None:
-        for name, value in self.facts.items():
-            made = self._take(name, resumed)
-            if made != value:
-                raise CheckpointError(
-                    f"run folder {self.path} was trained with {name} {_words(made)}, got "
-                    f"{_words(value)}; resume with those, or begin in another folder"
-                )
-
-    def _take(self, name: str, resumed: Resumed | None = None) -> Any:
-        resumed = resumed or self._resumed
-        assert resumed is not None
-        if name not in resumed.state:
-            raise CheckpointError(
-                f"{resumed.path} has no {name} in its state; use a checkpoint that this program "
-                f"wrote"
-            )
-        return resumed.state[name]
+        self.step, self.metrics = progress_of(resumed)
 
     def track(self, **stateful: Any) -> None:
         """Save the state of objects with every checkpoint, and load it here in a resumed run.
@@ -236,7 +203,7 @@ class Run:
             self.tracked[name] = one
             if self._resumed is None:
                 continue
-            state = self._take(name)
+            state = entry_of_run(self._resumed, name)
             try:
                 if isinstance(one, Optimizer):
                     load_optimizer_state(one, state)
@@ -250,7 +217,7 @@ class Run:
 
     def __enter__(self) -> "Run":
         if self._resumed is not None:
-            set_rng_state(self._take("rng"))
+            set_rng_state(entry_of_run(self._resumed, "rng"))
         with ExitStack() as undo:
             undo.push(self._open.pop_all())
             undo.enter_context(self._stop)
@@ -411,8 +378,3 @@ def _several() -> bool:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-def _words(value: Any) -> str:
-    listed = isinstance(value, list) and all(isinstance(one, str) for one in value)
-    return brief(", ".join(value)) if listed else excerpt(value)

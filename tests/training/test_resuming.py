@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from torch import nn
 
 from stgan.errors import CheckpointError
 from stgan.training import (
+    Run,
     check_checkpoint,
     latest_checkpoint,
     list_checkpoints,
@@ -207,3 +209,11 @@ def test_a_sum_that_overflows_is_finite_all_the_same(tmp_path: Path) -> None:
     large = nn.Linear(2, 3)
     nn.init.constant_(large.weight, 3e38)
     _save(tmp_path, 1, large)
+
+
+@pytest.mark.parametrize("made", [torch.ones(2), [torch.ones(2)], "x" * 10**4, None])
+def test_a_run_of_another_fact_is_refused(made: Any, tmp_path: Path) -> None:
+    state = {"size": made, "step": 1}
+    save_checkpoint(tmp_path / "checkpoints", step=1, networks={}, state=state, config="")
+    with pytest.raises(CheckpointError, match=r"was trained with size .{1,200}, got \[1\.0\];"):
+        Run(tmp_path, {}, steps=2, resume=True, facts={"size": [1.0]})
