@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import stgan
 import stgan._plugins
 from stgan.errors import PluginError
 from stgan.registry import LAYERS, Registry
@@ -245,7 +246,31 @@ PLUGIN = """
     from torch import nn
 
     from stgan import Example
-    from stgan.registry import LAYERS
+    from stgan.discriminators import Discriminator
+    from stgan.losses import LossTerm
+    from stgan.registry import DISCRIMINATORS, LAYERS, PENALTIES
+
+
+    @DISCRIMINATORS.register("brightness", source="arithmetic", shape="(N, C, T, H, W) -> (N,)")
+    class Brightness(Discriminator):
+        '''Tell clips apart by their brightness.'''
+
+        def __init__(self, input_size, *, num_classes=0, base_channels=1, max_channels=1, gain=1.0):
+            super().__init__()
+            self.scale = nn.Parameter(torch.full((), gain))
+
+        def forward(self, video, label=None):
+            return self.scale * video.mean(dim=(1, 2, 3, 4))
+
+
+    @PENALTIES.register("far_logits", source="arithmetic", shape="(N,), (N,) -> ()")
+    class FarLogits(LossTerm):
+        '''Keep logits near 0.'''
+
+        player, takes = "discriminator", "logits"
+
+        def forward(self, *, fake, real):
+            return fake.square().mean() + real.square().mean()
 
 
     @LAYERS.register("negate", source="arithmetic", shape="(N, C, T, H, W) -> the same",
@@ -272,6 +297,12 @@ PROJECT = """
     negate = "stgan_negate:Negate"
     broken = "stgan_negate.gone:Nothing"
 
+    [project.entry-points."stgan.discriminators"]
+    brightness = "stgan_negate:Brightness"
+
+    [project.entry-points."stgan.penalties"]
+    far_logits = "stgan_negate:FarLogits"
+
     [tool.setuptools]
     py-modules = ["stgan_negate"]
 """
@@ -289,6 +320,21 @@ PROGRAM = """
 """
 
 
+RECIPE = """
+    from examples.imaginator.config import LossSettings
+    from tests.examples.games import game, step
+    played = game(
+        LossSettings(penalties={"far_logits": 0.5}), video="{name: brightness, gain: 3.0}"
+    )
+    losses = {name: value.item() for name, value in step(played).items()}
+    stream = played.gan.discriminator.video
+    terms = [losses[f"discriminator/{name}"] for name in ("video", "image", "far_logits")]
+    expected = terms[0] + terms[1] + 0.5 * terms[2]
+    print(type(stream).__name__, stream.scale.item() != 3, terms[2] > 0)
+    print(abs(losses["discriminator/total"] - expected) < 1e-5)
+"""
+
+
 def test_a_package_installed_in_a_fresh_environment_is_found(tmp_path: Path) -> None:
     source = tmp_path / "plugin"
     source.mkdir()
@@ -302,10 +348,11 @@ def test_a_package_installed_in_a_fresh_environment_is_found(tmp_path: Path) -> 
     (fresh / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n", encoding="utf-8")
     python = str(home / "bin" / "python")
 
-    def run(*command: str) -> str:
+    def run(*command: str, **variables: str) -> str:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
-        )
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300,
+            env=os.environ | variables,
+        )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -321,3 +368,7 @@ def test_a_package_installed_in_a_fresh_environment_is_found(tmp_path: Path) -> 
         "cannot load 'broken', which the package stgan-negate 1.2 offers to layers: "
         "ModuleNotFoundError: No module named 'stgan_negate.gone'"
     )
+    # Its stream and its penalty go into the recipe by the names in the settings.
+    root = str(Path(stgan.__file__).parents[1])
+    played = run(python, "-c", textwrap.dedent(RECIPE), PYTHONPATH=root).splitlines()
+    assert played == ["Brightness True True", "True"]

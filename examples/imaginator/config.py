@@ -5,7 +5,7 @@ Every number that a run depends on stands here once. A run folder holds the reso
 """
 
 import reprlib
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -352,13 +352,12 @@ def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
     if not isinstance(content, dict):
         shown = reprlib.repr(content)
         raise DataError(f"{path} must hold settings at {prefix or 'its top'!s}, got {shown}")
-    known = {f.name: f for f in fields(kind)}
-    values: dict[str, Any] = {}
     hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
     for key, value in content.items():
-        if key not in known:
+        if key not in hints:
             raise DataError(
-                f"{path} has no setting {prefix}{str(key)[:60]}; known there: {', '.join(known)}"
+                f"{path} has no setting {prefix}{str(key)[:60]}; known there: {', '.join(hints)}"
             )
         hint = hints[key]
         if is_dataclass(hint) and isinstance(hint, type):
@@ -374,10 +373,6 @@ def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
             raise DataError(
                 f"{path} has {reprlib.repr(value)} for {prefix}{key}, which must be {wanted}"
             )
-    missing = [n for n, f in known.items() if n not in values and f.default is MISSING
-               and f.default_factory is MISSING]  # fmt: skip
-    if missing:
-        raise DataError(f"{path} lacks {', '.join(prefix + name for name in missing)}")
     return kind(**values)
 
 
