@@ -76,7 +76,10 @@ def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collect
 
 
 def name_calls(cls: type) -> None:
-    """Give a class copies of its inherited calls, so that Python's errors name it, not a base."""
+    """Give a class copies of its inherited calls, so that Python's errors name it, not a base.
+
+    They are of the name that a function was made with; a wrapper would cost a call in every step.
+    """
     for name in ("__init__", "__call__", "forward", "update"):
         inherited = getattr(cls, name, None)
         if (
@@ -93,8 +96,6 @@ def name_calls(cls: type) -> None:
             inherited.__closure__,
         )
         functools.update_wrapper(own, inherited)
-        # What the inherited one wraps is wrapped by the copy as well.
-        own.__dict__ = {**inherited.__dict__}
         own.__kwdefaults__ = inherited.__kwdefaults__
         own.__qualname__ = f"{cls.__qualname__}.{name}"
         setattr(cls, name, own)

@@ -5,16 +5,17 @@ from typing import Self
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from stgan._checks import check_positive
 from stgan.augment._draws import check_probability
+from stgan.augment.base import Augmentation, Shape
 from stgan.errors import ShapeError
 
 __all__ = ["AdaptiveAugmentation"]
 
 
-class AdaptiveAugmentation(nn.Module):
+class AdaptiveAugmentation(Augmentation):
     r"""Augment, and adapt the probability until the critic is right about a target part of clips.
 
     .. math::
@@ -31,7 +32,8 @@ class AdaptiveAugmentation(nn.Module):
     count as zero. All of the state is buffers: save it as one more network of the checkpoint.
 
     Args:
-        augment: The augmentation to adapt, with a buffer ``probability``, as :class:`ADAugment`.
+        augment: The augmentation to adapt: one whose ``adaptive`` is true, with a buffer
+            ``probability``, as :class:`ADAugment`.
         target: :math:`r^*`.
         ramp: :math:`R`, in clips; counted over all processes.
         every: Updates from one change of the probability to the next.
@@ -43,7 +45,7 @@ class AdaptiveAugmentation(nn.Module):
         sign: The last :math:`r`, for a log; zero before the first change.
 
     Raises:
-        TypeError: If the augmentation has no probability.
+        TypeError: If the augmentation is not adaptive.
         ValueError: If a setting is out of range.
         ShapeError: In ``update``, if the logits have no axis for the clips.
 
@@ -65,20 +67,19 @@ class AdaptiveAugmentation(nn.Module):
 
     def __init__(
         self,
-        augment: nn.Module,
+        augment: Augmentation,
         *,
         target: float = 0.6,
         ramp: int = 500_000,
         every: int = 4,
         max_probability: float = 1.0,
     ) -> None:
-        super().__init__()
-        probability = dict(augment.named_buffers(recurse=False)).get("probability")
-        if probability is None:
+        if not isinstance(augment, Augmentation) or not augment.adaptive:
             raise TypeError(
-                f"augment must have a buffer probability to adapt, got {type(augment).__name__}; "
-                f"ADAugment has one"
+                f"augment must be adaptive, with a buffer probability to adapt, got "
+                f"{type(augment).__name__}; ADAugment has one"
             )
+        super().__init__(augment.num_draws)
         if not -1 <= target <= 1:
             raise ValueError(f"target must lie in [-1, 1], as the mean of signs does, got {target}")
         self.augment = augment
@@ -86,7 +87,7 @@ class AdaptiveAugmentation(nn.Module):
         self.ramp = check_positive(ramp, "ramp")
         self.every = check_positive(every, "every")
         self.max_probability = check_probability(max_probability, "max_probability")
-        device = probability.device
+        device = self.probability.device
         # Sum of signs, clips and updates since the last change.
         self.register_buffer("sums", torch.zeros(3, device=device))
         self.register_buffer("sign", torch.zeros((), device=device))
@@ -112,26 +113,16 @@ class AdaptiveAugmentation(nn.Module):
         assert isinstance(probability, Tensor)
         return probability
 
-    def draw(
-        self,
-        batch: int,
-        *,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> Tensor:
-        """Draw as the augmentation does."""
-        draws: Tensor = self.augment.draw(batch, generator=generator, device=device)  # type: ignore[operator]
-        return draws
-
-    def forward(
-        self,
-        video: Tensor,
-        draws: Tensor | None = None,
-        *,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
+    def transform(self, video: Tensor, draws: Tensor) -> Tensor:
         """Augment with the probability as it is now."""
-        return self.augment(video, draws, generator=generator)
+        return self.augment.transform(video, draws)
+
+    def check_inputs(self, video: Tensor, draws: Tensor | None) -> None:
+        """Check the inputs as the augmentation does."""
+        self.augment.check_inputs(video, draws)
+
+    def _check_shapes(self, video: Shape, draws: Shape | None) -> None:
+        self.augment._check_shapes(video, draws)
 
     @torch.no_grad()
     def update(self, real_logits: Tensor) -> None:

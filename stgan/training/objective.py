@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from stgan.augment import AdaptiveAugmentation, Augmentation
+from stgan.augment import Augmentation
 from stgan.discriminators import TwoStreamDiscriminator
 from stgan.errors import ConfigError
 from stgan.losses import AdversarialLoss, clip_singular_values_
@@ -101,7 +101,7 @@ class Objective(nn.Module):
         prediction: float = 1.0,
         penalty_every: int = 1,
         clip_every: int = 0,
-        augment: Augmentation | AdaptiveAugmentation | None = None,
+        augment: Augmentation | None = None,
         logits: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
@@ -145,10 +145,7 @@ class Objective(nn.Module):
 
     def draw(self, num_clips: int, generator: torch.Generator) -> Tensor | None:
         """Draw the rows by which clips are augmented; ``None`` where they are not."""
-        if self.augment is None:
-            return None
-        draws: Tensor = self.augment.draw(num_clips, generator=generator)
-        return draws
+        return None if self.augment is None else self.augment.draw(num_clips, generator=generator)
 
     def view(self, view: View, draws: Tensor | None = None) -> View:
         """Augment clips and their images alike, as all streams then see them."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from stgan.augment import AdaptiveAugmentation, ADAugment
+from stgan.augment import AdaptiveAugmentation, ADAugment, DiffAugment
 from stgan.errors import ShapeError
 from stgan.training import load_checkpoint, save_checkpoint
 from tests.strategies import SEEDS
@@ -149,8 +149,14 @@ def test_settings_out_of_range_are_refused(settings: dict[str, Any], message: st
 
 
 def test_what_cannot_be_adapted_or_counted_is_refused() -> None:
-    with pytest.raises(TypeError, match="buffer probability to adapt, got Identity; ADAugment"):
-        AdaptiveAugmentation(nn.Identity())
+    for augment in (nn.Identity(), DiffAugment()):
+        got = type(augment).__name__
+        with pytest.raises(TypeError, match=f"buffer probability to adapt, got {got}; ADAugment"):
+            AdaptiveAugmentation(augment)  # type: ignore[arg-type]
+    gray = AdaptiveAugmentation(ADAugment(groups=("color",)))
+    for refuse in (gray, lambda video: gray.output_shape(tuple(video.shape))):
+        with pytest.raises(ShapeError, match="video must have 3 channels"):
+            refuse(torch.zeros(1, 2, 2, 4, 4))
     for shape in ((), (0,)):
         with pytest.raises(ShapeError, match=r"real_logits must be \(N,\)"):
             AdaptiveAugmentation(ADAugment()).update(torch.zeros(shape))
