@@ -206,22 +206,15 @@ def _mapping(subject: str, pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
 @functools.cache
 def _yaml_classes() -> tuple[Any, Any]:
     """A loader and a dumper; PyYAML is needed only where there is YAML."""
-    from yaml import SafeDumper
-    from yaml.composer import Composer
-    from yaml.constructor import BaseConstructor, ConstructorError
+    from yaml import SafeDumper, SafeLoader
+    from yaml.constructor import ConstructorError
     from yaml.nodes import MappingNode
-    from yaml.parser import Parser
-    from yaml.reader import Reader
-    from yaml.resolver import BaseResolver
-    from yaml.scanner import Scanner
 
-    class Loader(Reader, Scanner, Parser, Composer, BaseConstructor, BaseResolver):
+    class Loader(SafeLoader):
         """Of plain data only, by the rules of YAML 1.2, with the bounds kept while it reads."""
 
         def __init__(self, text: str, subject: str) -> None:
-            Reader.__init__(self, text)
-            for base in (Scanner, Parser, Composer, BaseConstructor, BaseResolver):
-                base.__init__(self)
+            super().__init__(text)
             self.subject, self.level, self.count = subject, 0, 0
 
         def compose_node(self, parent: Any, index: Any) -> Any:
@@ -269,6 +262,7 @@ def _yaml_classes() -> tuple[Any, Any]:
         """Puts in quotes whatever this loader, or one of YAML 1.1, would take for no text."""
 
     loader: Any = Loader  # PyYAML's types know only its own loaders
+    loader.yaml_implicit_resolvers, loader.yaml_constructors = {}, {}  # none of YAML 1.1
     for name, (pattern, first) in _SCALARS.items():
         for cls in (loader, Dumper):
             cls.add_implicit_resolver(_TAG + name, re.compile(rf"(?:{pattern})\Z", re.ASCII), first)
