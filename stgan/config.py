@@ -248,14 +248,12 @@ def _plain(value: Any, path: str) -> Any:
         return {"factory": _name_of(value.func, path), **args, **kept}
     if inspect.isclass(value) or inspect.isfunction(value):
         return {"factory": _name_of(value, path)}
-    for kind, registry in REGISTRIES.items():
-        name = registry.name_of(type(value))
-        settings = recorded_settings(value)
-        if name is not None and settings is not None:
-            # A part that was exchanged after building counts as it is now.
-            now = {key: _current(value, key, item) for key, item in settings.items()}
-            kept = {key: _plain(item, _join(path, key)) for key, item in now.items()}
-            return {"kind": kind, "name": name, **kept}
+    if (part := _part(value)) is not None:
+        kind, name, settings = part
+        # A part that was exchanged after building counts as it is now.
+        now = {key: _current(value, key, item) for key, item in settings.items()}
+        kept = {key: _plain(item, _join(path, key)) for key, item in now.items()}
+        return {"kind": kind, "name": name, **kept}
     if is_dataclass(value) and _name(type(value)) in _RECORDS:
         kept = {f.name: _plain(getattr(value, f.name), _join(path, f.name)) for f in fields(value)}
         return {"type": _name(type(value)), **kept}
@@ -264,12 +262,22 @@ def _plain(value: Any, path: str) -> Any:
     )
 
 
+def _part(value: Any) -> tuple[str, str, dict[str, Any]] | None:
+    """Kind, name and settings of a registered part that remembers them; of all else ``None``."""
+    if (settings := recorded_settings(value)) is not None:
+        for kind, registry in REGISTRIES.items():
+            if (name := registry.name_of(type(value))) is not None:
+                return kind, name, settings
+    return None
+
+
 def _current(module: Any, key: str, argument: Any) -> Any:
     """The part that stands where the constructor put this one; a class or number stays."""
     if argument is not None and recorded_settings(argument) is None:
         return argument
     now = getattr(module, key, argument)
-    return now if recorded_settings(now) is not None else argument
+    # Where no act or norm was asked for stands torch's Identity, which anyone may have registered.
+    return argument if isinstance(now, nn.Identity) or _part(now) is None else now
 
 
 def _name_of(target: Any, path: str) -> str:

@@ -24,6 +24,7 @@ from stgan.discriminators import (
 )
 from stgan.errors import ConfigError, UnknownNameError
 from stgan.layers import leaky_relu
+from stgan.registry import REGISTRIES, Registry
 from stgan.shapes import plan
 
 
@@ -79,6 +80,18 @@ def test_settings_that_are_called_later_are_written_by_name() -> None:
     up = stgan.build(config)
     assert up.act.negative_slope == 0.3
     assert stgan.to_config(up) == config
+
+
+@pytest.mark.parametrize("registry", [Registry("shelf"), REGISTRIES["layers"]])
+def test_a_module_of_torch_that_someone_registered_is_no_act(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_entries", dict(registry._entries))
+    registry.register("same", source="nowhere", shape="(N,) -> (N,)")(nn.Identity)
+    config = stgan.to_config(UpStage(4, 3, 4, norm=None, act=None))
+    assert config["norm"] is None
+    assert config["act"] is None
+    assert stgan.to_config(stgan.build(config)) == config
 
 
 def test_an_architecture_keeps_its_defaults() -> None:
