@@ -8,7 +8,7 @@ classes of ``torch.nn`` and of stgan that are modules, and a few names that are 
 import functools
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,13 @@ _RECORDS = (
 _MOST_SAID = 2500  # characters of an error that lists what is known; of others a fifth is shown
 
 
-def build(config: Mapping[str, Any] | str | Path, *, trust: bool = False) -> Any:
+def build(
+    config: Mapping[str, Any] | str | Path,
+    *,
+    kind: str | Sequence[str] | None = None,
+    given: Mapping[str, Any] | None = None,
+    trust: bool = False,
+) -> Any:
     """Build a registered part, with everything inside it, from a plain configuration.
 
     Settings stand beside ``kind`` and ``name``. A setting may be a number, a string, a list, and
@@ -55,7 +61,11 @@ def build(config: Mapping[str, Any] | str | Path, *, trust: bool = False) -> Any
     would run a file as a program, such as TorchScript, is built only with ``trust=True``.
 
     Args:
-        config: The configuration, or the path of a ``.json``, ``.yaml`` or ``.yml`` file with one.
+        config: The configuration, or the path of a ``.json``, ``.yaml`` or ``.yml`` file with one;
+            where ``kind`` is given, also the bare name of a part.
+        kind: The registry in which a name without ``kind`` is looked up, or several of them.
+        given: What the caller knows, such as the number of classes: goes to the part if it takes a
+            setting of that name and the configuration has none.
         trust: Whether files that the configuration names may be run as programs. Set it only if
             you know where the configuration and these files come from.
 
@@ -69,14 +79,19 @@ def build(config: Mapping[str, Any] | str | Path, *, trust: bool = False) -> Any
         >>> fuse = stgan.build({"kind": "fusions", "name": "concat", "video_channels": 64})
         >>> fuse.out_channels
         64
+        >>> stgan.build("sub_clip", kind="samplers", given={"count": 4, "per_clip": True})
+        SubClip(4, stride=1)
     """
-    if isinstance(config, str | Path):
+    if isinstance(config, Path) or (isinstance(config, str) and kind is None):
         config = read_plain(Path(config))
+    if kind is not None:
+        config = _of_kind(config, (kind,) if isinstance(kind, str) else tuple(kind))
     if not isinstance(config, Mapping) or "kind" not in config:
         raise ConfigError(
             f"a configuration must be a mapping with kind, name and settings, got {excerpt(config)}"
         )
-    return _Builder(trust).value(check_bounds(config, "a configuration"), "")
+    builder = _Builder(trust, given or {})
+    return builder.value(check_bounds(config, "a configuration"), "")
 
 
 def to_config(module: Any) -> dict[str, Any]:
@@ -113,6 +128,7 @@ class _Builder:
     """Makes objects of plain data; what may be named is decided here."""
 
     trust: bool
+    given: Mapping[str, Any]
 
     def value(self, value: Any, path: str) -> Any:
         if isinstance(value, Mapping):
@@ -185,7 +201,33 @@ class _Builder:
                 error = unknown_name(target.__name__, key, parameters, what="setting")
                 raise ConfigError(f"{_join(path, key)}: {error}")
             settings[key] = self.value(value, _join(path, key))
+        if not path:  # what is known of the whole goes to the whole
+            told = {key: value for key, value in self.given.items() if key in parameters}
+            settings = told | settings
         return settings
+
+
+def _of_kind(config: Any, kinds: tuple[str, ...]) -> dict[str, Any]:
+    """A configuration of one of these kinds, with its kind in it."""
+    for kind in kinds:
+        if kind not in REGISTRIES:
+            raise unknown_name("the set of registries", kind, REGISTRIES)
+    if isinstance(config, str):
+        config = {"name": config}
+    if not isinstance(config, Mapping) or not isinstance(config.get("name"), str):
+        raise ConfigError(
+            f"{' or '.join(kinds)} must be given as a name or a mapping with a name, got "
+            f"{excerpt(config)}"
+        )
+    if "kind" in config:
+        if config["kind"] not in kinds:
+            raise ConfigError(f"kind must be {' or '.join(kinds)}, got {excerpt(config['kind'])}")
+        return dict(config)
+    name = config["name"]
+    for kind in kinds:
+        if name in REGISTRIES[kind]:
+            return {"kind": kind, **config}
+    raise unknown_name(" and ".join(kinds), name, [n for kind in kinds for n in REGISTRIES[kind]])
 
 
 def _registered(kind: str, name: str, path: str) -> Any:

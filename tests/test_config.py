@@ -215,3 +215,34 @@ def test_what_comes_before_the_channels_is_written_too() -> None:
     config["norm"]["args"] = 2
     with pytest.raises(ConfigError, match="norm: args must be a list, got 2"):
         stgan.build(config)
+
+
+def test_a_kind_lets_a_name_stand_alone_and_tells_the_part_what_is_known() -> None:
+    known = {"count": 3, "per_clip": False, "unheard": object()}
+    sampler = stgan.build("random_frames", kind="samplers", given=known)
+    assert (sampler.count, sampler.per_clip) == (3, False)
+    own = {"name": "sub_clip", "count": 2}
+    assert stgan.build(own, kind="samplers", given=known).count == 2
+    assert own == {"name": "sub_clip", "count": 2}
+    assert type(stgan.build("r1", kind=("losses", "penalties"))).__name__ == "R1Penalty"
+    # Inside, only what the configuration says counts.
+    inside = {"kind": "discriminators", "name": "two_stream",
+              "image": {"kind": "discriminators", "name": "image", "input_size": [16, 16]},
+              "sampler": {"kind": "samplers", "name": "random_frames"}}  # fmt: skip
+    assert stgan.build(inside, given={"count": 5}).sampler.count == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "error", "message"),
+    [
+        ("nope", "samplers", UnknownNameError, "samplers has no entry named 'nope'; known: all_f"),
+        ("hing", ("losses", "penalties"), UnknownNameError, "losses and penalties .* mean 'hinge'"),
+        ("hinge", "loss", UnknownNameError, "named 'loss'; did you mean 'losses'"),
+        ({"nme": 1}, "samplers", ConfigError, "samplers must be given as a name or a mapping with"),
+        (3, ("heads",), ConfigError, "heads must be given as a name or a mapping .* got 3"),
+        ({"kind": "heads", "name": "linear"}, "samplers", ConfigError, "must be samplers, got 'he"),
+    ],
+)
+def test_what_is_none_of_a_kind(config: Any, kind: Any, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        stgan.build(config, kind=kind)
