@@ -1,9 +1,6 @@
-"""Command lines of the recipe: settings from presets, files and options; errors as one sentence."""
+"""The command line of the recipe: settings from presets, files and options."""
 
-import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
@@ -11,39 +8,9 @@ from pathlib import Path
 import tyro
 
 from examples.imaginator.config import Settings, preset_settings, read_settings
-from stgan.errors import (
-    CheckpointError,
-    ConfigError,
-    DataError,
-    PluginError,
-    UnknownNameError,
-    printable,
-)
+from stgan.errors import CheckpointError, ConfigError
 
-__all__ = ["parse_settings", "user_errors"]
-
-
-@contextmanager
-def user_errors(
-    kinds: tuple[type[Exception], ...] = (ValueError, UnknownNameError, PluginError, OSError),
-) -> Iterator[None]:
-    """End the program with one sentence where the user, not the program, is mistaken.
-
-    Args:
-        kinds: The errors to tell; by default every ``ValueError``, unknown name, broken plugin and
-            error of the system, for the part of a program that reads settings and opens files.
-    """
-    try:
-        yield
-    except kinds as error:
-        sentence = str(error).strip()
-        if isinstance(error, OSError) and error.strerror and error.filename is not None:
-            sentence = f"{printable(error.filename, 200)} cannot be used: {error.strerror}"
-        if sentence.startswith("Caught "):
-            # By a worker of a loader, with the traceback there; the sentence is at its end.
-            sentence = re.split(r"\w*Error: ", sentence)[-1]
-        print(f"error: {printable(sentence, 4000)}", file=sys.stderr)
-        raise SystemExit(2) from error
+__all__ = ["parse_settings"]
 
 
 @dataclass(frozen=True)
@@ -135,44 +102,3 @@ def _check_same(saved: Settings, settings: Settings) -> None:
             f"run folder {saved.out} was trained with another {', '.join(keys)}; resume without "
             f"it, or begin in another folder"
         )
-
-
-def check_choice(name: str, known: tuple[str, ...], what: str) -> int:
-    """Return the number of a class by its name or number.
-
-    Raises:
-        DataError: If it is neither.
-    """
-    if name in known:
-        return known.index(name)
-    if name.isdecimal() and int(name) < len(known):
-        return int(name)
-    raise DataError(f"{what} {name!r} is not one of {', '.join(known)} (or 0 to {len(known) - 1})")
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Tell in one sentence why a file or folder that the user wants cannot be written.
-
-    Raises:
-        DataError: If the system refuses; gives its reason.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.strerror is None:  # a sentence already, and not one of the system
-            raise DataError(str(error)) from error
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}; name another place, make room, or change "
-            f"its permissions"
-        ) from error
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """End the program with one line, and the status that shells give to it, on Ctrl-C."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None

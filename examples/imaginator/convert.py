@@ -18,7 +18,7 @@ import tyro
 from safetensors.torch import save
 from torch import Tensor
 
-from examples.imaginator.cli import user_errors, writing
+from stgan.cli import user_errors, writing
 from stgan.errors import CheckpointError, printable
 from stgan.io import replacing
 

@@ -15,13 +15,13 @@ from typing import Any
 import torch
 import tyro
 
-from examples.imaginator.cli import user_errors
 from examples.imaginator.config import preset_settings
 from examples.imaginator.data import open_clips
 from examples.imaginator.evaluate import format_table
 from examples.imaginator.examined import examine
 from examples.imaginator.runs import TrainedGenerator, load_generator
 from examples.imaginator.train import open_run, train
+from stgan.cli import user_errors
 from stgan.data import MovingShapes
 from stgan.errors import printable
 from stgan.io import write_video

@@ -15,11 +15,11 @@ from typing import Annotated
 
 import tyro
 
-from examples.imaginator.cli import interruptible, user_errors, writing
 from examples.imaginator.data import Clips, open_clips
 from examples.imaginator.examined import SCORES, Scores, examine
 from examples.imaginator.report import write_report
 from examples.imaginator.runs import TrainedGenerator, check_run, load_generator
+from stgan.cli import interruptible, user_errors, writing
 from stgan.errors import CheckpointError, DataError, printable
 from stgan.io import replacing
 from stgan.training import check_run_folder

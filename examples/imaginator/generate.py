@@ -19,8 +19,8 @@ import torch
 import tyro
 from torch import Tensor
 
-from examples.imaginator.cli import check_choice, interruptible, user_errors, writing
 from examples.imaginator.runs import check_run, load_generator
+from stgan.cli import check_choice, interruptible, user_errors, writing
 from stgan.data import resize_frames
 from stgan.errors import DataError, printable
 from stgan.io import from_uint8, read_image, write_frames, write_video

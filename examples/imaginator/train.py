@@ -25,12 +25,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from examples.imaginator.checks import check_settings
-from examples.imaginator.cli import interruptible, parse_settings, user_errors
+from examples.imaginator.cli import parse_settings
 from examples.imaginator.config import Settings, write_settings
 from examples.imaginator.data import Clips, broken_news, clips_line, open_clips, training_loader
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import build_objective
 from examples.imaginator.samples import FixedSamples
+from stgan.cli import interruptible, user_errors
 from stgan.data import naming_dead_workers, numbered_generator
 from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
 from stgan.training import (

@@ -1,12 +1,22 @@
-"""The command ``stgan``: find, explain, plan and measure parts without writing a program."""
+"""The command ``stgan``: find, explain, plan and measure parts without writing a program.
+
+Programs of one's own end as it does where their user is mistaken, with what is here beside it.
+"""
 
 import os
 import sys
 from collections.abc import Sequence
 
-from stgan.errors import PluginError, UnknownNameError
+from stgan.cli.errors import (
+    USER_ERRORS,
+    check_choice,
+    complain,
+    interruptible,
+    user_errors,
+    writing,
+)
 
-__all__ = ["main"]
+__all__ = ["check_choice", "interruptible", "main", "user_errors", "writing"]
 
 
 def main(args: Sequence[str] | None = None) -> int:
@@ -19,7 +29,8 @@ def main(args: Sequence[str] | None = None) -> int:
         args: What stands behind ``stgan`` on the command line; by default that of the process.
 
     Raises:
-        SystemExit: Where the options themselves are wrong (2), or help was asked for (0).
+        SystemExit: Where the options themselves are wrong (2), help was asked for (0), or on
+            Ctrl-C (130).
 
     Example:
         >>> main(["plan", "4", "8", "8", "--start", "2", "4", "4"])
@@ -33,17 +44,14 @@ def main(args: Sequence[str] | None = None) -> int:
         import rich  # noqa: F401
         import tyro  # noqa: F401
     except ModuleNotFoundError as error:
-        print(
-            f"error: the command line needs {error.name}; pip install 'stgan[cli]'",
-            file=sys.stderr,
-        )
+        complain(f"the command line needs {error.name}; pip install 'stgan[cli]'")
         return 2
     from stgan.cli._commands import run
-    from stgan.cli._screen import complain
 
     try:
         try:
-            return run(args)
+            with interruptible():
+                return run(args)
         finally:
             # What waits in the buffer would else meet the closed pipe when Python has left.
             sys.stdout.flush()
@@ -51,6 +59,6 @@ def main(args: Sequence[str] | None = None) -> int:
         # Python flushes once more on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-    except (OSError, PluginError, UnknownNameError, ValueError) as error:
-        complain(str(error))
+    except USER_ERRORS as error:
+        complain(error)
         return 2

@@ -1,8 +1,6 @@
 """Print tables and sentences that fit the terminal, or 80 columns where there is none."""
 
 import re
-import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
@@ -15,7 +13,6 @@ from stgan.errors import printable
 
 __all__ = [
     "bytes_of",
-    "complain",
     "count",
     "duration",
     "pairs",
@@ -43,20 +40,6 @@ def say(*parts: RenderableType) -> None:
 def _text(text: str) -> Text:
     """Text whose lines a terminal can be given, whatever names stand in it."""
     return Text("\n".join(map(printable, text.split("\n"))))
-
-
-def complain(sentence: str) -> None:
-    """Tell the user what was wrong, beside the output proper."""
-    width = Console(stderr=True).width
-    print(
-        textwrap.fill(
-            f"error: {printable(sentence, 4000)}",
-            width,
-            break_long_words=False,
-            break_on_hyphens=False,
-        ),
-        file=sys.stderr,
-    )
 
 
 def plain(text: str) -> str:

@@ -30,3 +30,9 @@ def run(tmp_path_factory: pytest.TempPathFactory, videos: Path) -> Path:
     train_run(out, "--data.root", str(videos), "--data.validation", "*/subject0*", "*/subject5*",
            "--train.steps", "3")  # fmt: skip
     return out
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences of any length stay in one line, as tests look for them."""
+    monkeypatch.setenv("COLUMNS", "10000")

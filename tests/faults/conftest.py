@@ -20,3 +20,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path | None]:
     yield folder if mounted else None
     if mounted:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentences of any length stay in one line, as tests look for them."""
+    monkeypatch.setenv("COLUMNS", "10000")
