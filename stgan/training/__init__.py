@@ -3,6 +3,7 @@
 from stgan.training.accumulation import split_batch
 from stgan.training.activations import checkpoint_activations
 from stgan.training.batch_norm import SynchronizedBatchNorm, synchronize_batch_norm
+from stgan.training.build_objective import build_objective
 from stgan.training.captured import CapturedStep
 from stgan.training.checkpoint import latest_checkpoint, list_checkpoints, save_checkpoint
 from stgan.training.checkpoint_reading import (
@@ -65,6 +66,7 @@ __all__ = [
     "SynchronizedBatchNorm",
     "View",
     "allow_tf32",
+    "build_objective",
     "check_checkpoint",
     "check_run_folder",
     "checkpoint_activations",
