@@ -31,12 +31,13 @@ BELOW: dict[str, set[str]] = {
     "data": GROUND | {"functional", "io"},
     "metrics": GROUND | {"functional"},
     "visual": GROUND | {"functional", "io"},
+    "report": GROUND | {"functional", "io", "data", "metrics", "visual"},
     "training": GROUND
     | {"functional", "layers", "losses", "blocks", "discriminators", "augment", "data", "io"},
     "augment": GROUND | {"functional"},
     "testing": GROUND | {"functional", "layers", "blocks"},
     "profiling": GROUND | {"functional", "layers"},
-    "cli": GROUND | {"profiling", "io", "data", "metrics"},
+    "cli": GROUND | {"profiling", "io", "data", "metrics", "report"},
     "__main__": {"cli"},
 }
 

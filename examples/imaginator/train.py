@@ -30,10 +30,10 @@ from examples.imaginator.config import Settings, write_settings
 from examples.imaginator.data import Clips, broken_news, clips_line, open_clips, training_loader
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import build_objective
-from examples.imaginator.samples import FixedSamples
 from stgan.cli import interruptible, user_errors
 from stgan.data import naming_dead_workers, numbered_generator
 from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
+from stgan.report import FixedSamples
 from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
@@ -251,7 +251,12 @@ def train(training: Training) -> Path:
     batches: Any = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     # Sharded, one process alone has no network that could make them.
     shown = first and options.sample_every and not options.shard
-    samples = FixedSamples(settings, training.clips) if shown else None
+    samples = None
+    if shown:
+        clips = training.clips
+        samples = FixedSamples(
+            clips.validation or clips.training, clips.classes, z_dim=gan.z_dim, seed=options.seed
+        )
 
     with run, tqdm(total=run.steps, initial=run.step, unit="step", disable=not first) as bar:
         while not run.done:
