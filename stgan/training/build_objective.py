@@ -74,8 +74,7 @@ def build_objective(
 def _family(config: Any, trust: bool) -> AdversarialLoss:
     family = stgan.config.build(config, kind="losses", trust=trust)
     if not isinstance(family, AdversarialLoss):
-        known = [name for name in LOSSES if isinstance(LOSSES[name], type)
-                 and issubclass(LOSSES[name], AdversarialLoss)]  # fmt: skip
+        known = [name for name in LOSSES if hasattr(LOSSES[name], "generator_half")]
         raise ConfigError(
             f"adversarial must be a loss with a half for each player, got {excerpt(config)}; "
             f"choose one of {', '.join(known)}"
