@@ -85,7 +85,7 @@ def build(
     if isinstance(config, Path) or (isinstance(config, str) and kind is None):
         config = read_plain(Path(config))
     if kind is not None:
-        config = _of_kind(config, (kind,) if isinstance(kind, str) else tuple(kind))
+        config = of_kind(config, (kind,) if isinstance(kind, str) else tuple(kind))
     if not isinstance(config, Mapping) or "kind" not in config:
         raise ConfigError(
             f"a configuration must be a mapping with kind, name and settings, got {excerpt(config)}"
@@ -207,7 +207,7 @@ class _Builder:
         return settings
 
 
-def _of_kind(config: Any, kinds: tuple[str, ...]) -> dict[str, Any]:
+def of_kind(config: Any, kinds: tuple[str, ...]) -> dict[str, Any]:
     """A configuration of one of these kinds, with its kind in it."""
     for kind in kinds:
         if kind not in REGISTRIES:

@@ -2,6 +2,7 @@
 
 from stgan.discriminators._about import Discriminator
 from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators.build_stream import build_stream
 from stgan.discriminators.conditioned import (
     FirstFrameImageDiscriminator,
     FirstFrameVideoDiscriminator,
@@ -64,4 +65,5 @@ __all__ = [
     "VideoMultiScalePatchDiscriminator",
     "VideoPatchDiscriminator",
     "VideoResidualDiscriminator",
+    "build_stream",
 ]
