@@ -8,8 +8,7 @@ from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._kernel import Conv3d, convolved
 from stgan.layers.act import leaky_relu
-from stgan.layers.init import init_normal_
-from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.layers.init import prepare
 from stgan.registry import BLOCKS
 from stgan.shapes import conv_size
 from stgan.typing import Act, Norm, Size2, Size3
@@ -48,10 +47,7 @@ class _DownStage(nn.Module):
             bias=bias,
         )
         self.norm = make_norm(norm, out_channels, axes=len(kernel_size))
-        if init_std is not None:
-            init_normal_(self, init_std)
-        if spectral_norm:
-            wrap_spectral_norm(self.conv)
+        prepare(self, init_std=init_std, spectral_norm=spectral_norm, wrapped=self.conv)
         self.act = make_act(act)
         self.in_channels, self.out_channels = in_channels, out_channels
         self.kernel_size, self.stride, self.padding = kernel_size, stride, padding

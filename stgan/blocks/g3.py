@@ -12,8 +12,7 @@ from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional.fusion import expand_over_time
 from stgan.layers.conv import ConvTranspose1Plus2d
-from stgan.layers.init import init_normal_
-from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.layers.init import init_normal_, prepare
 from stgan.registry import BLOCKS
 from stgan.shapes import conv_transpose_size
 from stgan.typing import Act, MidChannels, Norm, Size3
@@ -146,14 +145,14 @@ class G3Block(nn.Module):
         self.padding = p = triple(padding, "padding", minimum=0)
         check_stride(k, s)
 
-        def finish(upsample: nn.Module, *, wrap: bool) -> nn.Sequential:
+        def finish(upsample: nn.Module, *, prepared: bool = False) -> nn.Sequential:
             stage = nn.Sequential(upsample)
             if norm is not None:
                 stage.append(make_norm(norm, out_channels, axes=3))
-            if init_std is not None:
-                init_normal_(stage, init_std, convs=wrap)
-            if wrap and spectral_norm:
-                wrap_spectral_norm(upsample)
+            if not prepared:
+                prepare(stage, init_std=init_std, spectral_norm=spectral_norm, wrapped=upsample)
+            elif init_std is not None:
+                init_normal_(stage, init_std, convs=False)
             if act is not None:
                 stage.append(make_act(act))
             return stage
@@ -164,15 +163,13 @@ class G3Block(nn.Module):
             nn.ConvTranspose3d(
                 spatial_channels, out_channels, (1, *k[1:]), (1, *s[1:]), (0, *p[1:]), bias=bias
             ),
-            wrap=True,
         )
         self.temporal = finish(
             nn.ConvTranspose3d(
                 temporal_channels, out_channels, (k[0], 1, 1), (s[0], 1, 1), (p[0], 0, 0), bias=bias
             ),
-            wrap=True,
         )
-        # The convolution of the video stream initializes and wraps its own steps.
+        # The convolution of the video stream prepares its own steps.
         self.video = finish(
             make(
                 conv,
@@ -189,7 +186,7 @@ class G3Block(nn.Module):
                 spectral_norm=spectral_norm,
                 init_std=init_std,
             ),
-            wrap=False,
+            prepared=True,
         )
 
     def forward(self, spatial: Tensor, temporal: Tensor, video: Tensor) -> G3Features:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -11,8 +11,6 @@ from stgan._factories import make
 from stgan.discriminators._about import Discriminator
 from stgan.discriminators._label import label_rows
 from stgan.errors import ShapeError
-from stgan.layers.init import init_normal_
-from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 from stgan.shapes import Stage, plan
 
 __all__ = [
@@ -20,14 +18,12 @@ __all__ = [
     "Network",
     "exactly_one",
     "planned",
-    "prepare",
     "spatial",
     "stages_of",
 ]
 
 #: Makes a network: called with ``input_size``, ``in_channels``, ``num_classes`` and settings.
 Network = Callable[..., nn.Module]
-Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class Critic(Discriminator):
@@ -85,15 +81,6 @@ class Critic(Discriminator):
                 f"at 0, or use the network without this one around it"
             )
         return made
-
-
-def prepare(layer: Layer, *, init_std: float | None, spectral_norm: bool) -> Layer:
-    """Initialize a layer, then wrap its weight: in the other order the values would be lost."""
-    if init_std is not None:
-        init_normal_(layer, init_std)
-    if spectral_norm:
-        wrap_spectral_norm(layer)
-    return layer
 
 
 def planned(size: tuple[int, int, int]) -> tuple[Stage, ...]:

@@ -15,9 +15,8 @@ from stgan.discriminators._label import label_rows
 from stgan.discriminators.heads import HeadOutput
 from stgan.functional.fusion import FusedFeatures
 from stgan.functional.one_hot import as_label, spread_rows
-from stgan.layers.init import init_normal_
+from stgan.layers.init import prepare
 from stgan.layers.minibatch_stddev import MinibatchStddev
-from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 from stgan.shapes import Stage, conv_size
 from stgan.typing import Act, Norm
 
@@ -147,9 +146,7 @@ class Stream(Discriminator):
         ndim = len(self._axes)
         conv = nn.Conv2d if ndim == 2 else nn.Conv3d
         head: nn.Module = conv(channels, 1, size or (1,) * ndim)  # type: ignore[arg-type]
-        if init_std is not None:
-            init_normal_(head, init_std)
-        return wrap_spectral_norm(head) if spectral_norm else head
+        return prepare(head, init_std=init_std, spectral_norm=spectral_norm)
 
     def _check_condition(self, condition: Tensor | None, num_samples: int) -> None:
         if condition is None and self.condition_dim:

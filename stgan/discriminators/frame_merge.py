@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from stgan._checks import check_count, check_layout, check_positive, doubled_widths, pair
 from stgan._factories import check_factories, make_act
 from stgan.blocks.down import DownStage2d
-from stgan.discriminators._critic import Critic, exactly_one, prepare, spatial, stages_of
+from stgan.discriminators._critic import Critic, exactly_one, spatial, stages_of
 from stgan.discriminators.samplers_sparse import SparseSpan
 from stgan.example import Example
 from stgan.functional.frames import fold_time
 from stgan.layers.act import leaky_relu
+from stgan.layers.init import prepare
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import Stage, conv_size
 from stgan.typing import Act, Norm, Size2

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from stgan._checks import check_axes, check_floats, check_positive, plain_integers
 from stgan.errors import ShapeError
 from stgan.example import Example
-from stgan.layers.init import init_normal_
-from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
+from stgan.layers.init import prepare
 from stgan.registry import HEADS
 
 __all__ = ["Head", "HeadOutput", "LinearHead", "PatchHead"]
@@ -175,21 +174,6 @@ class Head(nn.Module):
         return f"{self.in_channels}, {self.feature_size}"
 
 
-def make_linear(
-    in_features: int,
-    out_features: int,
-    *,
-    bias: bool = True,
-    spectral_norm: bool,
-    init_std: float | None,
-) -> nn.Module:
-    """Make a linear map of a head, initialized before it is wrapped."""
-    linear = nn.Linear(in_features, out_features, bias=bias)
-    if init_std is not None:
-        init_normal_(linear, init_std)
-    return wrap_spectral_norm(linear) if spectral_norm else linear
-
-
 @HEADS.register(
     "linear",
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py (last layer)",
@@ -229,7 +213,8 @@ class LinearHead(Head):
         init_std: float | None = 0.02,
     ) -> None:
         super().__init__(in_channels, feature_size)
-        self.linear = make_linear(self.width, 1, spectral_norm=spectral_norm, init_std=init_std)
+        linear = nn.Linear(self.width, 1)
+        self.linear = prepare(linear, init_std=init_std, spectral_norm=spectral_norm)
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return one logit per sample."""
@@ -290,7 +275,8 @@ class PatchHead(Head):
         init_std: float | None = 0.02,
     ) -> None:
         super().__init__(in_channels, feature_size)
-        self.linear = make_linear(in_channels, 1, spectral_norm=spectral_norm, init_std=init_std)
+        linear = nn.Linear(in_channels, 1)
+        self.linear = prepare(linear, init_std=init_std, spectral_norm=spectral_norm)
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return one logit per place."""

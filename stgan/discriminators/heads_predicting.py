@@ -5,11 +5,12 @@ from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from stgan._checks import check_count, check_positive
-from stgan.discriminators.heads import Head, HeadOutput, make_linear
+from stgan.discriminators.heads import Head, HeadOutput
 from stgan.example import Example
+from stgan.layers.init import prepare
 from stgan.registry import HEADS
 
 __all__ = ["AuxiliaryClassifierHead", "InfoGANHead"]
@@ -33,12 +34,9 @@ class _PredictingHead(Head):
         self._lengths = {
             name: check_count(size, name) for name, size in predictions.items() if size
         }
-        self.linear = make_linear(self.width, 1, spectral_norm=spectral_norm, init_std=init_std)
-        self.predictor = make_linear(
-            self.width,
-            sum(self._lengths.values()),
-            spectral_norm=spectral_norm,
-            init_std=init_std,
+        self.linear, self.predictor = (
+            prepare(nn.Linear(self.width, count), init_std=init_std, spectral_norm=spectral_norm)
+            for count in (1, sum(self._lengths.values()))
         )
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> HeadOutput:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from stgan._checks import check_count
-from stgan.discriminators.heads import Head, make_linear
+from stgan.discriminators.heads import Head
 from stgan.example import Example
 from stgan.functional.one_hot import as_label, one_hot_label
 from stgan.functional.projection import projection_logit
+from stgan.layers.init import prepare
 from stgan.registry import HEADS
 
 __all__ = ["ProjectionHead"]
@@ -97,9 +98,9 @@ class ProjectionHead(Head):
             )
         self.num_classes, self.condition_dim, self.scale = num_classes, condition_dim, scale
         options: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
-        self.linear = make_linear(self.width, 1, **options) if unconditional else None
+        self.linear = prepare(nn.Linear(self.width, 1), **options) if unconditional else None
         rows = num_classes or condition_dim
-        self.embedding = make_linear(rows, in_channels, bias=False, **options)
+        self.embedding = prepare(nn.Linear(rows, in_channels, bias=False), **options)
 
     def forward(self, features: Tensor, condition: Tensor | None = None) -> Tensor:
         """Return one logit per sample, of its features and its condition."""

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from stgan._checks import doubled_widths, pair, triple
 from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
-from stgan.discriminators._critic import Critic, prepare
+from stgan.discriminators._critic import Critic
 from stgan.discriminators._stream import StreamOutput
 from stgan.example import Example
 from stgan.functional.one_hot import spread_rows
 from stgan.layers.act import leaky_relu
+from stgan.layers.init import prepare
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import conv_size
 from stgan.typing import Act, Norm, Size2, Size3

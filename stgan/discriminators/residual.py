@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from stgan._checks import doubled_widths, pair, triple
 from stgan._factories import make_act, make_norm
-from stgan.discriminators._critic import Critic, prepare, stages_of
+from stgan.discriminators._critic import Critic, stages_of
 from stgan.discriminators._stream import StreamOutput
 from stgan.example import Example
+from stgan.layers.init import prepare
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import Stage, conv_size
 from stgan.typing import Act, Norm, Size2, Size3

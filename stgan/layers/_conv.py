@@ -13,9 +13,8 @@ from stgan.functional.fusion import FusedFeatures
 from stgan.layers._absorbed_bias import absorbs, bias_left_out
 from stgan.layers._kernel import Conv3d, ConvTranspose3d, convolved, leaves_out_bias
 from stgan.layers.act import leaky_relu
-from stgan.layers.init import init_normal_
+from stgan.layers.init import prepare
 from stgan.layers.recompute import can_recompute, recomputed
-from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 from stgan.typing import Act, MidChannels, Norm, Size3
 
 __all__ = ["TwoStepConv", "VideoConv"]
@@ -68,10 +67,7 @@ class VideoConv(nn.Module, ABC):
         self._build(mid_channels, norm, act, bias, norm is None or bias_before_norm)
         for step in self.children():
             if isinstance(step, nn.Conv3d | nn.ConvTranspose3d):
-                if init_std is not None:
-                    init_normal_(step, init_std)
-                if spectral_norm:
-                    wrap_spectral_norm(step)
+                prepare(step, init_std=init_std, spectral_norm=spectral_norm)
 
     @abstractmethod
     def _build(

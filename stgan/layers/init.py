@@ -1,9 +1,12 @@
 """Weight initialization of adversarial networks."""
 
+from typing import TypeVar
+
 from torch import nn
 from torch.nn.utils import parametrize
 
 from stgan._factories import check_module
+from stgan.layers.spectral_norm import spectral_norm as wrap_spectral_norm
 
 __all__ = ["init_normal_"]
 
@@ -18,6 +21,7 @@ _CONVS = (
     nn.Linear,
 )
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def init_normal_(
@@ -60,4 +64,26 @@ def init_normal_(
         elif norms and isinstance(layer, _NORMS) and layer.affine:
             nn.init.normal_(layer.weight, 1.0, std)
             nn.init.zeros_(layer.bias)
+    return module
+
+
+def prepare(
+    module: Module,
+    *,
+    init_std: float | None,
+    spectral_norm: bool,
+    wrapped: nn.Module | None = None,
+) -> Module:
+    """Initialize a module, then normalize its weight: in the other order the values would be lost.
+
+    Args:
+        module: Changed in place.
+        init_std: As ``std`` of :func:`init_normal_`; ``None`` for torch's default.
+        spectral_norm: Whether to normalize.
+        wrapped: The layer inside whose weight is normalized; ``None`` for the module itself.
+    """
+    if init_std is not None:
+        init_normal_(module, init_std)
+    if spectral_norm:
+        wrap_spectral_norm(module if wrapped is None else wrapped)
     return module

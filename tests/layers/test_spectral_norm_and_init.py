@@ -2,14 +2,17 @@
 
 import copy
 import shutil
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrize
 
 from stgan.layers import SpectralNorm, init_normal_, leaky_relu, spectral_norm
+from stgan.layers.init import prepare
 from stgan.layers.projectors import OneHotMapProjector
 from tests.strategies import SEEDS
 
@@ -206,3 +209,22 @@ def test_the_projector_has_no_weights_and_takes_the_type_it_is_asked_for() -> No
     assert tuple(spread.shape) == project.output_shape((2,), (2, 4, 4)) == (2, 3, 2, 4, 4)
     with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
         OneHotMapProjector(0)
+
+
+@pytest.mark.parametrize("layer", [nn.Linear(64, 64), nn.Conv2d(64, 64, 3)])
+def test_a_prepared_layer_is_initialized_before_it_is_normalized(layer: nn.Module) -> None:
+    assert prepare(layer, init_std=0.5, spectral_norm=True) is layer
+    raw: Any = layer.get_parameter("parametrizations.weight.original")
+    assert raw.std().item() == pytest.approx(0.5, rel=0.1)
+    weight: Any = layer.eval().weight
+    assert torch.linalg.matrix_norm(weight.flatten(1), ord=2).item() == pytest.approx(1, rel=0.1)
+
+
+def test_a_prepared_module_has_the_layer_inside_it_normalized() -> None:
+    stage = nn.Sequential(nn.Conv3d(4, 8, 3), nn.BatchNorm3d(8))
+    before = {name: value.clone() for name, value in stage.state_dict().items()}
+    prepare(stage, init_std=None, spectral_norm=False)
+    assert all(torch.equal(value, before[name]) for name, value in stage.state_dict().items())
+    prepare(stage, init_std=0.5, spectral_norm=True, wrapped=stage[0])
+    assert parametrize.is_parametrized(stage[0], "weight")
+    assert stage[1].weight.std().item() > 0.1
