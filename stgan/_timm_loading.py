@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from stgan._excerpt import did_you_mean, excerpt, nearest, reason
+from stgan._tensor_files import read_state_dict
 from stgan._torchvision import ensure_torchvision
 from stgan.errors import CheckpointError, ShapeError, UnknownNameError
 
@@ -75,9 +76,16 @@ def _with_published_weights(model: str, settings: dict[str, Any]) -> nn.Module:
 
 def _with_weights_of_file(model: str, settings: dict[str, Any], path: Path) -> nn.Module:
     import timm
+    from timm.models import load_state_dict
 
+    if not path.is_file():
+        raise CheckpointError(
+            f"weights file {path} does not exist; give the path of a .pth or .safetensors file, or "
+            f"'pretrained' to download published weights"
+        )
+    read_state_dict(path)  # refuses what timm would read
+    state = load_state_dict(str(path), weights_only=True)
     whole = settings | {"features_only": False}
-    state = _read_state_dict(path)
     names = _published(model).classifier or ()
     heads = (names,) if isinstance(names, str) else names
     # A classifier of any number of classes will do, or none: it is not part of the backbone.
@@ -123,29 +131,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _read_state_dict(path: Path) -> dict[str, Tensor]:
-    from timm.models import load_state_dict
-
-    if not path.is_file():
-        raise CheckpointError(
-            f"weights file {path} does not exist; give the path of a .pth or .safetensors file, or "
-            f"'pretrained' to download published weights"
-        )
-    try:
-        state: dict[str, Tensor] = dict(load_state_dict(str(path), weights_only=True))
-    except Exception as error:  # torch, pickle, zip and safetensors each raise their own
-        raise CheckpointError(
-            f"{path} cannot be read as a state dict: {reason(error).split('. ')[0]}; write it "
-            f"with torch.save(model.state_dict(), path)"
-        ) from error
-    if not state or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise CheckpointError(
-            f"{path} holds no state dict: it must map names to tensors, as torch.save("
-            f"model.state_dict(), path) writes it"
-        )
-    return state
 
 
 def _check_name(model: str) -> None:

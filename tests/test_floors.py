@@ -16,8 +16,8 @@ ROOT = Path(stgan.__file__).parent
 # What each room may import besides itself. Ground files may import ground files.
 GROUND = {
     "errors", "typing", "_checks", "_deprecated", "_excerpt", "_factories", "_files", "_keywords",
-    "_one_type", "_plain", "example", "_settings", "_plugins", "registry", "config", "shapes",
-    "_timm_loading", "_torchvision",
+    "_one_type", "_pickles", "_plain", "_tensor_files", "example", "_settings", "_plugins",
+    "registry", "config", "shapes", "_timm_loading", "_torchvision",
 }  # fmt: skip
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,

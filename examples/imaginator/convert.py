@@ -3,8 +3,7 @@
     python -m examples.imaginator.convert official.pth out.safetensors
 
 The published layout numbers the layers of ``nn.Sequential`` and keeps spectral norm's vectors in
-``weight_orig``, ``weight_u`` and ``weight_v``. Files are read with ``weights_only=True``: code
-inside a file is never run.
+``weight_orig``, ``weight_u`` and ``weight_v``. Code inside a file is never run.
 """
 
 import re
@@ -13,21 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
 import tyro
 from safetensors.torch import save
 from torch import Tensor
 
 from stgan.cli import user_errors, writing
 from stgan.errors import CheckpointError, printable
-from stgan.io import replacing
+from stgan.io import read_state_dict, replacing
 
 __all__ = ["convert_state_dict", "main"]
 
 Network = Literal["generator", "video_discriminator", "image_discriminator"]
 
 # Published prefix -> prefix here. The last layer of a discriminator is its head.
-_UP_STAGE = {0: "conv.temporal", 1: "conv.norm", 3: "conv.spatial", 4: "norm"}
 _PREFIXES: dict[str, dict[str, str]] = {
     "generator": {
         **{
@@ -125,28 +122,11 @@ class Arguments:
     """Which network it is; by default told from its keys."""
 
 
-def _load(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} does not exist; name the published file") from None
-    except Exception as error:
-        # Bytes that are no pickle end in whatever the unpickler stumbles over, KeyError for one.
-        raise CheckpointError(
-            f"{path} is no file of tensors alone, as torch.save writes a state dict"
-        ) from error
-    if not isinstance(content, dict) or not all(
-        isinstance(k, str) and isinstance(v, Tensor) for k, v in content.items()
-    ):
-        raise CheckpointError(f"{path} must hold one state dict, names to tensors")
-    return content
-
-
 def main(args: list[str] | None = None) -> None:
     """Convert one file."""
     arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.convert")
     with user_errors():
-        state_dict = _load(arguments.source)
+        state_dict = read_state_dict(arguments.source)
         network = arguments.network or _guess_network(state_dict, arguments.source)
         converted = {k: v.contiguous() for k, v in convert_state_dict(state_dict, network).items()}
         with writing(arguments.target), replacing(arguments.target) as part:

@@ -1,4 +1,4 @@
-"""Clips on disk: read and write video files, GIFs, folders of frames and frame strips.
+"""Clips on disk: read and write video files, GIFs, folders of frames and frame strips; weights.
 
 Video files need the extra ``stgan[video]``; pictures and GIFs do not. Everything inside the
 library is ``(3, T, H, W)`` in [-1, 1]; bytes exist only in files and behind
@@ -6,6 +6,7 @@ library is ``(3, T, H, W)`` in [-1, 1]; bytes exist only in files and behind
 """
 
 from stgan._files import replacing
+from stgan._tensor_files import read_state_dict
 from stgan.io.kinds import clip_kind
 from stgan.io.ranges import from_uint8, to_uint8
 from stgan.io.read import count_frames, iter_frames, read_image, read_video
@@ -17,6 +18,7 @@ __all__ = [
     "from_uint8",
     "iter_frames",
     "read_image",
+    "read_state_dict",
     "read_video",
     "replacing",
     "to_uint8",

@@ -7,9 +7,10 @@ import zipfile
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from stgan._excerpt import reason
+from stgan._tensor_files import read_state_dict
 from stgan.errors import CheckpointError
 
 __all__ = [
@@ -96,18 +97,7 @@ def load_state(module: nn.Module, path: str | Path, what: str) -> None:
     Raises:
         CheckpointError: If the file holds something else.
     """
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, pickle and zip each raise their own
-        raise CheckpointError(
-            f"{path} cannot be read as a state dict: {reason(error)}; write it with "
-            f"torch.save(model.state_dict(), path)"
-        ) from error
-    for key in ("state_dict", "model"):
-        if isinstance(found, dict) and isinstance(found.get(key), dict):
-            found = found[key]
-    if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
-        raise CheckpointError(f"{path} holds no state dict: it must map names to tensors")
+    found = read_state_dict(path)
     state = {name.removeprefix("module."): tensor for name, tensor in found.items()}
     # Ports of other frameworks leave out a counter that evaluation does not use.
     for name, tensor in module.state_dict().items():

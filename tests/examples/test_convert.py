@@ -51,9 +51,9 @@ def test_conversion_refuses_code_and_strangers(
     monkeypatch.chdir(tmp_path)
     source, target = tmp_path / "file.pth", tmp_path / "out.safetensors"
     for content, message in (
-        ({"net.0.bias": _Trap()}, "is no file of tensors alone"),
-        ({"weights": 3}, "must hold one state dict"),
-        ({3: torch.zeros(1)}, "must hold one state dict"),
+        ({"net.0.bias": _Trap()}, "it would run code when loaded: posix.mkdir"),
+        ({"weights": 3}, "holds no state dict"),
+        ({3: torch.zeros(1)}, "holds no state dict"),
         ({"conv.weight": torch.zeros(1)}, "holds no published ImaGINator network"),
     ):
         torch.save(content, source)
@@ -62,11 +62,11 @@ def test_conversion_refuses_code_and_strangers(
     for content in (b"\x89PNG\r\n\x1a\n", b"heh"):
         source.write_bytes(content)
         refused = refusal(lambda: convert.main([str(source), str(target)]), capsys)
-        assert "is no file of tensors alone" in refused
+        assert "cannot be read as a state dict: it" in refused
     assert not (tmp_path / "trapped").exists()
     assert not target.exists()
     refused = refusal(lambda: convert.main(["nowhere.pth", str(target)]), capsys)
-    assert "nowhere.pth does not exist; name the published file" in refused
+    assert "nowhere.pth does not exist; check the path" in refused
     with pytest.raises(CheckpointError, match=r"'net\.9\.bias' is not one of a published"):
         convert.convert_state_dict({"net.9.bias": torch.zeros(1)}, "image_discriminator")
     with pytest.raises(CheckpointError, match="network must be one of generator, video_disc"):

@@ -283,7 +283,7 @@ _GENERATOR = "generator.safetensors"
         pytest.param(_write("state.pt", b"", signed=True), r"state\.pt is damaged", id="empty"),
         pytest.param(
             _write("state.pt", pickle.dumps(_Code(), protocol=2), signed=True),
-            r"state\.pt was refused, it would run code when loaded; use only",
+            r"state\.pt was refused, it would run code when loaded: a pickle without an",
             id="code",
         ),
     ],

@@ -158,7 +158,7 @@ def test_half_precision_is_loaded_into_floats_and_whole_numbers_stay_so(tmp_path
     ("state", "sentence"),
     [
         ({"a": torch.zeros(1).expand(3)}, "a tensor that repeats its entries; make it contiguous"),
-        ({"a": torch.eye(2).to_sparse()}, "a sparse or quantized tensor; make it dense"),
+        ({"a": torch.eye(2).to_sparse()}, "more than plain, dense tensors and numbers: torch"),
     ],
     ids=["repeating", "sparse"],
 )
