@@ -27,7 +27,7 @@ from tqdm import tqdm
 from examples.imaginator.checks import check_settings
 from examples.imaginator.cli import parse_settings
 from examples.imaginator.config import Settings, write_settings
-from examples.imaginator.data import Clips, broken_news, clips_line, open_clips, training_loader
+from examples.imaginator.data import Clips, open_clips, training_loader
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import build_objective
 from stgan.cli import interruptible, user_errors
@@ -275,7 +275,7 @@ def train(training: Training) -> Path:
                     f"G {line['generator/total']:.2f}, D {line['discriminator/total']:.2f}, "
                     f"{training.health.line()}, {line['speed/clips_per_second']:.1f} clips/s"
                 )
-                for reason in broken_news(training.clips.training):
+                for reason in training.clips.news():
                     bar.write(f"broken since the start: {printable(reason)}")
             if samples is not None and run.step % options.sample_every == 0:
                 # By the generator that would be evaluated.
@@ -331,7 +331,7 @@ def main(args: list[str] | None = None) -> None:
         with user_errors():
             training = open_run(parse_settings(args))
             if training.fabric.is_global_zero:
-                print(clips_line(training.settings, training.clips))
+                print(printable(f"data: {training.clips}"))
         told = (DataError, CheckpointError, FloatingPointError, OSError, UnknownNameError)
         with user_errors(told), naming_dead_workers():
             checkpoint = train(training)

@@ -8,7 +8,7 @@ process, the worker or the order. Video files need the extra ``stgan[video]``.
 from stgan.data.augmented import AugmentedClips, ClipAugmentation
 from stgan.data.clip_folder import Clip, ClipFolder
 from stgan.data.items import Item, numbered_generator
-from stgan.data.loading import endless_loader, naming_dead_workers
+from stgan.data.loading import batch_share, endless_loader, naming_dead_workers
 from stgan.data.motions import MOTIONS
 from stgan.data.moving_shapes import MovingShapes, Scene
 from stgan.data.numbered import NumberedItems
@@ -16,6 +16,7 @@ from stgan.data.polygons import SHAPES
 from stgan.data.resizing import resize_frames
 from stgan.data.sampler import EndlessSampler
 from stgan.data.selection import split_clips
+from stgan.data.splits import Splits, draw_splits, open_splits
 from stgan.data.substitution import SubstituteBroken
 
 __all__ = [
@@ -30,10 +31,14 @@ __all__ = [
     "MovingShapes",
     "NumberedItems",
     "Scene",
+    "Splits",
     "SubstituteBroken",
+    "batch_share",
+    "draw_splits",
     "endless_loader",
     "naming_dead_workers",
     "numbered_generator",
+    "open_splits",
     "resize_frames",
     "split_clips",
 ]

@@ -67,6 +67,8 @@ class ClipFolder(Dataset[Item]):
         exclude: Likewise, of clips to leave out, such as ``"*/subject4_*"``.
         files: Text file of relative paths, one a line, or the paths, such as
             :func:`~stgan.data.split_clips` returns; ``None`` means all.
+        found: The clips of every class, where they are known: paths relative to ``root`` by the
+            name of the class. ``None`` searches ``root``.
         condition: The image of an item: the ``"first"`` frame of its window, the ``"neutral"``
             frame 0 of the file, or a ``"random"`` frame of its window.
         resize: ``"squash"`` to the size, or ``"crop"``: short side to the size, then the center.
@@ -119,6 +121,7 @@ class ClipFolder(Dataset[Item]):
         include: Patterns = "*",
         exclude: Patterns = (),
         files: str | Path | Sequence[str] | None = None,
+        found: Mapping[str, Sequence[str]] | None = None,
         condition: str = "first",
         resize: str = "squash",
         flip: bool = False,
@@ -148,10 +151,14 @@ class ClipFolder(Dataset[Item]):
                     f"leave one of them out"
                 )
 
-        self.classes = list(find_clips(root))
+        found = find_clips(root) if found is None else found
+        self.classes = list(found)
         self.clips: list[Clip] = []
         skipped: dict[Path, str] = {}
-        for name in select_clips(root, include=include, exclude=exclude, files=files):
+        everything = [clip for clips in found.values() for clip in clips]
+        for name in select_clips(
+            everything, self.root, include=include, exclude=exclude, files=files
+        ):
             try:
                 self.clips.append(self._checked(name))
             except DataError as error:
@@ -179,8 +186,8 @@ class ClipFolder(Dataset[Item]):
         count = count_frames(path, frame_width=self._frame_width(path))
         if count < self._span:
             raise DataError(
-                f"clip {path} has {count} frames, but num_frames={self.num_frames} with "
-                f"stride={self.stride} needs {self._span}; lower them or pass on_error='skip'"
+                f"clip {path} has {count} frames, but num_frames {self.num_frames} with stride "
+                f"{self.stride} needs {self._span}; lower them, or skip clips that cannot be used"
             )
         return Clip(path, self.classes.index(name.partition("/")[0]), count)
 
@@ -189,8 +196,8 @@ class ClipFolder(Dataset[Item]):
         smallest = min(map(prod, shapes))
         if limit is not None and limit < smallest:
             raise ValueError(
-                f"cache_bytes={limit} holds none of the {len(shapes)} clips, the smallest of which "
-                f"takes {smallest}; raise it or pass cache=False"
+                f"cache_bytes {limit} holds none of the {len(shapes)} clips, the smallest of which "
+                f"takes {smallest}; raise it"
             )
         return SharedCache(shapes, limit=limit)
 

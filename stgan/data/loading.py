@@ -14,7 +14,7 @@ from stgan.data.items import numbered_generator
 from stgan.data.sampler import EndlessSampler
 from stgan.errors import DataError
 
-__all__ = ["endless_loader", "naming_dead_workers"]
+__all__ = ["batch_share", "endless_loader", "naming_dead_workers"]
 
 # Sets the stream of seeds that workers get apart from those of the permutations.
 _WORKERS = 0x5EED
@@ -68,16 +68,9 @@ def endless_loader(
         >>> bool((resumed["video"] == expected["video"]).all())
         True
     """
-    check_positive(batch_size, "batch_size")
-    check_positive(world_size, "world_size")
-    if batch_size % world_size:
-        raise ValueError(
-            f"batch_size {batch_size} cannot be shared by {world_size} processes; make it a "
-            f"multiple"
-        )
+    share = batch_share(batch_size, world_size=world_size)
     if step < 0:
         raise ValueError(f"step must be a number of consumed batches of at least 0, got {step}")
-    share = batch_size // world_size
     sampler = EndlessSampler(
         len(data),  # type: ignore[arg-type]  # the documentation asks for a length
         seed=seed,
@@ -95,6 +88,38 @@ def endless_loader(
         generator=numbered_generator(seed, _WORKERS, step, rank),
         **settings,
     )
+
+
+def batch_share(batch_size: int, *, world_size: int = 1, parts: int = 1) -> int:
+    """Return how many items of a batch each process takes.
+
+    Args:
+        batch_size: Items in a batch, of all processes together.
+        world_size: Number of processes.
+        parts: Parts of equal size into which each process cuts its share, to gather gradients.
+
+    Raises:
+        ValueError: If the batch cannot be shared evenly, or a number is not positive.
+        TypeError: If a number is not an integer.
+
+    Example:
+        >>> batch_share(64, world_size=4, parts=2)
+        16
+        >>> batch_share(64, world_size=4, parts=3)
+        Traceback (most recent call last):
+        ValueError: batch_size 64 cannot be shared by 4 processes in 3 parts each; make it a ...
+    """
+    check_positive(batch_size, "batch_size")
+    check_positive(world_size, "world_size")
+    check_positive(parts, "parts")
+    if batch_size % (world_size * parts):
+        shared = "1 process" if world_size == 1 else f"{world_size} processes"
+        shared += f" in {parts} parts each" if parts > 1 else ""
+        raise ValueError(
+            f"batch_size {batch_size} cannot be shared by {shared}; make it a multiple of "
+            f"{world_size * parts}"
+        )
+    return batch_size // world_size
 
 
 @contextmanager

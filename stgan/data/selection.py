@@ -3,13 +3,20 @@
 import fnmatch
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from stgan.errors import DataError
 from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, natural_key
 
-__all__ = ["find_clips", "read_list", "scan_clips", "select_clips", "split_clips"]
+__all__ = [
+    "find_clips",
+    "read_list",
+    "scan_clips",
+    "select_clips",
+    "split_clips",
+    "split_found",
+]
 
 _SUFFIXES = {*VIDEO_SUFFIXES, *ANIMATION_SUFFIXES, *PICTURE_SUFFIXES}
 
@@ -128,23 +135,25 @@ def _listed(clips: Sequence[str], files: str | Path | Sequence[str], root: Path)
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DataError(
-            f"files= lists {missing[0]!r}{more}, which is no clip of {root}; write paths relative "
-            f"to it, such as {clips[0]!r}"
+            f"{files if isinstance(files, str | Path) else 'files'} names {missing[0]!r}{more}, "
+            f"which is no clip of {root}; write paths relative to it, such as {clips[0]!r}"
         )
     return wanted
 
 
 def select_clips(
-    root: str | Path,
+    clips: Sequence[str],
+    root: Path,
     *,
     include: Patterns = "*",
     exclude: Patterns = (),
     files: str | Path | Sequence[str] | None = None,
 ) -> list[str]:
-    """List the clips that take part, in the order of :func:`find_clips`.
+    """Return the clips that take part, in their order.
 
     Args:
-        root: Folder of class folders.
+        clips: Paths of all clips, relative to ``root``.
+        root: Folder of class folders, for errors.
         include: Shell pattern, or several, of which a relative path must match one; ``*`` matches
             slashes too.
         exclude: Shell pattern, or several, of which it must match none.
@@ -154,8 +163,7 @@ def select_clips(
     Raises:
         DataError: If a listed path is no clip, or nothing is left.
     """
-    clips = [clip for group in find_clips(root).values() for clip in group]
-    listed = None if files is None else _listed(clips, files, Path(root))
+    listed = None if files is None else _listed(clips, files, root)
     chosen = [
         clip
         for clip in clips
@@ -202,12 +210,22 @@ def split_clips(
         ...     split_clips(root, pattern="*/subject2*")
         (['wave/subject1.png', 'wave/subject3.png'], ['wave/subject2.png'])
     """
+    return split_found(find_clips(root), Path(root), pattern, files)
+
+
+def split_found(
+    found: Mapping[str, Sequence[str]],
+    root: Path,
+    pattern: Patterns | None,
+    files: str | Path | Sequence[str] | None,
+) -> tuple[list[str], list[str]]:
+    """Split the clips that :func:`find_clips` found, as :func:`split_clips` does."""
     if (pattern is None) == (files is None):
         raise ValueError(
-            "split_clips takes either pattern= or files= for the validation clips, got "
+            "give either patterns or files for the validation clips, got "
             + ("neither" if pattern is None else "both")
         )
-    everything = select_clips(root)
+    everything = [clip for clips in found.values() for clip in clips]
     for each in [pattern] if isinstance(pattern, str) else pattern or ():
         # Beside one that matches, a misspelled one would leave its clips to training.
         if not any(_matches(clip, each) for clip in everything):
@@ -215,7 +233,8 @@ def split_clips(
                 f"validation pattern {each!r} must match some of the {len(everything)} clips of "
                 f"{root}, got none; write it for paths such as {everything[0]!r}"
             )
-    held_out = set(select_clips(root, include="*" if pattern is None else pattern, files=files))
+    include = "*" if pattern is None else pattern
+    held_out = set(select_clips(everything, root, include=include, files=files))
     training = [clip for clip in everything if clip not in held_out]
     if not training:
         raise DataError(

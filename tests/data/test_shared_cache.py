@@ -162,7 +162,7 @@ def test_nothing_is_cached_without_a_cache(clips: Path) -> None:
         (
             {"cache_bytes": 100},
             ValueError,
-            r"cache_bytes=100 holds none of the 3 clips, the smallest of which takes 4608; raise",
+            r"cache_bytes 100 holds none of the 3 clips, the smallest of which takes 4608; raise",
         ),
         (
             {"cache_bytes": 10**6, "cache": False},

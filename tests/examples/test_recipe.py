@@ -9,13 +9,13 @@ from safetensors.torch import load_file
 
 from examples.imaginator import evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
-from examples.imaginator.data import broken_news, open_clips, training_loader
+from examples.imaginator.data import open_clips
 from examples.imaginator.examined import some_of
 from stgan.data import MovingShapes
 from stgan.errors import DataError
 from stgan.io import read_video, write_strip
 from stgan.training import latest_checkpoint, load_state
-from tests.examples.runs import QUIET, TINY, train_run
+from tests.examples.runs import QUIET, train_run
 
 pytestmark = QUIET
 
@@ -118,42 +118,6 @@ def test_a_compiled_generator_trains_alike(tmp_path: Path) -> None:
     assert _weights(tmp_path / "run").keys() == _weights(tmp_path / "plain").keys()
 
 
-def test_clips_can_be_kept_aside_by_a_list_and_conditioned_otherwise(
-    videos: Path, tmp_path: Path
-) -> None:
-    listed = tmp_path / "validation.txt"
-    listed.write_text("slide/subject1.png\n", encoding="utf-8")
-    settings = train.parse_settings([
-        *TINY, "--data.root", str(videos), "--data.validation-list", str(listed),
-        "--data.condition", "neutral", "--data.stride", "1",
-    ])  # fmt: skip
-    clips = open_clips(settings)
-    assert len(clips.training) == 11  # type: ignore[arg-type]
-    neutral = read_video(videos / "slide" / "subject0.png")[:, 0]
-    items = [clips.training[0, draw] for draw in range(8)]  # type: ignore[index]
-    assert all(torch.equal(item["image"], neutral) for item in items)
-    # Windows begin elsewhere too, and the image stays.
-    assert not all(torch.equal(item["video"][:, 0], neutral) for item in items)
-
-
-def test_a_clip_that_breaks_later_is_told_also_where_clips_are_augmented(tmp_path: Path) -> None:
-    shapes = MovingShapes(3, num_frames=6, image_size=16)
-    for index in range(3):
-        path = tmp_path / "slide" / f"clip{index}.png"
-        path.parent.mkdir(exist_ok=True)
-        write_strip(shapes[index]["video"], path)
-    settings = train.parse_settings([
-        *TINY, "--data.root", str(tmp_path), "--data.skip-broken", "--data.augment", "flip",
-    ])  # fmt: skip
-    clips = open_clips(settings).training
-    assert broken_news(clips) == []
-    (tmp_path / "slide" / "clip1.png").write_bytes(b"no picture")
-    assert {clips[index]["video"].shape for index in range(3)} == {(3, 4, 16, 16)}
-    [reason] = broken_news(clips)
-    assert "clip1.png" in reason
-    assert broken_news(clips) == []
-
-
 def test_evaluating_prints_a_table_beside_the_control(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,20 +146,6 @@ def test_evaluating_is_deterministic_and_asks_a_classifier(run: Path) -> None:
         reports.append(json.loads((run / "evaluation.json").read_text()))
     assert reports[0] == reports[1]
     assert 0 <= reports[0]["scores"]["generated"]["accuracy"] <= 1
-
-
-def test_a_batch_is_shared_evenly_by_processes_or_refused() -> None:
-    settings = train.parse_settings(TINY)
-    clips = open_clips(settings)
-    items = [
-        next(iter(training_loader(settings, clips.training, step=3, rank=rank, world_size=2)))
-        for rank in range(2)
-    ]
-    whole = next(iter(training_loader(settings, clips.training, step=3, rank=0, world_size=1)))
-    interleaved = torch.stack([item["video"] for item in items], dim=1).flatten(0, 1)
-    assert torch.equal(interleaved, whole["video"])
-    with pytest.raises(ValueError, match="batch_size 4 cannot be shared by 3 processes; make it"):
-        training_loader(settings, clips.training, step=0, rank=0, world_size=3)
 
 
 @pytest.mark.parametrize("deterministic", [False, True])
@@ -248,16 +198,3 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(DataError, match=r"is no valid YAML, line 1, column 2: while parsing"):
         read_settings(path)
-
-
-@pytest.mark.shared
-def test_the_real_clips_are_opened_and_split_by_subject(shared_folder: Path) -> None:
-    settings = train.parse_settings([
-        *TINY, "--data.root", str(shared_folder / "data" / "weizmann64"),
-        "--data.validation", "*/subject4_*",
-    ])  # fmt: skip
-    clips = open_clips(settings)
-    assert clips.classes == ("bend", "jack", "wave1", "wave2")
-    assert len(clips.training) == 56  # type: ignore[arg-type]
-    assert clips.validation is not None
-    assert len(clips.validation) == 8  # type: ignore[arg-type]

@@ -91,15 +91,13 @@ def test_a_device_that_is_not_there_is_told(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--data.validation", "*/a*", "*/bne*"], "validation pattern '*/bne*' must match some of"),
         (["--data.validation", "jump/*"], "class 'jump' of {root} has no training clips; hold out"),
         (["--data.validation", "*/a*", "--data.validation-list", "{list}"], "got */a* and {list}"),
-        (["--data.validation-list", "{list}"], "--data.validation-list has 'wave/z.png', which is"),
+        (["--data.validation-list", "{list}"], "{list} names 'wave/z.png', which is no clip of"),
         (
             ["--model.num-frames", "8"],
-            "but --model.num-frames 8 with --data.stride 1 needs 8; lower them or add --data.skip-",
+            "but num_frames 8 with stride 1 needs 8; lower them, or skip clips that cannot be used",
         ),
-        (["--data.cache-bytes", "5"], "--data.cache-bytes 5 holds none of the 4 clips, the smal"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -132,7 +130,7 @@ def test_a_run_says_first_which_clips_it_works_on(
     folder = ["--data.root", str(videos), "--data.validation", "*/subject0*"]
     for options, line in (
         (folder, f"data: {videos}, 10 training and 2 validation clips, 2 classes"),
-        ([], "data: moving shapes, without --data.root, 12 training and 96 validation clips, 6 cl"),
+        ([], "data: moving shapes, 12 training and 96 validation clips, 6 classes"),
     ):
         out = tmp_path / str(len(options))
         train_run(out, *options, "--train.steps", "1")

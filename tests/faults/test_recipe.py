@@ -68,7 +68,7 @@ def test_a_batch_that_has_no_such_parts_is_refused(
 ) -> None:
     with pytest.raises(SystemExit):
         train.main([*TINY, "--out", str(tmp_path / "run"), "--train.accumulate", "3"])
-    told = "train.batch_size 4 cannot be shared by 1 processes in 3 parts each; make it a multiple"
+    told = "batch_size 4 cannot be shared by 1 process in 3 parts each; make it a multiple of 3"
     assert told in capsys.readouterr().err
 
 
