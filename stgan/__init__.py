@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from stgan import io as io
     from stgan import profiling as profiling
     from stgan import report as report
+    from stgan import settings as settings
     from stgan import testing as testing
     from stgan import training as training
     from stgan import visual as visual
@@ -59,7 +60,9 @@ __all__ = [
 __version__ = "0.1.0.dev0"
 
 # Imported when they are first asked for, with what they need: films, figures, Hypothesis.
-_LAZY = frozenset({"cli", "data", "io", "profiling", "report", "testing", "training", "visual"})
+_LAZY = frozenset(
+    {"cli", "data", "io", "profiling", "report", "settings", "testing", "training", "visual"}
+)
 
 
 def __getattr__(name: str) -> Any:

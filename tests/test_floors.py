@@ -37,6 +37,7 @@ BELOW: dict[str, set[str]] = {
     "augment": GROUND | {"functional"},
     "testing": GROUND | {"functional", "layers", "blocks"},
     "profiling": GROUND | {"functional", "layers"},
+    "settings": GROUND,
     "cli": GROUND | {"profiling", "io", "data", "metrics", "report"},
     "__main__": {"cli"},
 }

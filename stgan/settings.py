@@ -1,0 +1,329 @@
+"""Settings of a recipe: from a preset, a file and the command line into one checked dataclass.
+
+A recipe declares dataclasses derived from :class:`Settings`; their types and bounds are checked by
+pydantic, and their options are read by tyro. A part is named by its name on the command line; its
+own settings stand in a file, where nested data needs no quotes.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import tyro
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from tyro.constructors import PrimitiveConstructorSpec
+
+from stgan._excerpt import excerpt
+from stgan.config import dump_yaml, read_plain
+from stgan.errors import CheckpointError, ConfigError
+from stgan.registry import unknown_name
+
+__all__ = [
+    "Count",
+    "NotNegative",
+    "Part",
+    "Positive",
+    "RunSettings",
+    "Settings",
+    "Share",
+    "Terms",
+    "check_settings",
+    "parse_settings",
+    "read_settings",
+    "write_settings",
+]
+
+#: A whole number from 1 on.
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+#: A finite number from 0 on.
+NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+#: A finite number above 0.
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+#: A number from 0 to below 1.
+Share: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+
+
+def _read_terms(words: list[str]) -> dict[str, float]:
+    if len(words) % 2:
+        raise ValueError(f"names and weights in turn, got {' '.join(words)}")
+    names = words[::2]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"each name once, got {name!r} {names.count(name)} times")
+    return dict(zip(names, map(float, words[1::2]), strict=True))
+
+
+def _words(value: Any) -> list[str]:
+    """A part, or terms, as the help shows them."""
+    if value is None or isinstance(value, str):
+        return [value or "none"]
+    if "name" in value:
+        return [str(value["name"])]
+    weights = {k: w.get("weight") if isinstance(w, Mapping) else w for k, w in value.items()}
+    return [str(word) for pair in weights.items() for word in pair]
+
+
+#: A registered part: its name, or in a file a mapping of its name and settings; none for no part.
+Part: TypeAlias = Annotated[
+    str | dict[str, Any] | None,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="NAME",
+        instance_from_str=lambda words: None if words[0] == "none" else words[0],
+        is_instance=lambda value: value is None or isinstance(value, str | dict),
+        str_from_instance=_words,
+    ),
+]
+#: Names of losses or penalties with their weights; in a file a mapping may stand for a weight.
+Terms: TypeAlias = Annotated[
+    dict[str, float | dict[str, Any]],
+    PrimitiveConstructorSpec(
+        nargs="*",
+        metavar="NAME WEIGHT ...",
+        instance_from_str=_read_terms,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=_words,
+    ),
+]
+
+
+class Settings:
+    """Base of dataclasses of settings: types are strict, and unknown names are refused."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class RunSettings(Settings):
+    """What every recipe is told: where its settings start, and where its run lies.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Mine(RunSettings):
+        ...     steps: Count = 1000
+        >>> presets = {"usual": Mine(preset="usual"), "short": Mine(preset="short", steps=10)}
+        >>> parse_settings(presets, ["--preset", "short", "--out", "runs/a"]).steps
+        10
+    """
+
+    preset: str = ""
+    """Where the other settings start."""
+    out: Path = Path("runs/new")
+    """Run folder: checkpoints, metrics.jsonl, TensorBoard, config.yaml."""
+    resume: bool = False
+    """Go on from the newest checkpoint in the run folder, with its settings."""
+    config: Path | None = None
+    """File of settings that replace those of the preset: nested YAML or JSON, any part of them."""
+    trust: bool = False
+    """Run files that settings name and that are programs, which may do anything."""
+
+
+# How a run was started is no part of what it is.
+_OF_THE_START = ("resume", "config", "trust")
+_T = TypeVar("_T", bound=RunSettings)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The options that say where all others begin."""
+
+    preset: str | None = None
+    config: Path | None = None
+    out: Path | None = None
+    resume: bool = False
+
+
+def parse_settings(
+    presets: Mapping[str, _T],
+    args: Sequence[str] | None = None,
+    *,
+    prog: str | None = None,
+    may_change: Collection[str] = (),
+    convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> _T:
+    """Read the settings of a run from the command line.
+
+    They begin with a preset, the first by default, which ``--config`` changes, or with those of
+    the run folder under ``--resume``; every other option replaces one of them.
+
+    Args:
+        presets: Settings by name, all of one class.
+        args: What stands on the command line; by default that of the process.
+        prog: How the program is called, for its help.
+        may_change: Dotted names, such as ``"train.steps"``, of what a resumed run may change.
+        convert: Turns the content of a file of an older version into that of this one.
+
+    Raises:
+        UnknownNameError: If there is no such preset or setting.
+        ConfigError: If a file cannot be read, or a value is not what its setting takes.
+        CheckpointError: If a resumed run would change what it is, or is given another file.
+    """
+    given = sys.argv[1:] if args is None else list(args)
+    start, _ = tyro.cli(_Start, args=given, return_unknown_args=True, add_help=False)
+    first = next(iter(presets))
+    default = _preset(presets, start.preset or first)
+    saved = None
+    if start.resume:
+        out = start.out or default.out
+        if start.config is not None:
+            raise CheckpointError(
+                f"--config {start.config} is not read where a run is resumed, which goes on with "
+                f"the settings in its folder {out}; leave out --config"
+            )
+        if not (out / "config.yaml").is_file():
+            raise CheckpointError(
+                f"run folder {out} holds no config.yaml to resume from; leave out --resume to begin"
+            )
+        saved = replace(read_settings(out / "config.yaml", presets, convert=convert), out=out)
+    elif start.config is not None:
+        named = read_settings(start.config, presets, preset=start.preset, convert=convert)
+        # A file that may come from a stranger does not choose where is written.
+        default = replace(named, out=default.out)
+    settings = check_settings(
+        tyro.cli(type(default), args=given, default=saved or default, prog=prog)
+    )
+    if saved is not None:
+        _check_same(saved, settings, may_change)
+    return settings
+
+
+def read_settings(
+    path: Path,
+    presets: Mapping[str, _T],
+    *,
+    preset: str | None = None,
+    convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> _T:
+    """Read a file of settings, which need not name all of them.
+
+    Args:
+        path: A ``.yaml`` or ``.json`` file; it may come from a stranger.
+        presets: Where the others come from, by name.
+        preset: Which of them; by default the one that the file names, or the first.
+        convert: As :func:`parse_settings` takes it.
+
+    Raises:
+        UnknownNameError: If there is no such preset or setting.
+        ConfigError: If the file cannot be read, or a value is not what its setting takes.
+    """
+    content = read_plain(path)
+    if not isinstance(content, Mapping):
+        raise ConfigError(f"{path} must hold a mapping of settings, got {excerpt(content)}")
+    told = {key: value for key, value in content.items() if key not in _OF_THE_START}
+    told = told if convert is None else convert(told)
+    name = preset or told.get("preset") or next(iter(presets))
+    start = _preset(presets, str(name))
+    merged = _merged(_plain(asdict(start)), told, start) | {"preset": str(name)}
+    return _checked(type(start), merged, f"{path}: ")
+
+
+def write_settings(settings: RunSettings) -> str:
+    """Return settings as YAML that :func:`read_settings` reads back, all of them."""
+    told = asdict(settings)
+    return dump_yaml(_plain({key: told[key] for key in told if key not in _OF_THE_START}))
+
+
+def check_settings(settings: _T) -> _T:
+    """Return settings whose types and bounds were checked.
+
+    Raises:
+        ConfigError: If a value is not what its setting takes.
+    """
+    return _checked(type(settings), _plain(asdict(settings)), "")
+
+
+def _preset(presets: Mapping[str, _T], name: str) -> _T:
+    if name not in presets:
+        raise unknown_name("the recipe", name, presets, what="preset")
+    return presets[name]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _merged(start: dict[str, Any], told: Mapping[str, Any], settings: Any) -> dict[str, Any]:
+    """What a file says over what a preset says; a part or a term is replaced whole."""
+    merged = dict(start)
+    for key, value in told.items():
+        inner = getattr(settings, str(key), None)
+        nested = is_dataclass(inner) and isinstance(value, Mapping)
+        merged[key] = _merged(start[key], value, inner) if nested else value
+    return merged
+
+
+def _checked(kind: type[_T], content: Mapping[str, Any], subject: str) -> _T:
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(content))
+    except ValidationError as error:
+        raise _refusal(kind, error, subject) from None
+
+
+# What pydantic calls a type, in the words of somebody who writes a file of settings.
+_WORDS = {
+    "Input should be ": "",
+    "greater than or equal to": "at least",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "an object": "a mapping",
+}
+
+
+def _refusal(kind: type[Any], error: ValidationError, subject: str) -> Exception:
+    """The first mistake in one sentence; what each type of a setting would take, joined."""
+    errors = error.errors(include_url=False)
+    place: list[str] = []
+    for step in errors[0]["loc"]:  # names of fields; behind the last come the types of a choice
+        types = {f.name: f.type for f in fields(kind)} if is_dataclass(kind) else {}
+        if step not in types:
+            break
+        place.append(str(step))
+        kind = types[str(step)]  # type: ignore[assignment]
+    name = ".".join(place) or "the recipe"
+    if errors[0]["type"] == "unexpected_keyword_argument":
+        known = [f.name for f in fields(kind)]
+        return unknown_name(subject + name, errors[0]["loc"][-1], known, what="setting")
+    wanted = []
+    for one in errors:
+        if one["loc"][: len(place)] == tuple(place):
+            said = one["msg"]
+            for theirs, ours in _WORDS.items():
+                said = said.replace(theirs, ours)
+            wanted.append(said[0].lower() + said[1:])
+    said = " or ".join(dict.fromkeys(wanted))
+    return ConfigError(f"{subject}{name} must be {said}, got {excerpt(errors[0]['input'])}")
+
+
+def _check_same(saved: RunSettings, settings: RunSettings, may_change: Collection[str]) -> None:
+    """What a run is must stay when it is resumed; its length, pace and machine may change."""
+    before, now = _flat(saved), _flat(settings)
+    changed = [
+        f"{name} ({excerpt(before[name])} there, {excerpt(now[name])} here)"
+        for name in before
+        if before[name] != now[name]
+        and name not in (*_OF_THE_START, *may_change)
+        # Another machine has its files elsewhere, but it has them.
+        and not (isinstance(before[name], Path) and isinstance(now[name], Path))
+    ]
+    if changed:
+        raise CheckpointError(
+            f"run folder {saved.out} was trained with another {', '.join(changed)}; resume without "
+            f"it, or begin in another folder"
+        )
+
+
+def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name."""
+    named: dict[str, Any] = {}
+    for field in fields(settings):
+        value, name = getattr(settings, field.name), prefix + field.name
+        named |= _flat(value, f"{name}.") if is_dataclass(value) else {name: value}
+    return named
