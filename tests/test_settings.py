@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pytest
 import yaml
 
+from stgan.errors import CheckpointError, ConfigError, UnknownNameError
 from stgan.settings import (
     Count,
     NotNegative,
@@ -21,7 +22,6 @@ from stgan.settings import (
     read_settings,
     write_settings,
 )
-from stgan.errors import CheckpointError, ConfigError, UnknownNameError
 
 
 @dataclass(frozen=True)
