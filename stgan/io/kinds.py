@@ -94,6 +94,8 @@ def reading(path: Path, what: str) -> Iterator[None]:
     Decoders answer damaged bytes with whatever their parser stumbles over (``struct.error``,
     ``SyntaxError``, ``IndexError``, ``zlib.error``, ...), hence the wide net; the cause is chained.
     """
+    if path.exists() and not path.is_file():  # the one is waited for, the other has no end
+        raise DataError(f"clip {path} must be a plain file, got a folder, pipe or device")
     try:
         yield
     except (DataError, ModuleNotFoundError):

@@ -14,6 +14,9 @@ from stgan.io.kinds import check_size, reading
 
 __all__ = ["animation_frames", "count_animation", "picture_size", "read_picture", "to_rgb"]
 
+# Whatever the name says: of other kinds Pillow would start a program, as it does for PostScript.
+_FORMATS = ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF"]
+
 
 def read_picture(path: str | Path) -> npt.NDArray[np.uint8]:
     """Read a picture as RGB bytes ``(H, W, 3)``.
@@ -30,14 +33,14 @@ def read_picture(path: str | Path) -> npt.NDArray[np.uint8]:
         DataError: If the file is damaged, animated, or of a mode without a known range.
     """
     path = Path(path)
-    with reading(path, "a picture"), Image.open(path) as picture:
+    with reading(path, "a picture"), Image.open(path, formats=_FORMATS) as picture:
         _refuse_animation(picture, path)
         return to_rgb(ImageOps.exif_transpose(picture), path)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Return ``(height, width)`` from the header alone."""
-    with reading(path, "a picture"), Image.open(path) as picture:
+    with reading(path, "a picture"), Image.open(path, formats=_FORMATS) as picture:
         _refuse_animation(picture, path)
         # Of a TIFF Pillow states the size that it has when it is turned.
         stored = picture.format != "TIFF"

@@ -1,6 +1,9 @@
 """Pictures of 16 bits a channel, as read through Pillow, which keeps eight of a color."""
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -8,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stgan.io.pictures import read_picture
+from stgan.errors import DataError
+from stgan.io.pictures import picture_size, read_picture
 
 VALUES = [0, 200, 255, 32767, 33023, 65407, 65535]
 
@@ -42,3 +46,29 @@ def test_a_transparent_color_of_sixteen_bits_lies_over_black(tmp_path: Path) -> 
     path = tmp_path / "a.png"
     save_color(path, [40_000, 65_535], transparent=40_000)
     assert read_picture(path).tolist() == [[[0] * 3, [255] * 3]]
+
+
+def test_a_program_of_postscript_is_no_picture(tmp_path: Path) -> None:
+    """Pillow would hand it to Ghostscript, under any name."""
+    path = tmp_path / "a.png"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n%%EndComments\nshowpage\n")
+    for read in (read_picture, picture_size):
+        with pytest.raises(DataError, match="cannot be read as a picture: cannot identify"):
+            read(path)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "TIFF", "PPM", "GIF"])
+def test_pictures_are_known_by_what_is_in_them(kind: str, tmp_path: Path) -> None:
+    Image.new("RGB", (3, 2), (255, 255, 255)).save(tmp_path / "a.png", kind)
+    assert picture_size(tmp_path / "a.png") == (2, 3)
+    assert read_picture(tmp_path / "a.png").tolist() == [[[255] * 3] * 3] * 2
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    code = "import sys; from stgan.io import read_image; read_image(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "a.png")],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "a.png must be a plain file, got a folder, pipe or device" in done.stderr
