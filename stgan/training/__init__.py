@@ -43,6 +43,7 @@ from stgan.training.sharding import (
     whole_state,
 )
 from stgan.training.stopping import StopSignals
+from stgan.training.trained import TrainedRun, open_trained
 from stgan.training.views import View, cut_tree, discriminate, discriminate_pair
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Schedules",
     "StopSignals",
     "SynchronizedBatchNorm",
+    "TrainedRun",
     "View",
     "allow_tf32",
     "build_objective",
@@ -85,6 +87,7 @@ __all__ = [
     "load_state",
     "logit_health",
     "make_parts",
+    "open_trained",
     "optimizer_state",
     "precision_settings",
     "resume_checkpoint",

@@ -36,7 +36,7 @@ def entry_of(state: Any, key: str, kind: type | tuple[type, ...], what: str) -> 
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         names = " or ".join(one.__name__ for one in kinds)
-        raise refused(what, f"must have a {names} as {key}, got {type(value).__name__}")
+        raise refused(what, f"must have {names} as {key}, got {type(value).__name__}")
     return value
 
 

@@ -6,22 +6,10 @@ from typing import Any
 
 from stgan._excerpt import brief, excerpt
 from stgan.errors import CheckpointError
+from stgan.training._entries import count_of, entry_of
 from stgan.training.resuming import Resumed
 
-__all__ = ["check_facts", "entry_of_run", "progress_of"]
-
-
-def entry_of_run(resumed: Resumed, name: str) -> Any:
-    """Return an entry of the state.
-
-    Raises:
-        CheckpointError: If there is none.
-    """
-    if name not in resumed.state:
-        raise CheckpointError(
-            f"{resumed.path} has no {name} in its state; use a checkpoint that this program wrote"
-        )
-    return resumed.state[name]
+__all__ = ["check_facts", "progress_of"]
 
 
 def check_facts(resumed: Resumed, facts: Mapping[str, Any], run: Path) -> None:
@@ -31,7 +19,7 @@ def check_facts(resumed: Resumed, facts: Mapping[str, Any], run: Path) -> None:
         CheckpointError: If one is missing or another.
     """
     for name, value in facts.items():
-        made = entry_of_run(resumed, name)
+        made = entry_of(resumed.state, name, object, str(resumed.path))
         if not _same(made, value):
             raise CheckpointError(
                 f"run folder {run} was trained with {name} {_words(made)}, got {_words(value)}; "
@@ -46,10 +34,10 @@ def progress_of(resumed: Resumed) -> tuple[int, dict[str, float]]:
         CheckpointError: If the step is not that of the folder's name, or the metrics are no numbers
             by name.
     """
-    step = entry_of_run(resumed, "step")
-    if type(step) is not int or not resumed.path.name.endswith(f"step_{step:08d}"):
+    step = count_of(resumed.state, "step", str(resumed.path))
+    if not resumed.path.name.endswith(f"step_{step:08d}"):
         raise CheckpointError(
-            f"{resumed.path} must hold the step that it is named after, got {excerpt(step)}; use a "
+            f"{resumed.path} must hold the step that it is named after, got {step}; use a "
             f"checkpoint that a run wrote"
         )
     # Older checkpoints have none, and the next line of the log brings them.

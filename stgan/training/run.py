@@ -18,8 +18,9 @@ from stgan._excerpt import reason
 from stgan._files import replacing
 from stgan.errors import CheckpointError
 from stgan.registry import unknown_name
+from stgan.training._entries import entry_of
 from stgan.training._loggers import log_to, open_loggers, place_of
-from stgan.training._run_state import check_facts, entry_of_run, progress_of
+from stgan.training._run_state import check_facts, progress_of
 from stgan.training.checkpoint import save_checkpoint
 from stgan.training.finite import FiniteGuard
 from stgan.training.health import HealthMonitor
@@ -203,7 +204,7 @@ class Run:
             self.tracked[name] = one
             if self._resumed is None:
                 continue
-            state = entry_of_run(self._resumed, name)
+            state = entry_of(self._resumed.state, name, object, str(self.checkpoint))
             try:
                 if isinstance(one, Optimizer):
                     load_optimizer_state(one, state)
@@ -217,7 +218,7 @@ class Run:
 
     def __enter__(self) -> "Run":
         if self._resumed is not None:
-            set_rng_state(entry_of_run(self._resumed, "rng"))
+            set_rng_state(entry_of(self._resumed.state, "rng", object, str(self.checkpoint)))
         with ExitStack() as undo:
             undo.push(self._open.pop_all())
             undo.enter_context(self._stop)

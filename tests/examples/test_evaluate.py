@@ -34,7 +34,7 @@ def test_what_is_no_run_is_told_from_one_that_saved_nothing(
 ) -> None:
     for folder in (videos, copy / "checkpoints"):
         refused = refusal(lambda folder=folder: evaluate.main([str(folder)]), capsys)
-        assert f"folder {folder} is no run folder of the recipe; train one with --out" in refused
+        assert f"folder {folder} is no run folder; give one that holds" in refused
     shutil.rmtree(copy / "checkpoints")
     refused = refusal(lambda: evaluate.main([str(copy)]), capsys)
     assert f"run folder {copy} holds no checkpoint yet; train it until it saves one" in refused

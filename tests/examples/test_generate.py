@@ -206,7 +206,7 @@ def test_what_cannot_be_read_or_written_is_one_sentence(
         ((run, picture, file / "out"), f"{file / 'out'} cannot be written: Not a directory; name"),
         ((run, tmp_path / "none.png", out), "none.png does not exist; give the file of one pict"),
         ((run, videos, out), f"picture {videos} is a folder; give the file of one picture"),
-        ((videos, picture, out), f"folder {videos} is no run folder of the recipe; train one with"),
+        ((videos, picture, out), f"folder {videos} is no run folder; give one that holds"),
     ):
         assert message in refusal(lambda given=arguments: _generate(*given), capsys)
     refused = refusal(lambda: _generate(run, picture, out, "--fps", "0"), capsys)
