@@ -23,6 +23,7 @@ from torch import nn
 
 import stgan
 from benchmarks._measure import finish, how, table
+from stgan.config import make_inputs
 from stgan.example import Example
 from stgan.functional import _conv_forms
 from stgan.profiling import Profile, compare, profile
@@ -128,7 +129,7 @@ def measure(name: str, size: Mapping[str, int], arguments: Arguments) -> tuple[P
     modules = {name: layer}
     if name in TWINS:
         modules["twin"] = TWINS[name](layer, settings)
-    inputs = example.make_inputs(size, device=arguments.device)
+    inputs = make_inputs(example, size, device=arguments.device)
     modules = {key: module.to(arguments.device) for key, module in modules.items()}
     return compare(modules, inputs, rounds=arguments.rounds)
 
@@ -143,7 +144,7 @@ def exponents(name: str, size: Mapping[str, int], arguments: Arguments) -> dict[
             grown = dict(size) | {axis: size[axis] * factor}
             settings, example = example_of(name, grown["C"])
             layer = LAYERS.create(name, **settings).to(arguments.device)
-            inputs = example.make_inputs(grown, device=arguments.device)
+            inputs = make_inputs(example, grown, device=arguments.device)
             cost = profile(layer, inputs, rounds=arguments.rounds)
             backward = cost.backward_seconds.median if cost.backward_seconds else 0.0
             points.append((math.log(factor), math.log(cost.forward_seconds.median + backward)))

@@ -21,6 +21,7 @@ from stgan import (
     metrics,
     shapes,
 )
+from stgan._version import __version__ as __version__
 from stgan.config import build, to_config
 from stgan.example import Example
 from stgan.registry import Registry, create, info
@@ -56,8 +57,6 @@ __all__ = [
     "shapes",
     "to_config",
 ]
-
-__version__ = "0.1.0.dev0"
 
 # Imported when they are first asked for, with what they need: films, figures, Hypothesis.
 _LAZY = frozenset(

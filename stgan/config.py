@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from stgan._checks import plain_integers
@@ -20,9 +21,10 @@ from stgan._excerpt import brief, excerpt
 from stgan._plain import check_bounds, dump_yaml, load_yaml, read_plain
 from stgan._settings import recorded_settings
 from stgan.errors import ConfigError
+from stgan.example import Example
 from stgan.registry import REGISTRIES, unknown_name
 
-__all__ = ["build", "dump_yaml", "load_yaml", "read_plain", "to_config"]
+__all__ = ["build", "dump_yaml", "load_yaml", "make_inputs", "read_plain", "to_config"]
 
 # All that a configuration may name besides registered parts and modules.
 _FUNCTIONS = ("stgan.layers.leaky_relu",)
@@ -92,6 +94,52 @@ def build(
         )
     builder = _Builder(trust, given or {})
     return builder.value(check_bounds(config, "a configuration"), "")
+
+
+def make_inputs(
+    example: Example,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str | None = None,
+) -> dict[str, Any]:
+    """Draw the inputs of an example, to be passed by name.
+
+    Args:
+        example: Of a registered entry.
+        sizes: Sizes of named axes; others are the usual ones.
+        seed: Of the values.
+        dtype: Type of the floats.
+        device: Where the tensors are.
+
+    Example:
+        >>> import stgan
+        >>> inputs = make_inputs(stgan.info("fusions", "concat").example, {"T": 7})
+        >>> inputs["video"].shape
+        torch.Size([2, 4, 7, 6, 5])
+    """
+    generator = torch.Generator().manual_seed(seed)
+    known = example.sizes(sizes)
+
+    def make(layout: Any) -> Any:
+        if isinstance(layout, tuple):
+            return tuple(make(one) for one in layout)
+        if isinstance(layout, Mapping):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                return build(layout).to(device, dtype)
+        shown, _, classes = layout.partition("<")
+        words = shown.replace("=", " ").split()
+        shape = tuple(known[word] if word.isidentifier() else int(word) for word in words)
+        if "=" in shown:
+            return shape if len(shape) > 1 else shape[0]
+        if classes:
+            return torch.randint(int(classes), shape, generator=generator).to(device)
+        values = torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1
+        return values.to(device, dtype)
+
+    return {name: make(layout) for name, layout in example.inputs.items()}
 
 
 def to_config(module: Any) -> dict[str, Any]:

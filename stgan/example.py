@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-
 __all__ = ["Example"]
 
 _LAYOUT = re.compile(r"(= )?([A-Za-z]\w*|\d+)( ([A-Za-z]\w*|\d+))*( < \d+)?")
@@ -23,6 +21,7 @@ class Example:
     """Settings and inputs with which a registered entry can be tried.
 
     An input is written as a layout: names are sizes that all inputs share, numbers are fixed.
+    :func:`stgan.config.make_inputs` draws the inputs.
 
     - ``"N 4 T H W"``: floats in [-1, 1] of that shape;
     - ``"N < 6"``: integers from 0 to 5, as class labels;
@@ -46,9 +45,8 @@ class Example:
         >>> example = stgan.info("fusions", "concat").example
         >>> example.inputs["video"], example.inputs["label"]
         ('N 4 T H W', 'N < 3')
-        >>> inputs = example.make_inputs({"T": 7})
-        >>> inputs["video"].shape
-        torch.Size([2, 4, 7, 6, 5])
+        >>> example.sizes({"T": 7})
+        {'N': 2, 'T': 7, 'H': 6, 'W': 5}
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -86,53 +84,8 @@ class Example:
             chosen[axis] = -(-least // step) * step
         return chosen | dict(wanted or {})
 
-    def make_inputs(
-        self,
-        sizes: Mapping[str, int] | None = None,
-        *,
-        seed: int = 0,
-        dtype: torch.dtype = torch.float32,
-        device: torch.device | str | None = None,
-    ) -> dict[str, Any]:
-        """Draw the inputs, to be passed by name.
-
-        Args:
-            sizes: Sizes of named axes; others are the usual ones.
-            seed: Of the values.
-            dtype: Type of the floats.
-            device: Where the tensors are.
-        """
-        generator = torch.Generator().manual_seed(seed)
-        known = self.sizes(sizes)
-
-        def make(layout: Any) -> Any:
-            if isinstance(layout, tuple):
-                return tuple(make(one) for one in layout)
-            if isinstance(layout, Mapping):
-                return _part(layout, seed).to(device, dtype)
-            shown, _, classes = layout.partition("<")
-            words = shown.replace("=", " ").split()
-            shape = tuple(known[word] if word.isidentifier() else int(word) for word in words)
-            if "=" in shown:
-                return shape if len(shape) > 1 else shape[0]
-            if classes:
-                return torch.randint(int(classes), shape, generator=generator).to(device)
-            values = torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1
-            return values.to(device, dtype)
-
-        return {name: make(layout) for name, layout in self.inputs.items()}
-
 
 def _flat(layouts: Any) -> list[str]:
     if isinstance(layouts, tuple):
         return [word for layout in layouts for word in _flat(layout)]
     return [] if isinstance(layouts, Mapping) else [layouts]
-
-
-def _part(config: Mapping[str, Any], seed: int) -> Any:
-    # Registries know examples, and building knows registries: not to be imported above.
-    from stgan.config import build
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build(config)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stgan import Example
+from stgan.config import make_inputs
 
 EXAMPLE = Example(
     inputs={
@@ -33,7 +34,7 @@ def test_usual_sizes_obey_what_the_entry_can_take() -> None:
 @given(st.fixed_dictionaries({axis: st.integers(1, 5) for axis in "NTHW"}), st.integers(0, 99))
 def test_inputs_have_the_sizes_that_were_asked_for(sizes: dict[str, int], seed: int) -> None:
     n, t, h, w = (sizes[axis] for axis in "NTHW")
-    inputs = EXAMPLE.make_inputs(sizes, seed=seed, dtype=torch.float64)
+    inputs = make_inputs(EXAMPLE, sizes, seed=seed, dtype=torch.float64)
     assert inputs["video"].shape == (n, 4, t, h, w)
     assert (inputs["size"], inputs["num_frames"]) == ((t, h), t)
     assert [tuple(x.shape) for x in inputs["maps"]] == [(n, 2, h, w), (n, 5)]
@@ -41,22 +42,24 @@ def test_inputs_have_the_sizes_that_were_asked_for(sizes: dict[str, int], seed: 
     assert 0 <= inputs["label"].min() <= inputs["label"].max() < 3
     assert inputs["video"].dtype == inputs["maps"][0].dtype == torch.float64
     assert inputs["video"].abs().max() <= 1
-    again = EXAMPLE.make_inputs(sizes, seed=seed, dtype=torch.float64)
+    again = make_inputs(EXAMPLE, sizes, seed=seed, dtype=torch.float64)
     assert torch.equal(inputs["video"], again["video"])
 
 
 def test_types_and_seeds_do_not_change_what_is_drawn() -> None:
-    wide, narrow = (EXAMPLE.make_inputs(dtype=dtype) for dtype in (torch.float64, torch.float32))
+    wide, narrow = (make_inputs(EXAMPLE, dtype=dtype) for dtype in (torch.float64, torch.float32))
     assert torch.equal(wide["video"].float(), narrow["video"])
-    assert not torch.equal(wide["video"], EXAMPLE.make_inputs(seed=1, dtype=torch.float64)["video"])
+    assert not torch.equal(
+        wide["video"], make_inputs(EXAMPLE, seed=1, dtype=torch.float64)["video"]
+    )
 
 
 def test_a_mapping_becomes_a_part() -> None:
     projector = {"kind": "projectors", "name": "embedding", "num_classes": 3, "channels": 2}
     example = Example(inputs={"label": "N < 3", "project": projector})
     assert example.axes == ("N",)
-    inputs = example.make_inputs(dtype=torch.float64)
-    again = example.make_inputs(dtype=torch.float64)["project"]
+    inputs = make_inputs(example, dtype=torch.float64)
+    again = make_inputs(example, dtype=torch.float64)["project"]
     weights = [*inputs["project"].parameters()]
     assert weights[0].dtype is torch.float64
     assert all(torch.equal(a, b) for a, b in zip(weights, again.parameters(), strict=True))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import stgan
+from stgan.config import make_inputs
 from stgan.discriminators import (
     ImageDiscriminator,
     LinearHead,
@@ -79,7 +80,7 @@ def test_a_norm_of_other_axes_is_refused_by_the_constructor(kind: str, name: str
 
     (axes,) = [axes for axes in (1, 2, 3) if not refusal(f"BatchNorm{axes}d")]
     part = stgan.create(kind, name, **settings | {"norm": getattr(nn, f"BatchNorm{axes}d")})
-    getattr(part, example.call)(**example.make_inputs())
+    getattr(part, example.call)(**make_inputs(example))
     assert not refusal(f"InstanceNorm{axes}d")
     others = [f"{norm}Norm{n}d" for norm in ("Batch", "Instance") for n in {1, 2, 3} - {axes}]
     others += ["LayerNorm", "RMSNorm", f"LazyBatchNorm{axes}d", f"LazyInstanceNorm{axes}d"]

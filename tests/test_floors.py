@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ ROOT = Path(stgan.__file__).parent
 GROUND = {
     "errors", "typing", "_checks", "_deprecated", "_excerpt", "_factories", "_files", "_keywords",
     "_one_type", "_pickles", "_plain", "_tensor_files", "example", "_settings", "_plugins",
-    "registry", "config", "shapes", "_timm_loading", "_torchvision",
+    "registry", "config", "shapes", "_timm_loading", "_torchvision", "_version",
 }  # fmt: skip
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,
@@ -43,13 +44,13 @@ BELOW: dict[str, set[str]] = {
 }
 
 
-def _imports(path: Path) -> set[str]:
+def _imported(path: Path) -> set[str]:
+    """Every name that a file imports, in full; also inside of functions."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path} uses a relative import"
-            found |= {f"{node.module}.{a.name}" if node.module == "stgan" else node.module
-                      for a in node.names}  # fmt: skip
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
     return found
@@ -65,9 +66,27 @@ def test_imports_go_down(path: Path) -> None:
     if room == "__init__":
         return
     allowed = (GROUND if room in GROUND else BELOW[room]) | {room}
-    rooms = {name.split(".")[1] for name in _imports(path) if name.startswith("stgan.")}
+    rooms = {name.split(".")[1] for name in _imported(path) if name.startswith("stgan.")}
     assert rooms <= allowed, f"{path} imports {sorted(rooms - allowed)}, which is not below it"
-    assert not any(name.split(".")[0] == "examples" for name in _imports(path))
+    assert not any(name.split(".")[0] == "examples" for name in _imported(path))
+
+
+def test_no_file_imports_in_a_circle() -> None:
+    """Nor does one import ``stgan`` itself, which imports them all; imports in functions count."""
+    files = {".".join(p.relative_to(ROOT.parent).with_suffix("").parts): p for p in FILES}
+    files = {name.removesuffix(".__init__"): path for name, path in files.items()}
+
+    def homes(path: Path) -> set[str]:
+        """Of every name that is imported the file, or the package, in which it is."""
+        named = {name for name in _imported(path) if name.partition(".")[0] == "stgan"}
+        while more := {name for name in named if name not in files}:
+            named = named - more | {name.rpartition(".")[0] for name in more}
+        return named
+
+    graph = {name: homes(path) - {name} for name, path in files.items()}
+    del graph["stgan"]
+    assert [name for name, below in graph.items() if "stgan" in below] == []
+    tuple(TopologicalSorter(graph).static_order())
 
 
 def test_every_room_has_a_floor() -> None:

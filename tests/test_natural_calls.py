@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import stgan
 from stgan.blocks import SpatioTemporalFusion
+from stgan.config import make_inputs
 from stgan.decoders import VideoDecoder
 from stgan.discriminators import (
     ImageDiscriminator,
@@ -43,7 +44,7 @@ def test_a_label_may_be_a_list_or_an_array(
     example = stgan.info(kind, name).example
     assert example is not None
     part = stgan.build({"kind": kind, "name": name, **example.settings}).eval()
-    inputs = example.make_inputs()
+    inputs = make_inputs(example)
     place = next(key for key, layout in example.inputs.items() if "< 3" in str(layout))
     expected = part(**inputs)
     got = part(**inputs | {place: make(inputs[place])})

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import stgan
+from stgan.config import make_inputs
 from stgan.registry import REGISTRIES
 
 # Features look at clips in a type of their own; a sampler sees sizes alone.
@@ -22,7 +23,7 @@ def test_no_part_answers_in_the_words_of_torch(kind: str, name: str, dtype: torc
     example = stgan.info(kind, name).example
     assert example is not None
     part = stgan.build({"kind": kind, "name": name, **example.settings})
-    inputs = example.make_inputs(dtype=dtype)
+    inputs = make_inputs(example, dtype=dtype)
     # What is judged by a discriminator has the type of its weights.
     inputs = {k: v.float() if isinstance(v, nn.Module) else v for k, v in inputs.items()}
     told = ""

@@ -21,7 +21,7 @@ from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from torch import Tensor, nn
 
-from stgan.config import build
+from stgan.config import build, make_inputs
 from stgan.registry import REGISTRIES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -107,7 +107,7 @@ def called(entry: str) -> tuple[dict[str, Any], Any, list[tuple[int, ...]]]:
     for part in module.eval().modules() if isinstance(module, nn.Module) else ():
         if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
             part.register_forward_hook(lambda *a: norms.append(tuple(a[-1].shape)))
-    inputs = example.make_inputs()
+    inputs = make_inputs(example)
     with torch.no_grad():
         call = module if example.call == "forward" else getattr(module, example.call)
         output = call(**inputs)
@@ -265,7 +265,7 @@ def test_a_loop_is_drawn_as_one_round_with_its_number(frames: int) -> None:
     example = REGISTRIES["layers"].info("conv_gru").example
     assert example is not None
     module = build({"kind": "layers", "name": "conv_gru", **example.settings}).eval()
-    graph = steps_of(trace(module, module, example.make_inputs({"T": frames})), "loop")
+    graph = steps_of(trace(module, module, make_inputs(example, {"T": frames})), "loop")
     inside = [step for step in graph.steps if step.repeats > 1]
     assert {step.repeats for step in inside} == {frames}
     assert [step.title for step in inside].count("conv 2d") == 2

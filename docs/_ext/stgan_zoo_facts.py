@@ -19,7 +19,7 @@ from stgan_zoo_vocabulary import HELPERS
 from torch import nn
 
 import stgan.functional
-from stgan.config import build
+from stgan.config import build, make_inputs
 from stgan.example import Example
 from stgan.profiling import multiply_adds
 from stgan.registry import REGISTRIES, EntryInfo
@@ -83,7 +83,7 @@ def drawn(kind: str, name: str) -> Facts:
     is_module = isinstance(part, nn.Module)  # a sampler is none
     if is_module:
         part.eval()
-    inputs = example.make_inputs()
+    inputs = make_inputs(example)
     target = part if example.call == "forward" else getattr(part, example.call)
     seen = trace(target, part, inputs)
     return Facts(

@@ -15,7 +15,7 @@ from torch import nn
 from stgan._checks import check_positive
 from stgan.cli._names import find
 from stgan.cli._screen import bytes_of, count, duration, pairs, paragraph, say, table
-from stgan.config import build
+from stgan.config import build, make_inputs
 from stgan.errors import ConfigError
 from stgan.example import Example
 from stgan.profiling import Profile, Seconds, compare, factorization_family
@@ -129,7 +129,7 @@ def profile_entry(
         raise ConfigError(f"{kind}/{name}: {error}; 'stgan show {kind}/{name}' explains") from error
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{kind}/{name} is no module: there is nothing to measure")
-    inputs = example.make_inputs(sizes, dtype=measurement.floats, device=measurement.target)
+    inputs = make_inputs(example, sizes, dtype=measurement.floats, device=measurement.target)
     try:
         (cost,) = measurement.compare({f"{kind}/{name}": module}, inputs, example.call)
     except (AttributeError, RuntimeError, TypeError) as error:
@@ -182,8 +182,11 @@ def profile_family(
         raise ConfigError(f"{BASE}: {family.refused[BASE]}")
     sizes = {**_FAMILY_SIZE, **sizes}
     layout = f"N {settings['in_channels']} T H W"
-    video = Example(inputs={"video": layout}).make_inputs(
-        sizes, dtype=measurement.floats, device=measurement.target
+    video = make_inputs(
+        Example(inputs={"video": layout}),
+        sizes,
+        dtype=measurement.floats,
+        device=measurement.target,
     )
     profiles = measurement.compare(family.modules, video, "forward")
     base = profiles[0]

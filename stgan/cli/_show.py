@@ -12,7 +12,7 @@ from torch import nn
 import stgan.typing
 from stgan.cli._names import check_kind, find
 from stgan.cli._screen import pairs, paragraph, plain, say, table
-from stgan.config import build
+from stgan.config import build, make_inputs
 from stgan.errors import PluginError
 from stgan.example import Example
 from stgan.profiling import shapes_of
@@ -110,7 +110,7 @@ def _type(annotation: Any) -> str:
 
 def _tried(kind: str, name: str, example: Example) -> dict[str, str]:
     part = build({"kind": kind, "name": name, **example.settings})
-    inputs = example.make_inputs()
+    inputs = make_inputs(example)
     facts = {"settings": ", ".join(f"{key}={value!r}" for key, value in example.settings.items())}
     for key, layout in example.inputs.items():
         facts[key] = f"{layout} as {_shown(inputs[key])}"

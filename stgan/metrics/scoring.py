@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stgan._version import __version__
 from stgan.metrics.distances import check_features, frechet_distance, kernel_distance
 from stgan.metrics.manifolds import precision_recall_density_coverage
 from stgan.metrics.resampling import around, half_samples, split_half_floor, subsamples
@@ -251,10 +252,8 @@ def describe_extractor(extractor: nn.Module | None) -> dict[str, Any]:
 
 def _versions(device: torch.device | str) -> dict[str, str]:
     """Versions of what computes a score, and where the features were."""
-    import stgan
-
     return {
-        "stgan": stgan.__version__,
+        "stgan": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "device": torch.device(device).type,

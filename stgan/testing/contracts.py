@@ -8,7 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
 
-from stgan.config import build
+from stgan.config import build, make_inputs
 from stgan.example import Example
 from stgan.registry import info, unknown_name
 from stgan.testing._backends import check_channels_last, check_compile, check_export
@@ -150,7 +150,7 @@ def check_entry(kind: str, name: str) -> dict[str, str]:
         torch.manual_seed(0)
         part = build({"kind": kind, "name": name, **example.settings})
     reasons = _checked_claims(example.claims)
-    inputs = example.make_inputs()
+    inputs = make_inputs(example)
     if isinstance(part, nn.Module):
         subject = Subject(part, inputs, call=example.call, layouts=example.inputs)
         shape = partial(_check_drawn_shapes, example)
@@ -245,7 +245,7 @@ def _check_drawn_shapes(example: Example, subject: Subject) -> None:
         step, least = step_and_least(example, axis)
         for size in (least - step, *([least + 1] if step > 1 else [])):
             if size > 0:
-                _check_refused(subject, example.make_inputs({axis: size}))
+                _check_refused(subject, make_inputs(example, {axis: size}))
 
 
 def _told(inputs: Inputs) -> Any:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from stgan._checks import as_integer, check_count
+from stgan.config import make_inputs
 from stgan.example import Example
 from stgan.testing._inputs import step_and_least
 
@@ -291,7 +292,7 @@ def example_inputs(
         step, least = step_and_least(example, axis)
         sizes[axis] = st.sampled_from(range(least, least + max_steps * step + 1, step))
     return st.builds(
-        lambda sizes, seed: example.make_inputs(sizes, seed=seed, dtype=dtype),
+        lambda sizes, seed: make_inputs(example, sizes, seed=seed, dtype=dtype),
         st.fixed_dictionaries(sizes),
         _SEEDS,
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from stgan.config import build
+from stgan.config import build, make_inputs
 from stgan.registry import info
 from stgan.testing._subject import InapplicableError, Subject
 from stgan.testing._support import entries
@@ -30,7 +30,7 @@ def _subject(kind: str, name: str, device: str) -> Subject:
         whole = isinstance(item, nn.Module) or item.is_floating_point()
         return item.to(device, torch.float64) if whole else item.to(device)
 
-    inputs = {key: mapped(move, value) for key, value in example.make_inputs().items()}
+    inputs = {key: mapped(move, value) for key, value in make_inputs(example).items()}
     part = part.to(device, torch.float64)
     return Subject(part, inputs, call=example.call, layouts=example.inputs)
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 import stgan
+from stgan.config import make_inputs
 from stgan.functional import FusedFeatures
 
 TAKES = [
@@ -20,7 +21,7 @@ def test_lazy_features_are_taken_for_what_they_stand_for_or_refused(kind: str, n
     example = stgan.info(kind, name).example
     assert example is not None
     part = stgan.build({"kind": kind, "name": name, **example.settings}).eval()
-    inputs = example.make_inputs()
+    inputs = make_inputs(example)
     video = inputs.pop("video")
     assert video.ndim == 5
     assert video.shape[1] >= 2
