@@ -21,9 +21,9 @@ import tyro
 from benchmarks._measure import finish, how
 from examples.imaginator.config import PRESETS, Settings, preset_settings
 from examples.imaginator.data import open_clips
-from examples.imaginator.examined import examine
 from examples.imaginator.runs import load_generator
 from examples.imaginator.train import open_run, train
+from stgan.report import score_generator
 
 _COLUMNS = {
     "psnr": ("PSNR (dB)", 2),
@@ -108,10 +108,15 @@ def result(preset: str, seed: int, arguments: Arguments) -> dict[str, dict[str, 
         print(f"training {preset}, seed {seed}", file=sys.stderr)
         train(open_run(settings))
         trained = load_generator(settings.out)
-        scores = examine(trained, open_clips(settings), batch_size=32).scores
+        clips = open_clips(settings)
+        assert clips.validation is not None
+        z_dim = settings.model.z_dim
+        scores = score_generator(
+            trained.generator, clips.validation, clips.classes, z_dim=z_dim,
+            training=clips.training, batch_size=32,
+        ).scores  # fmt: skip
         path.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")
-    scores = json.loads(path.read_text(encoding="utf-8"))
-    return dict(scores)
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def table(results: dict[str, list[dict[str, dict[str, float]]]]) -> str:

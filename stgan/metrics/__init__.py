@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from stgan.metrics.clip_scores import CLIP_SCORES, ClipScore, ClipScores
 from stgan.metrics.content import average_content_distance, first_frame_fidelity
 from stgan.metrics.diagnostics import is_static, motion_energy_gap, time_slice
 from stgan.metrics.distances import (
@@ -49,10 +50,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CLIP_SCORES",
     "FEATURE_METRICS",
     "I3D",
     "MAX_PSNR",
     "ClipProtocol",
+    "ClipScore",
+    "ClipScores",
     "FeatureExtractor",
     "FrameFrechetDistance",
     "FrameScores",

@@ -75,6 +75,9 @@ class MotionClassifier(nn.Module):
             ]
         self.features = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], num_classes)
+        # What a result says of it.
+        self.name = "a motion classifier"
+        self.resize = "pooled to at most 16 x 32 x 32 differences of frames"
 
     def forward(self, video: Tensor) -> Tensor:
         """Logits of each class; see the class for shapes."""
@@ -192,6 +195,7 @@ def fit_motion_classifier(
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
+    classifier.name = f"a motion classifier trained on {count} real clips"
     return classifier.eval()
 
 

@@ -16,7 +16,13 @@ from stgan.metrics.motion_classifier import (
     fit_motion_classifier,
 )
 
-__all__ = ["motion_confusion", "reverse_condition_accuracy"]
+__all__ = ["count_classes", "motion_confusion", "reverse_condition_accuracy"]
+
+
+def count_classes(label: Tensor, guess: Tensor, num_classes: int) -> Tensor:
+    """Count the clips of each class, a row, that were taken for each, a column: ``(K, K)``."""
+    places = label.cpu() * num_classes + guess.cpu()
+    return torch.bincount(places, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 @torch.no_grad()
@@ -52,14 +58,13 @@ def motion_confusion(
     check_clips(videos, "videos")
     check_positive(num_classes, "num_classes")
     check_labels(labels, len(videos), num_classes)
-    counts = torch.zeros(num_classes, num_classes)
+    counts = torch.zeros(num_classes, num_classes, dtype=torch.int64)
     parts = torch.split(videos, batch_size), torch.split(labels.cpu(), batch_size)
     with evaluating(classifier):
         for clips, asked in zip(*parts, strict=True):
             name = type(classifier).__name__
             logits = check_outputs(classifier(clips), len(clips), name, num_classes, "logits")
-            guessed = logits.argmax(dim=1).cpu()
-            counts.index_put_((asked, guessed), torch.ones(len(asked)), accumulate=True)
+            counts += count_classes(asked, logits.argmax(dim=1), num_classes)
     # 0 / 0 is the NaN that the docstring promises.
     return counts / counts.sum(dim=1, keepdim=True)
 

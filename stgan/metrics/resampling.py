@@ -9,7 +9,15 @@ from torch import Tensor
 from stgan._checks import check_positive
 from stgan.errors import ShapeError
 
-__all__ = ["bootstrap_interval", "half_samples", "split_half_floor", "subsamples"]
+__all__ = [
+    "around",
+    "bootstrap_interval",
+    "half_samples",
+    "interval_of_mean",
+    "interval_of_share",
+    "split_half_floor",
+    "subsamples",
+]
 
 Statistic = Callable[[Tensor, Tensor], Tensor | float]
 
@@ -114,6 +122,22 @@ def bootstrap_interval(
 def around(value: float, spread: float) -> tuple[float, float]:
     """Return the 95% interval of a value with a standard deviation."""
     return value - _NORMAL_95 * spread, value + _NORMAL_95 * spread
+
+
+def interval_of_mean(values: Tensor) -> tuple[float, float] | None:
+    """Return the 95% interval of a mean over clips; one clip has none."""
+    if len(values) < 2:
+        return None
+    return around(float(values.mean()), float(values.std()) / len(values) ** 0.5)
+
+
+def interval_of_share(values: Tensor) -> tuple[float, float] | None:
+    """Return the interval of Wilson for a mean of zeros and ones, right at 0 and 1, too."""
+    n, share, z = len(values), float(values.mean()), _NORMAL_95
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
+    # Exact at the ends, where rounding would leave a trace.
+    return middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0
 
 
 def split_half_floor(

@@ -52,7 +52,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_clips_are_scored(
 
     # Permissions would not stop the owner of the machine.
     monkeypatch.setattr(Path, "open", refuse)
-    monkeypatch.setattr(evaluate, "examine", lambda *_, **__: pytest.fail("scored"))
+    monkeypatch.setattr(evaluate, "score_generator", lambda *_, **__: pytest.fail("scored"))
     refused = refusal(lambda: evaluate.main([str(copy), *QUICK]), capsys)
     assert f"run folder {copy} cannot be written to: Read-only file system" in refused
 
@@ -63,7 +63,7 @@ def test_scores_are_printed_before_a_full_disk_is_met(
     def fill_the_disk(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr(evaluate, "replacing", fill_the_disk)
+    monkeypatch.setattr("stgan.report.scoring.replacing", fill_the_disk)
     with pytest.raises(SystemExit) as caught:
         evaluate.main([str(copy), *QUICK])
     printed = capsys.readouterr()
@@ -79,7 +79,7 @@ def test_interrupting_ends_with_one_line(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "examine", interrupt)
+    monkeypatch.setattr(evaluate, "score_generator", interrupt)
     # Both are caught, as one that comes through would end the tests.
     with pytest.raises((SystemExit, KeyboardInterrupt)) as caught:
         evaluate.main([str(copy), *QUICK])
@@ -108,21 +108,19 @@ def test_clips_of_a_relative_folder_are_found_from_elsewhere(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     refused = refusal(lambda: evaluate.main(["../run", *QUICK]), capsys)
-    assert "the clips of the run must be in videos, which is no folder from here; give --root" in (
-        refused
-    )
+    assert "root videos must be a folder with one folder per class" in refused
+    assert refused.endswith("; give --root or --validation-list")
     there = ["--root", "../videos", "--validation-list", "../kept.txt"]
     refused = refusal(lambda: evaluate.main(["../run", *QUICK, *there[:2]]), capsys)
-    assert "must be named in kept.txt, which is no file from here; give --validation-list" in (
-        refused
-    )
+    assert "kept.txt" in refused
+    assert refused.endswith("; give --root or --validation-list")
     evaluate.main(["../run", *QUICK, *there])
     assert json.loads(record.read_text()) == scores
 
     class_folder(tmp_path / "other", slide=["subject0.png"], walk=["a.png"])
     there[1] = "../other"
     refused = refusal(lambda: evaluate.main(["../run", *QUICK, *there]), capsys)
-    assert "was trained on the classes slide, swell, but the clips have slide, walk; give" in (
+    assert "classes slide, walk is not what the run was trained on: slide, swell; give --root" in (
         refused
     )
 
@@ -131,6 +129,29 @@ def test_drawn_shapes_have_no_folder(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train_run(tmp_path / "run", "--train.steps", "1")
-    given = [str(tmp_path / "run"), *QUICK, "--root", str(videos)]
-    refused = refusal(lambda: evaluate.main(given), capsys)
-    assert "was trained on drawn shapes, which no folder holds; leave out --root" in refused
+    for given in (["--root", str(videos)], ["--validation-list", str(tmp_path / "none.txt")]):
+        given = [str(tmp_path / "run"), *QUICK, *given]
+        refused = refusal(lambda given=given: evaluate.main(given), capsys)
+        assert "is not what the run was trained on: left_right, " in refused
+
+
+def test_scores_and_report_lie_in_the_run_folder(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main([str(copy), "--samples", "2"])
+    record = json.loads((copy / "evaluation.json").read_text(), parse_constant=pytest.fail)
+    assert record["checkpoint"] == "step_00000003"
+    assert record["clips"] == 4
+    assert {*record["scores"]} == {"generated", "first frame", "real"}
+    assert "accuracy" in record["results"]["generated"]
+    page = (copy / "report.html").read_text(encoding="utf-8")
+    assert "What differs from the preset tiny:" in page
+    changed = page.partition("What differs from")[2].partition("</table>")[0]
+    assert "<td>model.num_frames</td><td>4</td>" in changed
+    assert "<td>preset</td>" not in changed
+    printed = capsys.readouterr().out
+    assert f"{record['scores']['generated']['psnr']:.2f}" in printed
+    assert printed.endswith(f"wrote {copy / 'report.html'}; open it in a browser\n")
+    (copy / "report.html").unlink()
+    evaluate.main([str(copy), "--samples", "1", "--no-classifier", "--no-report"])
+    assert not (copy / "report.html").exists()

@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 from examples.imaginator import evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
 from examples.imaginator.data import open_clips
-from examples.imaginator.examined import some_of
 from stgan.data import MovingShapes
 from stgan.errors import DataError
 from stgan.io import read_video, write_strip
@@ -156,16 +155,6 @@ def test_algorithms_are_tried_unless_torch_is_to_be_deterministic(
     monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda: deterministic)
     train.open_run(train.parse_settings(["--preset", "tiny", "--out", str(tmp_path)]))
     assert torch.backends.cudnn.benchmark is not deterministic
-
-
-def test_a_part_of_a_data_set_shows_all_classes() -> None:
-    shapes = MovingShapes(1000, num_frames=2, image_size=16)
-    part = some_of(shapes, 250)
-    assert len(part) == 250
-    labels = torch.tensor([part[i]["label"] for i in range(250)])
-    assert torch.bincount(labels, minlength=6).min() > 20
-    whole = some_of(MovingShapes(7, num_frames=2, image_size=16), 250)
-    assert [whole[i]["label"] for i in range(7)] == [0, 1, 2, 3, 4, 5, 0]
 
 
 def test_generating_writes_a_clip_for_each_label_and_noise(run: Path, tmp_path: Path) -> None:
