@@ -10,7 +10,6 @@ from safetensors.torch import load_file
 from examples.imaginator import evaluate, generate, train
 from examples.imaginator.config import PRESETS, read_settings, write_settings
 from examples.imaginator.data import open_clips
-from stgan.data import MovingShapes
 from stgan.errors import DataError
 from stgan.io import read_video, write_strip
 from stgan.training import latest_checkpoint, load_state
