@@ -13,7 +13,7 @@ from typing import Any
 
 from stgan.errors import DataError
 
-__all__ = ["json_lines", "refuse_link", "replacing"]
+__all__ = ["is_file_name", "json_lines", "refuse_link", "replacing"]
 
 # Bytes of a line; one that a run writes has some thousands.
 _LONGEST_LINE = 2**20
@@ -72,6 +72,13 @@ def refuse_link(path: Path, kind: type[ValueError] = DataError) -> None:
             f"{path} must be a plain file or folder to be written to, got {what}; move it away, "
             f"or name another place"
         )
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a name stays where it is put, as a part of the path of a file or folder."""
+    if not isinstance(name, str) or not 0 < len(name) <= 255 or "\0" in name:
+        return False
+    return Path(name).name == name != ".."
 
 
 def json_lines(path: Path) -> Iterator[tuple[bytes, dict[str, float | None]]]:

@@ -7,6 +7,7 @@ library is ``(3, T, H, W)`` in [-1, 1]; bytes exist only in files and behind
 
 from stgan._files import replacing
 from stgan._tensor_files import read_state_dict
+from stgan.io.clips import write_clips
 from stgan.io.kinds import clip_kind
 from stgan.io.ranges import from_uint8, to_uint8
 from stgan.io.read import count_frames, iter_frames, read_image, read_video
@@ -22,6 +23,7 @@ __all__ = [
     "read_video",
     "replacing",
     "to_uint8",
+    "write_clips",
     "write_frames",
     "write_strip",
     "write_video",

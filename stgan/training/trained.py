@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from stgan._files import is_file_name
 from stgan.errors import CheckpointError, printable
 from stgan.training._checkpoint_files import CONFIG, STATE
 from stgan.training._entries import count_of, entry_of, refused
@@ -43,7 +44,7 @@ class TrainedRun:
         """
         what = str(self.checkpoint)
         classes = entry_of(self.state, "classes", (list, tuple), what)
-        named = all(map(_is_folder_name, classes))
+        named = all(map(is_file_name, classes))
         # As they are printed, for files are written under these names.
         if not named or not 0 < len(classes) == len({printable(name) for name in classes}):
             raise refused(
@@ -108,10 +109,3 @@ def open_trained(run: str | Path) -> TrainedRun:
     state = load_state(checkpoint)
     step = count_of(state, "step", str(checkpoint))
     return TrainedRun(checkpoint, checkpoint / CONFIG, step, state, skipped)
-
-
-def _is_folder_name(name: object) -> bool:
-    """Whether a name stays where it is put, as a part of the path of a file."""
-    if not isinstance(name, str) or not 0 < len(name) <= 255 or "\0" in name:
-        return False
-    return Path(name).name == name != ".."

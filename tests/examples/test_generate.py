@@ -4,17 +4,14 @@ import errno
 import json
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from examples.imaginator import generate
-from examples.imaginator.runs import load_generator
 from stgan.cli import main as stgan_main
-from stgan.io import read_video, write_frames, write_strip
+from stgan.io import read_video, write_strip
 from tests.examples.runs import QUIET, refusal
 
 pytestmark = QUIET
@@ -37,16 +34,6 @@ def _files(folder: Path) -> dict[str, bytes]:
         for path in folder.rglob("*")
         if path.is_file()
     }
-
-
-def test_names_may_hold_dots(
-    run: Path, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trained = replace(load_generator(run), classes=("1.5 turns", "1.7 turns"))
-    monkeypatch.setattr(generate, "load_generator", lambda run: trained)
-    _generate(run, picture, tmp_path / "out", "--samples", "2")
-    clips = {f"anna.v2_{name}_{n}.mp4" for name in trained.classes for n in range(2)}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == clips
 
 
 @pytest.mark.parametrize("form", ["mp4", "avi", "gif", "frames"])
@@ -121,76 +108,6 @@ def test_an_overview_is_no_clip(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_second_call_replaces_the_clips_of_the_first(
-    run: Path, picture: Path, tmp_path: Path
-) -> None:
-    out, other = tmp_path / "out", tmp_path / "other"
-    forms = ("--form", "frames")
-    _generate(run, picture, out, "--samples", "2", *forms)
-    (out / "notes.txt").write_text("of mine")
-    before = _files(out)
-    _generate(run, picture, out, "--seed", "3", *forms)
-    _generate(run, picture, other, "--seed", "3", *forms)
-    after, wanted = _files(out), before | _files(other)
-    assert after == wanted
-    assert after != before
-    assert len(read_video(out / "anna.v2_slide_0")[0]) == 4
-    assert not list(out.glob(".*"))
-
-
-def test_a_call_that_fails_changes_nothing(
-    run: Path,
-    picture: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    out, forms = tmp_path / "out", ("--form", "frames")
-    _generate(run, picture, out, *forms)
-    before = _files(out)
-    calls: list[Path] = []
-
-    def fill_the_disk(clip: Tensor, folder: Path) -> None:
-        calls.append(folder)
-        if len(calls) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
-        write_frames(clip, folder)
-
-    monkeypatch.setattr(generate, "write_frames", fill_the_disk)
-    refused = refusal(lambda: _generate(run, picture, out, "--seed", "3", *forms), capsys)
-    assert f"{out} cannot be written: No space left on device; name another place" in refused
-    assert _files(out) == before
-    assert not list(out.glob(".*"))
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["anna.v2_swell_0/thesis.txt", "anna.v2_swell_0", "anna.v2_swell_0.gif/frame_00000.png"],
-)
-def test_what_no_call_wrote_is_not_replaced(
-    name: str, run: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "out" / name
-    path.parent.mkdir(parents=True)
-    path.write_text("years of work")
-    before = _files(tmp_path)
-    refused = refusal(lambda: _generate(run, picture, tmp_path / "out"), capsys)
-    assert "must be what an earlier call wrote, to be replaced, got something else" in refused
-    assert _files(tmp_path) == before
-
-
-def test_a_link_is_not_what_a_call_wrote(
-    run: Path, picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    _generate(run, picture, tmp_path / "out", "--form", "frames")
-    kept = (tmp_path / "out" / "anna.v2_swell_0").rename(tmp_path / "kept")
-    (tmp_path / "out" / "anna.v2_swell_0").symlink_to(kept)
-    before = _files(tmp_path)
-    refused = refusal(lambda: _generate(run, picture, tmp_path / "out"), capsys)
-    assert "must be what an earlier call wrote, to be replaced, got something else" in refused
-    assert _files(tmp_path) == before
-
-
 def test_what_cannot_be_read_or_written_is_one_sentence(
     run: Path,
     picture: Path,
@@ -214,20 +131,30 @@ def test_what_cannot_be_read_or_written_is_one_sentence(
     assert not out.exists()
 
 
-def test_interrupting_ends_with_one_line(
+def test_a_call_that_is_interrupted_or_cannot_write_changes_nothing(
     run: Path,
     picture: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+    out, overview = tmp_path / "out", tmp_path / "all.gif"
+    _generate(run, picture, out)
+    before = _files(out)
+    given = ("--seed", "3", "--overview", str(overview))
+    error: BaseException = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(overview))
 
-    monkeypatch.setattr(generate, "write_video", interrupt)
+    def stop(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(generate, "write_video", stop)
+    refused = refusal(lambda: _generate(run, picture, out, *given), capsys)
+    assert f"{out} cannot be written: No space left on device; name another place" in refused
+    error = KeyboardInterrupt()
     # Both are caught, as one that comes through would end the tests.
     with pytest.raises((SystemExit, KeyboardInterrupt)) as caught:
-        _generate(run, picture, tmp_path)
+        _generate(run, picture, out, *given)
     assert getattr(caught.value, "code", None) == 130
     assert capsys.readouterr().err == "interrupted\n"
-    assert not list(tmp_path.iterdir())
+    assert _files(out) == before
+    assert not list(out.glob(".*"))
