@@ -2,10 +2,11 @@
 
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
+
+from stgan._trees import floats
 
 __all__ = ["tell_types"]
 
@@ -36,7 +37,7 @@ def tell_types(cls: type[nn.Module]) -> None:
 
 def _mixed(module: nn.Module, inputs: Any) -> str | None:
     weights = [p for p in module.parameters() if p.is_floating_point()]
-    for given in _floats(inputs):
+    for given in floats(inputs).values():
         for weight in weights:
             if (given.dtype, given.device) != (weight.dtype, weight.device):
                 return (
@@ -45,16 +46,3 @@ def _mixed(module: nn.Module, inputs: Any) -> str | None:
                     f"convert one, such as by .to(...), or use torch.autocast"
                 )
     return None
-
-
-def _floats(inputs: Any) -> Iterator[Tensor]:
-    if isinstance(inputs, Tensor):
-        if inputs.is_floating_point():
-            yield inputs
-    elif isinstance(inputs, Mapping):
-        yield from _floats(tuple(inputs.values()))
-    elif isinstance(inputs, tuple | list):
-        for one in inputs:
-            yield from _floats(one)
-    elif hasattr(inputs, "video"):  # features that are fused lazily
-        yield from _floats(inputs.video)

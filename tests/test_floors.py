@@ -18,7 +18,8 @@ ROOT = Path(stgan.__file__).parent
 GROUND = {
     "errors", "typing", "_checks", "_deprecated", "_excerpt", "_factories", "_files", "_keywords",
     "_one_type", "_pickles", "_plain", "_tensor_files", "example", "_settings", "_plugins",
-    "_progress", "registry", "config", "shapes", "_timm_loading", "_torchvision", "_version",
+    "_progress", "registry", "config", "shapes", "_timm_loading", "_torchvision", "_trees",
+    "_version",
 }  # fmt: skip
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,

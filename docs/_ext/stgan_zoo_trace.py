@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 import stgan.functional
-from stgan.profiling._calls import tensors_in
+from stgan._trees import tensors
 
 __all__ = ["Call", "Trace", "trace"]
 
@@ -86,10 +86,10 @@ class _Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        made = tensors_in(result)
+        made = [*tensors(result).values()]
         if made:
             name = resolve_name(func) or f"torch.{getattr(func, '__name__', 'function')}"
-            call = Call(name, None, args, kwargs, tensors_in((args, kwargs)), made)
+            call = Call(name, None, args, kwargs, [*tensors((args, kwargs)).values()], made)
             self.stack[-1][1].parts.append(call)
             self.kept.append((args, kwargs, result))
         return result
@@ -108,7 +108,7 @@ class _Recorder(TorchFunctionMode):
                 self.stack.append((frame, call))
         elif event == "return" and self.stack[-1][0] is frame:
             _, call = self.stack.pop()
-            call.makes = tensors_in(value)
+            call.makes = [*tensors(value).values()]
             self.kept.append(value)
 
 
@@ -143,7 +143,7 @@ def trace(target: Callable[..., Any], owner: object, inputs: Mapping[str, Any]) 
         if not isinstance(value, nn.Module)
         for path, tensor in _named(value, key).items()
     }
-    root.makes = tensors_in(result)
+    root.makes = [*tensors(result).values()]
     return Trace(root, found, _named(result, ""), names, [recorder.kept, result])
 
 

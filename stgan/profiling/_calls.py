@@ -1,48 +1,27 @@
 """Call a module without leaving a trace in it, its inputs or the random numbers."""
 
 import copy
-import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
-__all__ = ["Call", "Inputs", "forked_rng", "map_tensors", "shapes_of", "tensors_in"]
+from stgan._trees import tensors
+
+__all__ = ["Call", "Inputs", "forked_rng", "shapes_of"]
 
 #: One tensor, arguments by position, or arguments by name.
 Inputs: TypeAlias = Tensor | Sequence[Any] | Mapping[str, Any]
-
-
-def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
-    """Apply a function to every tensor inside tuples, lists, mappings and records."""
-    if isinstance(value, Tensor):
-        return function(value)
-    if isinstance(value, Mapping):
-        return {key: map_tensors(function, item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        items = [map_tensors(function, item) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.replace(
-            value, **{name: map_tensors(function, item) for name, item in _fields(value).items()}
-        )
-    return value
-
-
-def tensors_in(value: Any) -> list[Tensor]:
-    """List the tensors inside tuples, lists, mappings and records, in order."""
-    found: list[Tensor] = []
-    map_tensors(lambda tensor: found.append(tensor) or tensor, value)  # type: ignore[func-returns-value]
-    return found
 
 
 def shapes_of(value: Any) -> Any:
     """Return the structure of an output with shapes instead of tensors, as plain data.
 
     Args:
-        value: Tensors in tuples, lists, mappings and records; numbers and text stay.
+        value: Tensors in tuples, named or not, lists and mappings; numbers and text stay.
 
     Example:
         >>> shapes_of({"video": torch.zeros(2, 3), "steps": (torch.zeros(4), 5)})
@@ -56,13 +35,7 @@ def shapes_of(value: Any) -> Any:
         return shapes_of(value._asdict())
     if isinstance(value, tuple | list):
         return tuple(shapes_of(item) for item in value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return shapes_of(_fields(value))
     return value if isinstance(value, bool | int | float | str | None) else type(value).__name__
-
-
-def _fields(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
 
 
 @contextmanager
@@ -92,11 +65,11 @@ class Call:
             kept = tensor.detach().clone()
             return kept.requires_grad_(differentiable and kept.is_floating_point())
 
-        self.inputs = map_tensors(leaf, inputs)
+        self.inputs = tree_map_only(Tensor, leaf, inputs)
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return fresh copies, so that a module may work in place as it does inside a network."""
-        fresh = map_tensors(torch.clone, self.inputs)
+        fresh = tree_map_only(Tensor, torch.clone, self.inputs)
         if isinstance(fresh, Mapping):
             return (), dict(fresh)
         return ((fresh,) if isinstance(fresh, Tensor) else tuple(fresh)), {}
@@ -109,18 +82,18 @@ class Call:
     @property
     def leaves(self) -> list[Tensor]:
         """Inputs and parameters that ask for a gradient."""
-        tensors = [*tensors_in(self.inputs), *self.module.parameters()]
-        return [tensor for tensor in tensors if tensor.requires_grad]
+        return [tensor for tensor in self._tensors() if tensor.requires_grad]
 
     @property
     def device(self) -> torch.device:
         """Where the inputs are, or else the parameters."""
-        tensors = [*tensors_in(self.inputs), *self.module.parameters()]
-        return tensors[0].device if tensors else torch.device("cpu")
+        return next((tensor.device for tensor in self._tensors()), torch.device("cpu"))
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the first floating input, or else parameter."""
-        tensors = [*tensors_in(self.inputs), *self.module.parameters()]
-        floats = [tensor.dtype for tensor in tensors if tensor.is_floating_point()]
+        floats = [tensor.dtype for tensor in self._tensors() if tensor.is_floating_point()]
         return floats[0] if floats else torch.get_default_dtype()
+
+    def _tensors(self) -> list[Tensor]:
+        return [*tensors(self.inputs).values(), *self.module.parameters()]

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
-from stgan.profiling._calls import Call, Inputs, forked_rng, shapes_of, tensors_in
+from stgan._trees import tensors
+from stgan.profiling._calls import Call, Inputs, forked_rng, shapes_of
 from stgan.profiling.counts import activation_bytes, multiply_adds
 
 __all__ = ["Profile", "Seconds", "compare", "profile"]
@@ -215,7 +216,7 @@ def _timed(run: Call, *, backward: bool) -> tuple[float, float | None, Any]:
     with torch.set_grad_enabled(backward):
         forward, output = _seconds(lambda: run(arguments), run.device)
     shapes = shapes_of(output)
-    ends = [tensor for tensor in tensors_in(output) if tensor.requires_grad]
+    ends = [tensor for tensor in tensors(output).values() if tensor.requires_grad]
     if not ends:
         return forward, None, shapes
     slopes = [torch.ones_like(tensor) for tensor in ends]

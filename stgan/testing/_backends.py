@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan._trees import tensors
 from stgan.testing._inputs import split
 from stgan.testing._subject import InapplicableError, Subject
-from stgan.testing._trees import tensors
 from stgan.testing._values import close
 
 __all__ = ["check_channels_last", "check_compile", "check_export"]

@@ -8,10 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from stgan._trees import tensors
 from stgan.config import build, to_config
 from stgan.registry import REGISTRIES
 from stgan.testing._subject import InapplicableError, Subject, require
-from stgan.testing._trees import tensors
 from stgan.testing._values import close
 
 __all__ = ["check_config", "check_deepcopy", "check_pickle", "check_state_dict", "is_registered"]

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.autograd.gradcheck import GradcheckError
 from torch.func import functional_call
 
+from stgan._trees import floats, mapped
 from stgan.testing._inputs import split
 from stgan.testing._subject import InapplicableError, Subject, require
-from stgan.testing._trees import floats, mapped
 
 __all__ = ["check_bf16", "check_gradcheck", "check_gradients"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan._trees import shapes
 from stgan.config import build, to_config
 from stgan.testing._subject import require
-from stgan.testing._trees import shapes
 
 __all__ = ["SAMPLER_CHECKS", "SamplerSubject"]
 

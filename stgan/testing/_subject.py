@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stgan._trees import floats, mapped, shapes, tensors
 from stgan.testing._inputs import Inputs, layout_words, named, split
-from stgan.testing._trees import floats, mapped, shapes, tensors
 
 __all__ = ["InapplicableError", "Subject", "require"]
 

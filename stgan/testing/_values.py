@@ -6,8 +6,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from stgan._trees import floats, shapes, tensors
 from stgan.testing._subject import InapplicableError, Subject, require
-from stgan.testing._trees import floats, shapes, tensors
 
 __all__ = [
     "check_batch_independent",

@@ -8,6 +8,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
 
+from stgan._trees import shapes
 from stgan.config import build, make_inputs
 from stgan.example import Example
 from stgan.registry import info, unknown_name
@@ -17,7 +18,6 @@ from stgan.testing._gradients import check_bf16, check_gradcheck, check_gradient
 from stgan.testing._inputs import Inputs, step_and_least
 from stgan.testing._samplers import SAMPLER_CHECKS, SamplerSubject
 from stgan.testing._subject import InapplicableError, Subject, require
-from stgan.testing._trees import shapes
 from stgan.testing._values import (
     check_batch_independent,
     check_deterministic,

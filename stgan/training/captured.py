@@ -5,8 +5,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
 from stgan._checks import check_positive
+from stgan._trees import leaves
 
 __all__ = ["CapturedStep"]
 
@@ -118,34 +120,26 @@ class CapturedStep:
 
 def cloned(inputs: Inputs) -> Inputs:
     """Copy all tensors of the inputs."""
-
-    def one(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return cloned(value)
-        return value if value is None else value.detach().clone()
-
-    return {name: one(value) for name, value in inputs.items()}
+    copies: Inputs = tree_map_only(Tensor, lambda tensor: tensor.detach().clone(), inputs)
+    return copies
 
 
-def copy_inputs(into: Inputs, inputs: Inputs, path: str = "inputs") -> None:
+def copy_inputs(into: Inputs, inputs: Inputs) -> None:
     """Copy the tensors of some inputs into those of others, which must be alike."""
-    if into.keys() != inputs.keys():
+    places, values = leaves(into), leaves(inputs)
+    if places.keys() != values.keys():
         raise ValueError(
-            f"{path} must have the names of the recorded step, {', '.join(into)}, got "
-            f"{', '.join(inputs)}; record another step for them"
+            f"inputs must have the names of the recorded step, {', '.join(places)}, got "
+            f"{', '.join(values)}; record another step for them"
         )
-    for name, place in into.items():
-        value = inputs[name]
-        if isinstance(place, Mapping) and isinstance(value, Mapping):
-            copy_inputs(place, value, f"{path}[{name!r}]")
-            continue
-        if _kind(place) != _kind(value):
+    for name, place in places.items():
+        if _kind(place) != _kind(values[name]):
             raise ValueError(
-                f"{path}[{name!r}] must be as in the recorded step, {_kind(place)}, got "
-                f"{_kind(value)}; give batches of one size, or record another step"
+                f"inputs{name} must be as in the recorded step, {_kind(place)}, got "
+                f"{_kind(values[name])}; give batches of one size, or record another step"
             )
-        if place is not None:
-            place.copy_(value, non_blocking=True)
+        if isinstance(place, Tensor):
+            place.copy_(values[name], non_blocking=True)
 
 
 def _kind(value: Any) -> str:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from stgan._trees import floats, mapped, tensors
 from stgan.config import build, make_inputs
 from stgan.registry import info
 from stgan.testing._subject import InapplicableError, Subject
 from stgan.testing._support import entries
-from stgan.testing._trees import floats, mapped, tensors
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 

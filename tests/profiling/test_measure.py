@@ -1,7 +1,7 @@
 """Profiles are complete, plain, comparable, and leave what they measure as it was."""
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -151,8 +151,7 @@ def test_what_cannot_be_measured_is_refused(settings: dict, sentence: str) -> No
         compare(**{"modules": {"a": nn.Identity()}, "inputs": torch.zeros(1), **settings})
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     video: Tensor
     steps: list[Tensor]
 

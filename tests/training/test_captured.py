@@ -28,7 +28,7 @@ def test_inputs_are_copied_to_where_those_of_the_recording_lie() -> None:
         ({"video": None}, "got none"),
         (
             {"clip": torch.ones(2)},
-            "inputs must have the names of the recorded step, video, got cli",
+            r"inputs must have the names of the recorded step, \['video'\], got \['clip",
         ),
     ],
 )
