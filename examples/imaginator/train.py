@@ -9,7 +9,6 @@
 VIDEOS holds one folder of clips for each class: video files, frame strips or folders of frames.
 """
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,6 @@ from typing import Any, cast
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-from lightning_fabric.strategies.ddp import DDPStrategy
-from lightning_fabric.strategies.model_parallel import ModelParallelStrategy
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -32,7 +28,7 @@ from examples.imaginator.model import ImaGINator
 from examples.imaginator.objective import build_objective
 from stgan.cli import interruptible, user_errors
 from stgan.data import naming_dead_workers, numbered_generator
-from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
+from stgan.errors import CheckpointError, DataError, UnknownNameError, printable
 from stgan.report import FixedSamples
 from stgan.training import (
     ExponentialMovingAverage,
@@ -48,9 +44,8 @@ from stgan.training import (
     allow_tf32,
     checkpoint_activations,
     cut_tree,
-    ddp_settings,
     draw_step,
-    precision_settings,
+    open_fabric,
     seed_everything,
     shard_stages,
     synchronize_batch_norm,
@@ -154,7 +149,14 @@ def open_run(settings: Settings) -> Training:
         )
     several = options.devices * options.nodes > 1
     allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
-    fabric = _fabric(settings)
+    fabric = open_fabric(
+        accelerator=options.accelerator,
+        devices=options.devices,
+        nodes=options.nodes,
+        precision=options.precision,
+        shard=options.shard,
+        loggers=TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard"),
+    )
     fabric.launch()
     seed_everything(options.seed)
     # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
@@ -207,11 +209,8 @@ def open_run(settings: Settings) -> Training:
     )
     with run.closing_on_error():
         if options.shard:  # after networks are loaded whole, before optimizers hold parameters
-            # Logits are views, which nothing writes into.
-            warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view")
-            mesh = cast(ModelParallelStrategy, fabric.strategy).device_mesh
             for name in networks.keys() - {"objective"}:  # which has no weights
-                shard_stages(networks[name], mesh)
+                shard_stages(networks[name], fabric.strategy.device_mesh)
         optimizers = _adam(gan.generator, settings), _adam(gan.discriminator, settings)
         training = Training(
             settings, fabric, clips, gan, objective, average, optimizers, health, run
@@ -285,35 +284,6 @@ def train(training: Training) -> Path:
     if run.stopped_by and first:
         print(f"stopped by {run.stopped_by} after step {run.step}; add --resume to go on")
     return cast(Path, run.checkpoint)
-
-
-def _fabric(settings: Settings) -> Fabric:
-    options = settings.train
-    processes = options.devices * options.nodes
-    strategy: Any = "auto"
-    if options.shard:
-        # Networks are sharded here: before, their weights must have been loaded.
-        strategy = ModelParallelStrategy(
-            lambda network, mesh: network, data_parallel_size=processes, tensor_parallel_size=1
-        )
-    elif processes > 1:
-        strategy = DDPStrategy(**ddp_settings())
-    try:
-        return Fabric(
-            accelerator=options.accelerator,
-            devices=options.devices,
-            num_nodes=options.nodes,
-            strategy=strategy,
-            **precision_settings(options.precision, options.accelerator),
-            loggers=TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard"),
-        )
-    # What this machine has not is each of these, by the kind of device.
-    except (RuntimeError, ValueError, ImportError, MisconfigurationException) as error:
-        reason = str(error).partition(". ")[0]
-        raise ConfigError(
-            f"--train.accelerator {options.accelerator} with --train.devices {options.devices} is "
-            f"not to be had here; choose auto, cpu or fewer devices (Fabric says: {reason})"
-        ) from error
 
 
 def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:

@@ -14,6 +14,7 @@ from stgan.training.checkpoint_reading import (
 )
 from stgan.training.distributed import ddp_settings
 from stgan.training.ema import ExponentialMovingAverage
+from stgan.training.fabric import open_fabric
 from stgan.training.finite import FiniteGuard
 from stgan.training.freezing import frozen
 from stgan.training.health import HealthMonitor
@@ -87,6 +88,7 @@ __all__ = [
     "load_state",
     "logit_health",
     "make_parts",
+    "open_fabric",
     "open_trained",
     "optimizer_state",
     "precision_settings",
