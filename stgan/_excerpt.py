@@ -36,8 +36,17 @@ def brief(text: object, most: int = 300) -> str:
 
 
 def nearest(word: object, known: Iterable[str], count: int = 1) -> list[str]:
-    """Return the known words that are nearest to another, best first; none if none is near."""
-    return difflib.get_close_matches(str(word)[:100], [*known], n=count)
+    """Return the known words that are nearest to another, best first; none if none is near.
+
+    Example:
+        >>> nearest("transpose", ["conv_2p1d", "conv_transpose_1p2d"])
+        ['conv_transpose_1p2d']
+    """
+    text, words = str(word)[:100], [*known]
+    near = difflib.get_close_matches(text, words, n=count)
+    # A piece of a name is no close match of a long one.
+    parts = [one for one in sorted(words) if len(text) > 2 and text in one and one not in near]
+    return [*near, *parts][:count]
 
 
 def did_you_mean(words: Iterable[str]) -> str:

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import inspect
-import types
 from collections.abc import Collection
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import nn
 
 from stgan._excerpt import did_you_mean, nearest
 
-__all__ = ["name_calls", "record_settings", "recorded_settings"]
+__all__ = ["record_settings", "recorded_settings"]
 
 _NAME = "_stgan_settings"
 
@@ -35,13 +34,15 @@ def record_settings(cls: type) -> None:
     @functools.wraps(constructor)
     def note(kind: Any, *args: Any, **kwargs: Any) -> Any:
         made = make(kind) if make is object.__new__ else make(kind, *args, **kwargs)
-        if kind is cls:
+        if kind is cls or kind.__init__ is constructor:
             try:
-                made.__dict__[_NAME] = _complete(signature.bind(made, *args, **kwargs))
+                settings = _complete(signature.bind(made, *args, **kwargs))
             except TypeError as error:
                 # A copy is made without arguments, and then given what the original keeps.
                 if args or kwargs:
-                    raise TypeError(_refusal(cls, signature, str(error), kwargs)) from None
+                    raise TypeError(_refusal(kind, signature, str(error), kwargs)) from None
+            else:
+                made.__dict__.update({_NAME: settings} if kind is cls else {})
         return made
 
     note.__signature__ = signature  # type: ignore[attr-defined]  # of any function
@@ -73,32 +74,6 @@ def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collect
             names.insert(index, "*")  # by keyword from here on, as in Python
             break
     return f"{cls.__name__}(): {error}; {hint}it takes {', '.join(names) or 'nothing'}"
-
-
-def name_calls(cls: type) -> None:
-    """Give a class copies of its inherited calls, so that Python's errors name it, not a base.
-
-    They are of the name that a function was made with; a wrapper would cost a call in every step.
-    """
-    for name in ("__init__", "__call__", "forward", "update"):
-        inherited = getattr(cls, name, None)
-        if (
-            name in vars(cls)
-            or not isinstance(inherited, types.FunctionType)
-            or not inherited.__module__.startswith("stgan.")
-        ):
-            continue
-        own = types.FunctionType(
-            inherited.__code__,
-            inherited.__globals__,
-            name,
-            inherited.__defaults__,
-            inherited.__closure__,
-        )
-        functools.update_wrapper(own, inherited)
-        own.__kwdefaults__ = inherited.__kwdefaults__
-        own.__qualname__ = f"{cls.__qualname__}.{name}"
-        setattr(cls, name, own)
 
 
 def recorded_settings(instance: object) -> dict[str, Any] | None:

@@ -15,12 +15,10 @@ from importlib.metadata import EntryPoint
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from torch import nn
-
+from stgan._answers import answer_calls
 from stgan._excerpt import brief, did_you_mean, excerpt, nearest
-from stgan._one_type import tell_types
 from stgan._plugins import find_plugins, load_plugin, offers, package_of
-from stgan._settings import name_calls, record_settings
+from stgan._settings import record_settings
 from stgan.errors import PluginError, UnknownNameError
 from stgan.example import Example
 
@@ -145,9 +143,7 @@ class Registry(Mapping[str, Factory]):
         def add(factory: F) -> F:
             if inspect.isclass(factory):
                 record_settings(factory)
-                name_calls(factory)
-                if issubclass(factory, nn.Module):
-                    tell_types(factory)
+                answer_calls(factory, "forward", "__call__", "update")
             elif not inspect.isfunction(factory):
                 # It has no name and no docstring of its own to be shown.
                 raise TypeError(

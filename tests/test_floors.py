@@ -16,8 +16,8 @@ import stgan
 ROOT = Path(stgan.__file__).parent
 # What each room may import besides itself. Ground files may import ground files.
 GROUND = {
-    "errors", "typing", "_checks", "_deprecated", "_excerpt", "_factories", "_files", "_keywords",
-    "_one_type", "_pickles", "_plain", "_tensor_files", "example", "_settings", "_plugins",
+    "errors", "typing", "_answers", "_checks", "_deprecated", "_excerpt", "_factories", "_files",
+    "_keywords", "_pickles", "_plain", "_tensor_files", "example", "_settings", "_plugins",
     "_progress", "registry", "config", "shapes", "_timm_loading", "_torchvision", "_trees",
     "_version",
 }  # fmt: skip

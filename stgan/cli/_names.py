@@ -44,10 +44,7 @@ def _either(kinds: list[str], name: str) -> str:
 def _unknown(name: str) -> str:
     known = {entry for registry in REGISTRIES.values() for entry in registry}
     near = nearest(name, known, 3)
-    # A piece of a name is no close match of a long one.
-    near += [entry for entry in sorted(known) if name in entry and entry not in near]
-    meant = [f"{kind}/{entry}" for entry in near[:4] for kind, registry in REGISTRIES.items()
-             if entry in registry]  # fmt: skip
+    meant = [f"{kind}/{one}" for one in near for kind in REGISTRIES if one in REGISTRIES[kind]]
     if meant:
         return f"no entry is named {name!r}; did you mean {' or '.join(meant)}?"
     return f"no entry is named {name!r}; 'stgan list' shows the kinds, 'stgan list KIND' the names"

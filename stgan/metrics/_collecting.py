@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from stgan._answers import answer_calls
 from stgan._checks import check_positive
 from stgan._factories import check_module
-from stgan._settings import name_calls
 from stgan.errors import ShapeError
 from stgan.metrics._inputs import check_clips
 from stgan.metrics._torchmetrics import Metric, gather_all_tensors
@@ -43,7 +43,7 @@ class ClipMetric(Metric):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        name_calls(cls)
+        answer_calls(cls, "__init__", "update")
 
     def __init__(self, extractor: nn.Module, *, stride: int, clip_rule: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
