@@ -3,14 +3,15 @@
 import contextlib
 import functools
 import inspect
+import types
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from torch import nn
 
 from stgan._excerpt import did_you_mean, nearest
 
-__all__ = ["record_settings", "recorded_settings"]
+__all__ = ["OwnDefaults", "record_settings", "recorded_settings"]
 
 _NAME = "_stgan_settings"
 
@@ -74,6 +75,50 @@ def _refusal(cls: type, signature: inspect.Signature, error: str, given: Collect
             names.insert(index, "*")  # by keyword from here on, as in Python
             break
     return f"{cls.__name__}(): {error}; {hint}it takes {', '.join(names) or 'nothing'}"
+
+
+class OwnDefaults:
+    """Let the header of a subclass set defaults and types of the constructor that it inherits.
+
+    Classes over other axes then share one constructor: ``class Frames(Base[Size2], size=64)``.
+    """
+
+    def __init_subclass__(cls, **defaults: Any) -> None:
+        super().__init_subclass__()
+        bases = vars(cls).get("__orig_bases__", ())
+        filled = next(filter(None, map(get_args, bases)), ())
+        if "__init__" in vars(cls) or not (defaults or filled):
+            return
+        constructor: Any = cls.__init__
+        parameters = [*inspect.signature(constructor).parameters]
+        if unknown := [name for name in defaults if name not in parameters]:
+            raise TypeError(f"the constructor of {cls.__name__} takes no {', '.join(unknown)}")
+        code, usual = constructor.__code__, constructor.__defaults__ or ()
+        positional = parameters[: code.co_argcount]
+        last = positional[len(positional) - len(usual) :]
+        own = types.FunctionType(
+            code,
+            constructor.__globals__,
+            "__init__",
+            tuple(map(defaults.get, last, usual)),
+            constructor.__closure__,
+        )
+        functools.update_wrapper(own, constructor, updated=())
+        del own.__wrapped__  # type: ignore[attr-defined]  # whose defaults would be shown for its own
+        by_keyword = constructor.__kwdefaults__ or {}
+        own.__kwdefaults__ = {name: defaults.get(name, by_keyword[name]) for name in by_keyword}
+        hints = own.__annotations__
+        own.__annotations__ = {name: _filled(hint, filled) for name, hint in hints.items()}
+        own.__qualname__ = f"{cls.__qualname__}.__init__"
+        own.own_defaults = defaults  # type: ignore[attr-defined]  # for the documentation
+        cls.__init__ = own  # type: ignore[method-assign]
+
+
+def _filled(hint: Any, types: tuple[Any, ...]) -> Any:
+    """Put types into a hint with type variables."""
+    if isinstance(hint, TypeVar):
+        return types[0]
+    return hint[types] if getattr(hint, "__parameters__", ()) else hint
 
 
 def recorded_settings(instance: object) -> dict[str, Any] | None:

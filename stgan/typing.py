@@ -1,7 +1,7 @@
 """Names for the argument types that many signatures share."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from torch import nn
 
@@ -11,6 +11,8 @@ __all__ = ["Act", "MidChannels", "Norm", "Reduction", "Size2", "Size3"]
 Size2: TypeAlias = int | tuple[int, int]
 #: One number for all axes, or ``(time, height, width)``.
 Size3: TypeAlias = int | tuple[int, int, int]
+# The one or the other, in a class that is written for both.
+Size = TypeVar("Size", bound=Size2 | Size3)
 #: Called with a number of channels, returns the normalization; ``None`` for none.
 Norm: TypeAlias = Callable[[int], nn.Module] | None
 #: Called without arguments, returns the activation; ``None`` for none.

@@ -8,6 +8,7 @@ inventory has to be fetched and no name is ignored: one that is not listed is a 
 
 import builtins
 import importlib
+import inspect
 import pkgutil
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.domains.python import PyObject  # type: ignore[attr-defined]
 from sphinx.environment import BuildEnvironment
+from sphinx.ext.autodoc.preserve_defaults import DefaultValue
 from sphinx.util.nodes import find_pending_xref_condition
 
 import stgan
@@ -137,6 +139,19 @@ def _keep_plain(app: Sphinx, doctree: nodes.document) -> None:
             node.replace_self(node.children if short is None else short.children)
 
 
+def _own_defaults(app: Sphinx, thing: Any, bound_method: bool) -> None:
+    """Show the defaults that a class sets of a constructor that it inherits, not the source's."""
+    if not (own := getattr(thing, "own_defaults", None)):
+        return
+    signature = inspect.signature(thing)
+    shown = {key: DefaultValue(getattr(it, "__name__", repr(it))) for key, it in own.items()}
+    parameters = [
+        parameter.replace(default=shown.get(name, parameter.default))
+        for name, parameter in signature.parameters.items()
+    ]
+    thing.__signature__ = signature.replace(parameters=parameters)
+
+
 def _readable_defaults(
     app: Sphinx, what: str, name: str, thing: Any, options: Any, signature: str | None, returns: Any
 ) -> tuple[str, Any] | None:
@@ -147,10 +162,12 @@ def _readable_defaults(
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the three hooks, and call attributes by their name in Python."""
+    """Connect the hooks, and call attributes by their name in Python."""
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
+    # After Sphinx has read the defaults in the source.
+    app.connect("autodoc-before-process-signature", _own_defaults, priority=900)
     app.connect("autodoc-process-signature", _readable_defaults)
     app.connect("missing-reference", _resolve)
     app.connect("doctree-read", _keep_plain)

@@ -1,9 +1,12 @@
 """Downsampling stages of encoders and discriminators."""
 
+from typing import Any, ClassVar, Generic
+
 from torch import Tensor, nn
 
 from stgan._checks import check_axes, check_floats, check_positive, pair, triple
 from stgan._factories import make_act, make_norm
+from stgan._settings import OwnDefaults
 from stgan.example import Example
 from stgan.functional.fusion import FusedFeatures
 from stgan.layers._kernel import Conv3d, convolved
@@ -11,46 +14,46 @@ from stgan.layers.act import leaky_relu
 from stgan.layers.init import prepare
 from stgan.registry import BLOCKS
 from stgan.shapes import conv_size
-from stgan.typing import Act, Norm, Size2, Size3
+from stgan.typing import Act, Norm, Size, Size2, Size3
 
 __all__ = ["DownStage2d", "DownStage3d"]
 
 
-class _DownStage(nn.Module):
-    """Convolution, norm, activation; the number of axes comes from the kernel."""
+class _DownStage(OwnDefaults, nn.Module, Generic[Size]):
+    """Convolution, norm, activation, over two axes or three."""
+
+    _layout: ClassVar[str] = "N C T H W"
+    _name: ClassVar[str] = "video"
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: tuple[int, ...],
-        stride: tuple[int, ...],
-        padding: tuple[int, ...],
+        kernel_size: Size = 4,  # type: ignore[assignment]  # an integer is one of both types
+        stride: Size = 2,  # type: ignore[assignment]
+        padding: Size = 1,  # type: ignore[assignment]
         *,
-        norm: Norm,
-        act: Act,
-        spectral_norm: bool,
-        init_std: float | None,
-        bias_before_norm: bool,
+        norm: Norm = nn.BatchNorm3d,
+        act: Act = leaky_relu,
+        spectral_norm: bool = False,
+        init_std: float | None = None,
+        bias_before_norm: bool = False,
     ) -> None:
         super().__init__()
-        in_channels = check_positive(in_channels, "in_channels")
-        out_channels = check_positive(out_channels, "out_channels")
-        conv = nn.Conv2d if len(kernel_size) == 2 else Conv3d
+        axes = len(self._layout.split()) - 2
+        each: Any = pair if axes == 2 else triple
+        conv: Any = nn.Conv2d if axes == 2 else Conv3d
+        self.in_channels = check_positive(in_channels, "in_channels")
+        self.out_channels = check_positive(out_channels, "out_channels")
+        self.kernel_size: tuple[int, ...] = each(kernel_size, "kernel_size")
+        self.stride: tuple[int, ...] = each(stride, "stride")
+        self.padding: tuple[int, ...] = each(padding, "padding", minimum=0)
         bias = norm is None or bias_before_norm
-        self.conv = conv(
-            in_channels,
-            out_channels,
-            kernel_size,  # type: ignore[arg-type]  # a pair for one class, a triple for the other
-            stride=stride,  # type: ignore[arg-type]
-            padding=padding,  # type: ignore[arg-type]
-            bias=bias,
-        )
-        self.norm = make_norm(norm, out_channels, axes=len(kernel_size))
+        geometry = (self.kernel_size, self.stride, self.padding)
+        self.conv: nn.Module = conv(self.in_channels, self.out_channels, *geometry, bias=bias)
+        self.norm = make_norm(norm, out_channels, axes=axes)
         prepare(self, init_std=init_std, spectral_norm=spectral_norm, wrapped=self.conv)
         self.act = make_act(act)
-        self.in_channels, self.out_channels = in_channels, out_channels
-        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
 
     def forward(self, x: Tensor | FusedFeatures) -> Tensor:
         """Downsample; a video may come as features that are fused lazily."""
@@ -60,10 +63,7 @@ class _DownStage(nn.Module):
         return out
 
     def _check(self, shape: tuple[int, ...]) -> None:
-        if len(self.kernel_size) == 2:
-            check_axes(shape, "N C H W", name="image", C=self.in_channels)
-        else:
-            check_axes(shape, "N C T H W", name="video", C=self.in_channels)
+        check_axes(shape, self._layout, name=self._name, C=self.in_channels)
 
     def normalized_convs(self) -> tuple[tuple[nn.Module, str], ...]:
         """Name the convolution, which the norm follows."""
@@ -91,7 +91,7 @@ class _DownStage(nn.Module):
         smallest={"H": 2, "W": 2},
     ),
 )
-class DownStage2d(_DownStage):
+class DownStage2d(_DownStage[Size2], norm=nn.BatchNorm2d):
     """Convolution of images, then a norm and an activation.
 
     Args:
@@ -119,32 +119,8 @@ class DownStage2d(_DownStage):
         torch.Size([2, 8, 8, 8])
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size2 = 4,
-        stride: Size2 = 2,
-        padding: Size2 = 1,
-        *,
-        norm: Norm = nn.BatchNorm2d,
-        act: Act = leaky_relu,
-        spectral_norm: bool = False,
-        init_std: float | None = None,
-        bias_before_norm: bool = False,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            pair(kernel_size, "kernel_size"),
-            pair(stride, "stride"),
-            pair(padding, "padding", minimum=0),
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-            bias_before_norm=bias_before_norm,
-        )
+    _layout: ClassVar[str] = "N C H W"
+    _name: ClassVar[str] = "image"
 
 
 @BLOCKS.register(
@@ -157,7 +133,7 @@ class DownStage2d(_DownStage):
         smallest={"T": 2, "H": 2, "W": 2},
     ),
 )
-class DownStage3d(_DownStage):
+class DownStage3d(_DownStage[Size3]):
     """Convolution of videos, then a norm and an activation.
 
     Args:
@@ -184,30 +160,3 @@ class DownStage3d(_DownStage):
         >>> DownStage3d(3, 8)(torch.zeros(2, 3, 8, 16, 16)).shape
         torch.Size([2, 8, 4, 8, 8])
     """
-
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Size3 = 4,
-        stride: Size3 = 2,
-        padding: Size3 = 1,
-        *,
-        norm: Norm = nn.BatchNorm3d,
-        act: Act = leaky_relu,
-        spectral_norm: bool = False,
-        init_std: float | None = None,
-        bias_before_norm: bool = False,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            out_channels,
-            triple(kernel_size, "kernel_size"),
-            triple(stride, "stride"),
-            triple(padding, "padding", minimum=0),
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-            bias_before_norm=bias_before_norm,
-        )

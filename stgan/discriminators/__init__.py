@@ -1,7 +1,7 @@
 """Discriminators, assembled from streams, and the frame samplers between them."""
 
-from stgan.discriminators._about import Discriminator
-from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators._base import Discriminator
+from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators.build_stream import build_stream
 from stgan.discriminators.conditioned import (
     FirstFrameImageDiscriminator,

@@ -2,16 +2,15 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from einops import rearrange
 from torch import Tensor, nn
 
-from stgan.discriminators._stream import StreamOutput
-
 __all__ = [
     "Opinion",
     "Shapes",
+    "StreamOutput",
     "check_detailed",
     "each_part",
     "judge",
@@ -19,6 +18,21 @@ __all__ = [
     "parts",
     "promise",
 ]
+
+
+class StreamOutput(NamedTuple):
+    """All that a stream has to say of its input.
+
+    Attributes:
+        logits: ``(N,)``, or a map of them.
+        predictions: What the head predicts besides, by name; empty for most.
+        features: Output of every stage, fine to coarse, such as for feature matching.
+    """
+
+    logits: Tensor
+    predictions: dict[str, Tensor]
+    features: tuple[Tensor, ...]
+
 
 #: What a network inside returns: logits or all that it has to say, alone or by names.
 Opinion: TypeAlias = Tensor | StreamOutput | dict[str, Tensor] | dict[str, StreamOutput]

@@ -10,7 +10,7 @@ import torch
 from stgan._checks import triple
 from stgan._excerpt import excerpt
 from stgan.config import build, of_kind
-from stgan.discriminators._about import Discriminator
+from stgan.discriminators._base import Discriminator
 from stgan.discriminators.samplers import FrameSampler, RandomFrames
 from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ConfigError, PluginError, UnknownNameError

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal
 
 import torch
 from torch import Tensor
 
-from stgan._checks import check_axes, check_layout, pair, triple
-from stgan.discriminators._critic import Critic, Network
+from stgan._checks import check_axes, check_layout
+from stgan.discriminators._base import BaseDiscriminator, Network
 from stgan.discriminators._outputs import (
     Opinion,
     Shapes,
@@ -23,26 +23,89 @@ from stgan.example import Example
 from stgan.functional.frames import fold_time
 from stgan.functional.fusion import expand_over_time
 from stgan.registry import DISCRIMINATORS
-from stgan.typing import Size2, Size3
+from stgan.typing import Size, Size2, Size3
 
 __all__ = ["FirstFrameImageDiscriminator", "FirstFrameVideoDiscriminator"]
 
 _PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
 
 
-def _with_image(video: Tensor, image: Tensor | None) -> Tensor:
-    """Concatenate an image, by default the first frame, to every frame: (N, 2 C, T, H, W)."""
-    if image is None:
-        image = video[:, :, 0]
-    n, c, t, h, w = video.shape
-    check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
-    return torch.cat([expand_over_time(image, t), video], dim=1)
+class _FirstFrameDiscriminator(BaseDiscriminator, Generic[Size]):
+    """A network of clips, or of frames, that sees the image before each frame."""
 
+    with_image: ClassVar[bool] = True
+    _staged: ClassVar[bool] = True
 
-def _check_image(shape: Sequence[int] | None, video: tuple[int, ...]) -> None:
-    if shape is not None:
-        n, c, _, h, w = video
-        check_axes(tuple(shape), "N C H W", name="image", N=n, C=c, H=h, W=w)
+    @classmethod
+    def takes_head(cls) -> bool:
+        """Whether its constructor takes a ``head``: it passes it on."""
+        return True
+
+    def __init__(
+        self,
+        input_size: Size | None = None,
+        *,
+        network: Network = VideoDiscriminator,
+        in_channels: int = 3,
+        num_classes: int = 0,
+        **settings: Any,
+    ) -> None:
+        super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
+        self.network = self._inside(
+            network, self.input_size, in_channels=2 * in_channels, **settings
+        )
+
+    def forward(
+        self,
+        video: Tensor,
+        label: Tensor | None = None,
+        *,
+        image: Tensor | None = None,
+        detailed: bool = False,
+    ) -> Opinion:
+        """Return one logit per clip.
+
+        Args:
+            video: ``(N, C, T, H, W)``, a clip or some frames of it.
+            label: Goes to the network, with every frame where it is one of frames.
+            image: ``(N, C, H, W)``, what the clip should go on from; by default its first frame.
+            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
+                Predictions of frames are averaged as logits are; features stay those of the
+                frames, ``(N * T, ...)``.
+        """
+        self._check(video)
+        image = video[:, :, 0] if image is None else image
+        n, c, t, h, w = video.shape
+        check_layout(image, "N C H W", name="image", N=n, C=c, H=h, W=w)
+        seen = torch.cat([expand_over_time(image, t), video], dim=1)
+        if self.stream == "video":
+            opinion: Opinion = judge(self.network, seen, label, detailed=detailed)
+            return opinion
+        rows = self._rows(label, video)
+        rows = None if rows is None else rows.repeat_interleave(t, dim=0)
+        answer = judge(self.network, fold_time(seen), rows, detailed=detailed)
+        opinion = each_part(answer, partial(mean_over_frames, num_clips=n, num_frames=t))
+        return opinion
+
+    def output_shape(
+        self,
+        input_shape: Sequence[int],
+        label: Sequence[int] | None = None,
+        image: Sequence[int] | None = None,
+    ) -> Shapes:
+        """Shape of the logits, as the network promises it; the label does not matter.
+
+        Raises:
+            ShapeError: If ``forward`` would refuse the shapes.
+        """
+        n, c, t, h, w = self._check_shape(input_shape)
+        if image is not None:
+            check_axes(tuple(image), "N C H W", name="image", N=n, C=c, H=h, W=w)
+        if self.stream == "video":
+            return promise(self.network, (n, 2 * c, t, h, w))
+        promised = promise(self.network, (n * t, 2 * c, h, w))
+        shapes: Shapes = each_part(promised, lambda shape: (n, *shape[1:]))
+        return shapes
 
 
 @DISCRIMINATORS.register(
@@ -60,7 +123,7 @@ def _check_image(shape: Sequence[int] | None, video: tuple[int, ...]) -> None:
         claims=_PICKLE,
     ),
 )
-class FirstFrameVideoDiscriminator(Critic):
+class FirstFrameVideoDiscriminator(_FirstFrameDiscriminator[Size3], input_size=(32, 64, 64)):
     """Judge a clip beside the image from which it should go on: one logit per clip.
 
     The image is repeated over time and concatenated to the frames, image first. A generator that
@@ -104,69 +167,6 @@ class FirstFrameVideoDiscriminator(Critic):
         (MoCoGAN-HD), ICLR 2021, in-domain; released code, ``train_func_*.py``.
     """
 
-    with_image: ClassVar[bool] = True
-    _staged: ClassVar[bool] = True
-
-    @classmethod
-    def takes_head(cls) -> bool:
-        """Whether its constructor takes a ``head``: it passes it on."""
-        return True
-
-    def __init__(
-        self,
-        input_size: Size3 | None = (32, 64, 64),
-        *,
-        network: Network = VideoDiscriminator,
-        in_channels: int = 3,
-        num_classes: int = 0,
-        **settings: Any,
-    ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
-        self.network = self._inside(
-            network,
-            input_size=size,
-            in_channels=2 * in_channels,
-            num_classes=num_classes,
-            **settings,
-        )
-
-    def forward(
-        self,
-        video: Tensor,
-        label: Tensor | None = None,
-        *,
-        image: Tensor | None = None,
-        detailed: bool = False,
-    ) -> Opinion:
-        """Return one logit per clip.
-
-        Args:
-            video: ``(N, C, T, H, W)``.
-            label: Goes to the network.
-            image: ``(N, C, H, W)``, what the clip should go on from; by default its first frame.
-            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
-        """
-        self._check(video)
-        seen = _with_image(video, image)
-        opinion: Opinion = judge(self.network, seen, label, detailed=detailed)
-        return opinion
-
-    def output_shape(
-        self,
-        input_shape: Sequence[int],
-        label: Sequence[int] | None = None,
-        image: Sequence[int] | None = None,
-    ) -> Shapes:
-        """Shape of the logits, as the network promises it; the label does not matter.
-
-        Raises:
-            ShapeError: If ``forward`` would refuse the shapes.
-        """
-        n, c, *size = shape = self._check_shape(input_shape)
-        _check_image(image, shape)
-        return promise(self.network, (n, 2 * c, *size))
-
 
 @DISCRIMINATORS.register(
     "first_frame_image",
@@ -178,7 +178,9 @@ class FirstFrameVideoDiscriminator(Critic):
         claims=_PICKLE,
     ),
 )
-class FirstFrameImageDiscriminator(Critic):
+class FirstFrameImageDiscriminator(
+    _FirstFrameDiscriminator[Size2], input_size=64, network=ImageDiscriminator
+):
     """Judge single frames beside the image from which a clip should go on: one logit per clip.
 
     Every frame goes through one network of images, with the image concatenated before it; the
@@ -219,72 +221,4 @@ class FirstFrameImageDiscriminator(Critic):
     """
 
     stream: ClassVar[Literal["video", "image"]] = "image"
-    with_image: ClassVar[bool] = True
-    _staged: ClassVar[bool] = True
-
-    @classmethod
-    def takes_head(cls) -> bool:
-        """Whether its constructor takes a ``head``: it passes it on."""
-        return True
-
-    def __init__(
-        self,
-        input_size: Size2 | None = 64,
-        *,
-        network: Network = ImageDiscriminator,
-        in_channels: int = 3,
-        num_classes: int = 0,
-        **settings: Any,
-    ) -> None:
-        size = None if input_size is None else pair(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
-        self.network = self._inside(
-            network,
-            input_size=size,
-            in_channels=2 * in_channels,
-            num_classes=num_classes,
-            **settings,
-        )
-
-    def forward(
-        self,
-        video: Tensor,
-        label: Tensor | None = None,
-        *,
-        image: Tensor | None = None,
-        detailed: bool = False,
-    ) -> Opinion:
-        """Return one logit per clip.
-
-        Args:
-            video: ``(N, C, k, H, W)``, the frames.
-            label: Goes to the network with every frame.
-            image: ``(N, C, H, W)``, what the clip should go on from; by default the first frame.
-            detailed: Whether to return a :class:`StreamOutput`, which the network must then do.
-                Predictions are averaged as logits are; features stay those of the frames,
-                ``(N * k, ...)``.
-        """
-        self._check(video)
-        rows, n, k = self._rows(label, video), video.shape[0], video.shape[2]
-        rows = None if rows is None else rows.repeat_interleave(k, dim=0)
-        frames = fold_time(_with_image(video, image))
-        answer = judge(self.network, frames, rows, detailed=detailed)
-        opinion: Opinion = each_part(answer, partial(mean_over_frames, num_clips=n, num_frames=k))
-        return opinion
-
-    def output_shape(
-        self,
-        input_shape: Sequence[int],
-        label: Sequence[int] | None = None,
-        image: Sequence[int] | None = None,
-    ) -> Shapes:
-        """Shape of the logits, as the network promises it; the label does not matter.
-
-        Raises:
-            ShapeError: If ``forward`` would refuse the shapes.
-        """
-        n, c, k, h, w = shape = self._check_shape(input_shape)
-        _check_image(image, shape)
-        promised = promise(self.network, (n * k, 2 * c, h, w))
-        shapes: Shapes = each_part(promised, lambda shape: (n, *shape[1:]))
-        return shapes
+    _sized: ClassVar[str] = "HW"

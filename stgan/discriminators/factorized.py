@@ -1,18 +1,17 @@
 """Discriminator of clips by factorized convolutions: over space, then along time."""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import check_positive, doubled_widths, triple
+from stgan._checks import check_positive, doubled_widths
 from stgan._factories import check_factories, make_act, make_norm
-from stgan.discriminators._critic import Critic, spatial, stages_of
-from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators._base import BaseDiscriminator
+from stgan.discriminators._outputs import StreamOutput
+from stgan.discriminators._stages import Geometry, run_stages, stages_of, with_label
 from stgan.errors import ShapeError
 from stgan.example import Example
-from stgan.functional.one_hot import spread_rows
 from stgan.layers.act import leaky_relu
 from stgan.layers.conv import Conv2Plus1d
 from stgan.registry import DISCRIMINATORS
@@ -38,7 +37,7 @@ __all__ = ["VideoDiscriminator2Plus1d"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class VideoDiscriminator2Plus1d(Critic):
+class VideoDiscriminator2Plus1d(BaseDiscriminator):
     """Convolutions in pairs, strided over space and valid along time: one logit per clip.
 
     Every stage halves the frames by a spatial convolution and shortens the clip by a temporal one
@@ -101,56 +100,31 @@ class VideoDiscriminator2Plus1d(Critic):
         spectral_norm: bool = True,
         init_std: float | None = 0.02,
     ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
+        size = self.input_size
         check_factories(norm=norm, act=act)
         frames = check_positive(temporal_kernel_size, "temporal_kernel_size")
-        plane = None if size is None else (1, *spatial(size))
-        geometry = stages_of(plane, stages, (1, 64, 64))
-        self.geometry = tuple(
-            Stage(
-                (frames, *spatial(stage.kernel_size)),
-                (1, *spatial(stage.stride)),
-                (0, *spatial(stage.padding)),
-            )
-            for stage in geometry
-        )
-        widths = doubled_widths(base_channels, max_channels, len(geometry))
+        self._geometry: list[Geometry] = [
+            ((frames, *kernel), (1, *stride), (0, *padding))
+            for kernel, stride, padding in stages_of(size and size[1:], stages, (64, 64))
+        ]
+        widths = doubled_widths(base_channels, max_channels, len(self._geometry))
+        *channels, last = with_label(self.in_channels, widths, self.num_classes)
+        usual: dict[str, Any] = {"act": act, "spectral_norm": spectral_norm, "init_std": init_std}
         self.stages = nn.ModuleList()
-        for index, (stage, (c_in, width)) in enumerate(
-            zip(self.geometry, pairwise([in_channels, *widths]), strict=True)
-        ):
-            # A norm right on the pixels would hide their contrast from the critic.
-            stage_norm = None if index == 0 else norm
-            conv = Conv2Plus1d(
-                # The label joins after the first stage.
-                c_in + (num_classes if index == 1 else 0),
-                width,
-                stage.kernel_size,
-                stage.stride,
-                stage.padding,
-                norm=stage_norm,
-                act=act,
-                bias=stage_norm is None,
-                spectral_norm=spectral_norm,
-                init_std=init_std,
-            )
+        for c_in, width, geometry in zip(channels, widths, self._geometry, strict=True):
+            # A norm right on the pixels would hide their contrast.
+            stage_norm = norm if self.stages else None
+            bias = stage_norm is None
+            conv = Conv2Plus1d(c_in, width, *geometry, norm=stage_norm, bias=bias, **usual)
             after = make_norm(stage_norm, width, axes=3)
             self.stages.append(nn.Sequential(conv, after, make_act(act)))
-        self.head = Conv2Plus1d(
-            widths[-1] + (num_classes if len(widths) == 1 else 0),
-            1,
-            (1, 1, 1) if size is None else self._left(size),
-            mid_channels=widths[-1],
-            norm=None,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-        )
+        covered = (1, 1, 1) if size is None else self._left(size)
+        self.head = Conv2Plus1d(last, 1, covered, mid_channels=widths[-1], norm=None, **usual)
 
-    def _left(self, size: tuple[int, int, int]) -> tuple[int, int, int]:
+    def _left(self, size: tuple[int, ...]) -> tuple[int, int, int]:
         """Size that the stages leave of a clip."""
-        count, kernel = len(self.geometry), self.geometry[0].kernel_size[0]
+        count, kernel = len(self._geometry), self._geometry[0][0][0]
         needed = count * (kernel - 1) + 1
         if size[0] < needed:
             fitting = (size[0] - 1) // count + 1
@@ -159,12 +133,9 @@ class VideoDiscriminator2Plus1d(Critic):
                 f"temporal_kernel_size of {kernel}, got {size[0]}; give longer clips, or a "
                 f"temporal_kernel_size of at most {fitting}"
             )
-        left: tuple[int, ...] = size
-        for stage in self.geometry:
-            left = conv_size(
-                left, kernel_size=stage.kernel_size, stride=stage.stride, padding=stage.padding
-            )
-        t, h, w = left
+        for kernel_size, stride, padding in self._geometry:
+            size = conv_size(size, kernel_size=kernel_size, stride=stride, padding=padding)
+        t, h, w = size
         return t, h, w
 
     def forward(
@@ -178,19 +149,12 @@ class VideoDiscriminator2Plus1d(Critic):
             detailed: Whether to return a :class:`StreamOutput`, with the features of every stage.
         """
         self._check(video)
-        t, h, w = video.shape[2:]
-        self._left((t, h, w))
-        rows = self._rows(label, video)
-        x, features = video, []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            features.append(x)
-            if index == 0 and rows is not None:
-                x = torch.cat([x, spread_rows(rows.to(x.dtype), tuple(x.shape[2:]))], dim=1)
+        self._left(tuple(video.shape[2:]))
+        x, features = run_stages(self.stages, video, self._rows(label, video))
         if self.input_size is None:
             x = x.mean(dim=(2, 3, 4), keepdim=True)
         logits: Tensor = self.head(x).flatten()
-        return StreamOutput(logits, {}, tuple(features)) if detailed else logits
+        return StreamOutput(logits, {}, features) if detailed else logits
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None
@@ -200,6 +164,6 @@ class VideoDiscriminator2Plus1d(Critic):
         Raises:
             ShapeError: If ``forward`` would refuse the input's shape.
         """
-        n, _, t, h, w = self._check_shape(input_shape)
-        self._left((t, h, w))
-        return (n,)
+        shape = self._check_shape(input_shape)
+        self._left(shape[2:])
+        return (shape[0],)

@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from stgan._checks import check_count, check_layout, check_positive, doubled_widths, pair
-from stgan._factories import check_factories, make_act
+from stgan._checks import check_count, check_layout, check_positive, doubled_widths
+from stgan._factories import make_act
 from stgan.blocks.down import DownStage2d
-from stgan.discriminators._critic import Critic, exactly_one, spatial, stages_of
+from stgan.discriminators._base import BaseDiscriminator, exactly_one
+from stgan.discriminators._stages import down_stages, stages_of
 from stgan.discriminators.samplers_sparse import SparseSpan
 from stgan.example import Example
 from stgan.functional.frames import fold_time
@@ -45,7 +45,7 @@ __all__ = ["FrameMergeDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class FrameMergeDiscriminator(Critic):
+class FrameMergeDiscriminator(BaseDiscriminator):
     r"""Judge k frames by one network of images that merges them on the way: one logit per clip.
 
     The first stages see every frame alone, with the same weights; then the frames of a clip are
@@ -114,6 +114,7 @@ class FrameMergeDiscriminator(Critic):
 
     timed: ClassVar[bool] = True
     usual_sampler: ClassVar[Callable[..., Any] | None] = SparseSpan
+    _sized: ClassVar[str] = "HW"
 
     frequencies: Tensor
 
@@ -136,14 +137,12 @@ class FrameMergeDiscriminator(Critic):
         spectral_norm: bool = True,
         init_std: float | None = 0.02,
     ) -> None:
-        size = None if input_size is None else pair(input_size, "input_size")
         sizes = {"T": check_count(num_frames, "num_frames", minimum=2)}
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes, sizes=sizes)
-        check_factories(norm=norm, act=act)
-        planned = stages_of(None if size is None else (1, *size), stages, (1, 64, 64))
-        if not 1 <= check_count(merge_after, "merge_after") < len(planned):
+        super().__init__(input_size, in_channels=in_channels, num_classes=num_classes, sizes=sizes)
+        geometry = stages_of(self.input_size, stages, (64, 64))
+        if not 1 <= check_count(merge_after, "merge_after") < len(geometry):
             raise ValueError(
-                f"merge_after must be from 1 to {len(planned) - 1}, so that stages come before "
+                f"merge_after must be from 1 to {len(geometry) - 1}, so that stages come before "
                 f"and after it, got {merge_after}"
             )
         self.num_frames = check_count(num_frames, "num_frames", minimum=2)
@@ -151,35 +150,20 @@ class FrameMergeDiscriminator(Critic):
         self.max_difference = check_positive(max_difference, "max_difference")
         self.feature_dim = check_positive(feature_dim, "feature_dim")
         check_positive(embed_dim, "embed_dim")
-        widths = doubled_widths(base_channels, max_channels, len(planned))
+        prepared: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
+        widths = doubled_widths(base_channels, max_channels, len(geometry))
         widths[merge_after - 1] = max(1, widths[merge_after - 1] // 2)
-        self.stages = nn.ModuleList()
-        left: tuple[int, ...] = size or (1, 1)
-        for index, (stage, (c_in, width)) in enumerate(
-            zip(planned, pairwise([in_channels, *widths]), strict=True)
-        ):
-            geometry = [spatial(axes) for axes in (stage.kernel_size, stage.stride, stage.padding)]
-            self.stages.append(
-                DownStage2d(
-                    c_in * (num_frames if index == merge_after else 1),
-                    width,
-                    *geometry,
-                    # A norm right on the pixels would hide their contrast from the critic.
-                    norm=None if index == 0 else norm,
-                    act=act,
-                    spectral_norm=spectral_norm,
-                    init_std=init_std,
-                )
-            )
-            if size is not None:
-                kernel, stride, padding = geometry
-                left = conv_size(left, kernel_size=kernel, stride=stride, padding=padding)
+        channels = [in_channels, *widths[:-1]]
+        channels[merge_after] *= num_frames
+        self.stages = down_stages(channels, widths, geometry, norm=norm, act=act, **prepared)
+        left = self.input_size or (1, 1)
+        for kernel, stride, padding in geometry if self.input_size is not None else ():
+            left = conv_size(left, kernel_size=kernel, stride=stride, padding=padding)
 
         def linear(c_in: int, c_out: int) -> nn.Module:
-            return prepare(nn.Linear(c_in, c_out), init_std=init_std, spectral_norm=spectral_norm)
+            return prepare(nn.Linear(c_in, c_out), **prepared)
 
-        cover = nn.Conv2d(widths[-1], widths[-1], (left[0], left[1]))
-        self.cover = prepare(cover, init_std=init_std, spectral_norm=spectral_norm)
+        self.cover = prepare(nn.Conv2d(widths[-1], widths[-1], (left[0], left[1])), **prepared)
         self.features = nn.Sequential(make_act(act), linear(widths[-1], feature_dim))
         waves = max(1, math.ceil(math.log2(max_difference)))
         # Not in the state dict: it follows from the settings.

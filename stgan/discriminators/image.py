@@ -1,18 +1,13 @@
 """Discriminator of single frames."""
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Literal
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from stgan._checks import pair
-from stgan.discriminators._critic import planned
-from stgan.discriminators._stream import LabelTo, Stream, StreamOutput
+from stgan.discriminators._base import OfFrames
+from stgan.discriminators._outputs import StreamOutput
+from stgan.discriminators._strided import StridedDiscriminator
 from stgan.example import Example
-from stgan.layers.act import leaky_relu
 from stgan.registry import DISCRIMINATORS
-from stgan.shapes import Stage
-from stgan.typing import Act, Norm, Size2
+from stgan.typing import Size2
 
 __all__ = ["ImageDiscriminator"]
 
@@ -27,7 +22,7 @@ __all__ = ["ImageDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class ImageDiscriminator(Stream):
+class ImageDiscriminator(OfFrames, StridedDiscriminator[Size2], input_size=64):
     """Strided 2-D convolutions over a frame: one logit per frame.
 
     Args:
@@ -71,47 +66,6 @@ class ImageDiscriminator(Stream):
     References:
         Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020.
     """
-
-    stream: ClassVar[Literal["video", "image"]] = "image"
-    takes: ClassVar[Literal["clip", "frames"]] = "frames"
-    _name: ClassVar[str] = "image"
-    _axes: ClassVar[str] = "HW"
-
-    def __init__(
-        self,
-        input_size: Size2 | None = 64,
-        *,
-        stages: Sequence[Stage] | None = None,
-        in_channels: int = 3,
-        num_classes: int = 0,
-        base_channels: int = 64,
-        max_channels: int = 512,
-        norm: Norm = None,
-        act: Act = leaky_relu,
-        spectral_norm: bool = True,
-        init_std: float | None = 0.02,
-        head: Callable[..., nn.Module] | None = None,
-        label_to: LabelTo = "stages",
-        condition_dim: int = 0,
-        minibatch_stddev: bool = False,
-    ) -> None:
-        size = None if input_size is None else pair(input_size, "input_size")
-        super().__init__(
-            size,
-            planned((1, *(size or (64, 64)))) if stages is None else stages,
-            in_channels=in_channels,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            max_channels=max_channels,
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-            head=head,
-            label_to=label_to,
-            condition_dim=condition_dim,
-            minibatch_stddev=minibatch_stddev,
-        )
 
     def forward(
         self,

@@ -7,9 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, triple
-from stgan.discriminators._critic import Critic
-from stgan.discriminators._outputs import judge
-from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators._base import BaseDiscriminator
+from stgan.discriminators._outputs import StreamOutput, judge
 from stgan.discriminators.patch import VideoPatchDiscriminator
 from stgan.example import Example
 from stgan.registry import DISCRIMINATORS
@@ -32,7 +31,7 @@ __all__ = ["VideoMultiScalePatchDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )  # fmt: skip
-class VideoMultiScalePatchDiscriminator(Critic):
+class VideoMultiScalePatchDiscriminator(BaseDiscriminator):
     """Judge the patches of a clip at several resolutions: one map of logits per scale.
 
     The first network sees the clip as it is. Before each further one it is averaged over boxes of
@@ -89,20 +88,15 @@ class VideoMultiScalePatchDiscriminator(Critic):
         num_classes: int = 0,
         **settings: Any,
     ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
         self.pool_stride = triple(pool_stride, "pool_stride")
+        size = self.input_size
+        settings |= {"kernel_size": kernel_size, "strides": strides, "padding": padding}
         self.networks = nn.ModuleDict()
         for scale in range(check_positive(num_scales, "num_scales")):
+            seen = None if size is None else self._scaled(size, scale)
             self.networks[f"scale_{scale}"] = self._inside(
-                VideoPatchDiscriminator,
-                input_size=None if size is None else self._scaled(size, scale),
-                kernel_size=kernel_size,
-                strides=strides,
-                padding=padding,
-                in_channels=in_channels,
-                num_classes=num_classes,
-                **settings,
+                VideoPatchDiscriminator, seen, **settings
             )
 
     def _scaled(self, size: tuple[int, ...], scale: int) -> tuple[int, ...]:

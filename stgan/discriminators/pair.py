@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from stgan._checks import check_count, check_layout, pair
-from stgan.discriminators._critic import Critic, Network, exactly_one
+from stgan._checks import check_count, check_layout
+from stgan.discriminators._base import BaseDiscriminator, Network, exactly_one
 from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.image import ImageDiscriminator
 from stgan.discriminators.samplers_sparse import BetaPair
@@ -35,7 +35,7 @@ __all__ = ["PairDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class PairDiscriminator(Critic):
+class PairDiscriminator(BaseDiscriminator):
     r"""Judge two frames of a clip as one image of :math:`2 C + 1` channels.
 
     The channels are :math:`[x(t_1), x(t_2), (t_2 - t_1) \mathbf{1}]`, where a whole clip lasts
@@ -83,6 +83,7 @@ class PairDiscriminator(Critic):
 
     timed: ClassVar[bool] = True
     usual_sampler: ClassVar[Callable[..., Any] | None] = BetaPair
+    _sized: ClassVar[str] = "HW"
 
     def __init__(
         self,
@@ -94,15 +95,12 @@ class PairDiscriminator(Critic):
         num_classes: int = 0,
         **settings: Any,
     ) -> None:
-        size = None if input_size is None else pair(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes, sizes={"T": 2})
+        super().__init__(
+            input_size, in_channels=in_channels, num_classes=num_classes, sizes={"T": 2}
+        )
         self.num_frames = check_count(num_frames, "num_frames", minimum=2)
         self.network = self._inside(
-            network,
-            input_size=size,
-            in_channels=2 * in_channels + 1,
-            num_classes=num_classes,
-            **settings,
+            network, self.input_size, in_channels=2 * in_channels + 1, **settings
         )
 
     @classmethod

@@ -1,30 +1,27 @@
 """Discriminators that judge patches: a map of logits, each of which sees a part of the input."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Generic
 
-import torch
 from torch import Tensor, nn
 
-from stgan._checks import doubled_widths, pair, triple
-from stgan._factories import check_factories
-from stgan.blocks.down import DownStage2d, DownStage3d
-from stgan.discriminators._critic import Critic
-from stgan.discriminators._stream import StreamOutput
+from stgan._checks import doubled_widths
+from stgan.discriminators._base import BaseDiscriminator, OfFrames
+from stgan.discriminators._outputs import StreamOutput
+from stgan.discriminators._stages import down_stages, run_stages, with_label
 from stgan.example import Example
-from stgan.functional.one_hot import spread_rows
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import prepare
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import conv_size
-from stgan.typing import Act, Norm, Size2, Size3
+from stgan.typing import Act, Norm, Size, Size2, Size3
 
 __all__ = ["ImagePatchDiscriminator", "VideoPatchDiscriminator"]
 
 _PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
 
 
-class _PatchDiscriminator(Critic):
+class _PatchDiscriminator(BaseDiscriminator, Generic[Size]):
     """Convolutions of one geometry but for the stride; the last one gives the logits."""
 
     @property
@@ -34,57 +31,37 @@ class _PatchDiscriminator(Critic):
 
     def __init__(
         self,
-        input_size: tuple[int, ...] | None,
+        input_size: Size | None = None,
         *,
-        kernel_size: tuple[int, ...],
-        strides: tuple[tuple[int, ...], ...],
-        padding: tuple[int, ...],
-        in_channels: int,
-        num_classes: int,
-        base_channels: int,
-        max_channels: int,
-        norm: Norm,
-        act: Act,
-        spectral_norm: bool,
-        init_std: float | None,
+        kernel_size: Size = 4,  # type: ignore[assignment]  # an integer is one of both types
+        strides: Sequence[Size] = (2, 2, 2, 1, 1),  # type: ignore[assignment]
+        padding: Size = 1,  # type: ignore[assignment]
+        in_channels: int = 3,
+        num_classes: int = 0,
+        base_channels: int = 64,
+        max_channels: int = 512,
+        norm: Norm = None,
+        act: Act = leaky_relu,
+        spectral_norm: bool = True,
+        init_std: float | None = 0.02,
     ) -> None:
         super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
-        check_factories(norm=norm, act=act)
-        if len(strides) < 2:
+        self.kernel_size = self._each(kernel_size, "kernel_size")
+        self.strides = tuple(self._each(stride, "a stride") for stride in strides)
+        self.padding = self._each(padding, "padding", minimum=0)
+        if len(self.strides) < 2:
             raise ValueError(
-                f"strides must be two at least, one for every convolution, got {strides}"
+                f"strides must be two at least, one for every convolution, got {self.strides}"
             )
-        self.kernel_size, self.strides, self.padding = kernel_size, strides, padding
-        two = len(kernel_size) == 2
-        down: Any = DownStage2d if two else DownStage3d
-        conv: Any = nn.Conv2d if two else nn.Conv3d
-        self.stages = nn.ModuleList()
-        channels = in_channels
-        widths = doubled_widths(base_channels, max_channels, len(strides) - 1)
-        for index, (stride, width) in enumerate(zip(strides[:-1], widths, strict=True)):
-            self.stages.append(
-                down(
-                    channels,
-                    width,
-                    kernel_size,
-                    stride,
-                    padding,
-                    # A norm right on the pixels would hide their contrast from the critic.
-                    norm=None if index == 0 else norm,
-                    act=act,
-                    spectral_norm=spectral_norm,
-                    init_std=init_std,
-                )
-            )
-            # The label joins after the first stage.
-            channels = width + (num_classes if index == 0 else 0)
-        self.head = prepare(
-            conv(channels, 1, kernel_size, stride=strides[-1], padding=padding),
-            init_std=init_std,
-            spectral_norm=spectral_norm,
-        )
-        if input_size is not None:
-            self._map_size(input_size)
+        *between, last = [(self.kernel_size, stride, self.padding) for stride in self.strides]
+        widths = doubled_widths(base_channels, max_channels, len(between))
+        *channels, to_head = with_label(self.in_channels, widths, self.num_classes)
+        prepared: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
+        self.stages = down_stages(channels, widths, between, norm=norm, act=act, **prepared)
+        conv: Any = nn.Conv2d if len(self.kernel_size) == 2 else nn.Conv3d
+        self.head = prepare(conv(to_head, 1, *last), **prepared)
+        if self.input_size is not None:
+            self._map_size(self.input_size)
 
     @property
     def receptive_field(self) -> tuple[int, ...]:
@@ -125,15 +102,9 @@ class _PatchDiscriminator(Critic):
     def _judge(self, x: Tensor, label: Tensor | None, detailed: bool) -> Tensor | StreamOutput:
         self._check(x)
         self._map_size(tuple(x.shape[2:]))
-        rows = self._rows(label, x)
-        features: list[Tensor] = []
-        for index, stage in enumerate(self.stages):
-            x = stage(x)
-            features.append(x)
-            if index == 0 and rows is not None:
-                x = torch.cat([x, spread_rows(rows.to(x.dtype), tuple(x.shape[2:]))], dim=1)
+        x, features = run_stages(self.stages, x, self._rows(label, x))
         logits: Tensor = self.head(x).squeeze(1)
-        return StreamOutput(logits, {}, tuple(features)) if detailed else logits
+        return StreamOutput(logits, {}, features) if detailed else logits
 
     def output_shape(
         self, input_shape: Sequence[int], label: Sequence[int] | None = None
@@ -161,7 +132,7 @@ class _PatchDiscriminator(Critic):
         claims=_PICKLE,
     ),
 )  # fmt: skip
-class ImagePatchDiscriminator(_PatchDiscriminator):
+class ImagePatchDiscriminator(OfFrames, _PatchDiscriminator[Size2]):
     """Judge the patches of a frame: a map of logits, each of which sees a square.
 
     As many convolutions as there are strides; the last gives the logits. The five of the default
@@ -212,42 +183,6 @@ class ImagePatchDiscriminator(_PatchDiscriminator):
         section 3.2.2; Tulyakov et al., MoCoGAN, CVPR 2018, released code, ``models.py``.
     """
 
-    stream: ClassVar[Literal["video", "image"]] = "image"
-    takes: ClassVar[Literal["clip", "frames"]] = "frames"
-    _name: ClassVar[str] = "image"
-    _axes: ClassVar[str] = "HW"
-
-    def __init__(
-        self,
-        input_size: Size2 | None = None,
-        *,
-        kernel_size: Size2 = 4,
-        strides: Sequence[Size2] = (2, 2, 2, 1, 1),
-        padding: Size2 = 1,
-        in_channels: int = 3,
-        num_classes: int = 0,
-        base_channels: int = 64,
-        max_channels: int = 512,
-        norm: Norm = None,
-        act: Act = leaky_relu,
-        spectral_norm: bool = True,
-        init_std: float | None = 0.02,
-    ) -> None:
-        super().__init__(
-            None if input_size is None else pair(input_size, "input_size"),
-            kernel_size=pair(kernel_size, "kernel_size"),
-            strides=tuple(pair(stride, "a stride") for stride in strides),
-            padding=pair(padding, "padding", minimum=0),
-            in_channels=in_channels,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            max_channels=max_channels,
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-        )
-
     def forward(
         self, image: Tensor, label: Tensor | None = None, *, detailed: bool = False
     ) -> Tensor | StreamOutput:
@@ -275,7 +210,9 @@ class ImagePatchDiscriminator(_PatchDiscriminator):
         claims=_PICKLE,
     ),
 )  # fmt: skip
-class VideoPatchDiscriminator(_PatchDiscriminator):
+class VideoPatchDiscriminator(
+    _PatchDiscriminator[Size3], strides=((1, 2, 2),) * 4, padding=(0, 1, 1)
+):
     """Judge the patches of a clip: a map of logits, each of which sees a box.
 
     As many convolutions as there are strides; the last gives the logits. The four of the default
@@ -323,37 +260,6 @@ class VideoPatchDiscriminator(_PatchDiscriminator):
         Tulyakov et al., MoCoGAN, CVPR 2018; released code, ``models.py``,
         ``PatchVideoDiscriminator``. Isola et al., pix2pix, CVPR 2017, section 3.2.2.
     """
-
-    def __init__(
-        self,
-        input_size: Size3 | None = None,
-        *,
-        kernel_size: Size3 = 4,
-        strides: Sequence[Size3] = ((1, 2, 2), (1, 2, 2), (1, 2, 2), (1, 2, 2)),
-        padding: Size3 = (0, 1, 1),
-        in_channels: int = 3,
-        num_classes: int = 0,
-        base_channels: int = 64,
-        max_channels: int = 512,
-        norm: Norm = None,
-        act: Act = leaky_relu,
-        spectral_norm: bool = True,
-        init_std: float | None = 0.02,
-    ) -> None:
-        super().__init__(
-            None if input_size is None else triple(input_size, "input_size"),
-            kernel_size=triple(kernel_size, "kernel_size"),
-            strides=tuple(triple(stride, "a stride") for stride in strides),
-            padding=triple(padding, "padding", minimum=0),
-            in_channels=in_channels,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            max_channels=max_channels,
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-        )
 
     def forward(
         self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False

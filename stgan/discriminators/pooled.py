@@ -6,8 +6,8 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from stgan._checks import check_positive, triple
-from stgan.discriminators._critic import Critic, Network
+from stgan._checks import check_positive
+from stgan.discriminators._base import BaseDiscriminator, Network
 from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.residual import VideoResidualDiscriminator
 from stgan.example import Example
@@ -33,7 +33,7 @@ __all__ = ["PooledVideoDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class PooledVideoDiscriminator(Critic):
+class PooledVideoDiscriminator(BaseDiscriminator):
     """Average frames over squares, then judge the clip: all frames at a fraction of the cost.
 
     Args:
@@ -79,16 +79,10 @@ class PooledVideoDiscriminator(Critic):
         num_classes: int = 0,
         **settings: Any,
     ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
         self.factor = check_positive(factor, "factor")
-        self.network = self._inside(
-            network,
-            input_size=None if size is None else self._pooled(size),
-            in_channels=in_channels,
-            num_classes=num_classes,
-            **settings,
-        )
+        size = None if self.input_size is None else self._pooled(self.input_size)
+        self.network = self._inside(network, size, **settings)
 
     def _pooled(self, size: tuple[int, ...]) -> tuple[int, ...]:
         squares = (1, self.factor, self.factor)

@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, Literal
 
 from torch import Tensor, nn
 
-from stgan._checks import doubled_widths, pair, triple
+from stgan._checks import doubled_widths
 from stgan._factories import make_act, make_norm
-from stgan.discriminators._critic import Critic, stages_of
-from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators._base import BaseDiscriminator, OfFrames
+from stgan.discriminators._outputs import StreamOutput
+from stgan.discriminators._stages import stages_of
 from stgan.example import Example
 from stgan.layers.init import prepare
 from stgan.registry import DISCRIMINATORS
 from stgan.shapes import Stage, conv_size
-from stgan.typing import Act, Norm, Size2, Size3
+from stgan.typing import Act, Norm, Size, Size2, Size3
 
 __all__ = ["ImageResidualDiscriminator", "VideoResidualDiscriminator"]
 
@@ -75,67 +76,50 @@ class _ResidualBlock(nn.Module):
         return out
 
 
-class _ResidualDiscriminator(Critic):
+class _ResidualDiscriminator(BaseDiscriminator, Generic[Size]):
     """Residual blocks from fine to coarse, a pooling, and a head with a projection."""
 
     _staged: ClassVar[bool] = True
 
     def __init__(
         self,
-        input_size: tuple[int, ...] | None,
-        strides: Sequence[tuple[int, ...]],
+        input_size: Size | None = None,
         *,
-        pooling: Literal["sum", "mean"],
-        in_channels: int,
-        num_classes: int,
-        base_channels: int,
-        max_channels: int,
-        norm: Norm,
-        act: Act,
-        spectral_norm: bool,
-        init_std: float | None,
+        stages: Sequence[Stage] | None = None,
+        pooling: Literal["sum", "mean"] = "sum",
+        in_channels: int = 3,
+        num_classes: int = 0,
+        base_channels: int = 64,
+        max_channels: int = 512,
+        norm: Norm = None,
+        act: Act = nn.ReLU,
+        spectral_norm: bool = True,
+        init_std: float | None = 0.02,
     ) -> None:
         super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
         if pooling not in ("sum", "mean"):
             raise ValueError(f"pooling must be 'sum' or 'mean', got {pooling!r}")
         self.pooling = pooling
-        self.strides = tuple(strides)
-        if input_size is not None:
-            self._left(input_size)
-        self.blocks = nn.ModuleList()
+        geometry = stages_of(self.input_size, stages, self._usual_size)
+        self.strides = tuple(stride for _, stride, _ in geometry)
+        if self.input_size is not None:
+            self._left(self.input_size)
+        prepared: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
         widths = doubled_widths(base_channels, max_channels, len(self.strides))
         # The last block keeps the size, and the width with it.
-        ends = zip(
-            (*self.strides, (1,) * len(self._axes)),
-            pairwise([in_channels, *widths, widths[-1]]),
-            strict=True,
+        strides = (*self.strides, (1,) * len(self._axes))
+        ends = pairwise([self.in_channels, *widths, widths[-1]])
+        self.blocks = nn.ModuleList(
+            _ResidualBlock(*channels, stride, first=index == 0, norm=norm, act=act, **prepared)
+            for index, (stride, channels) in enumerate(zip(strides, ends, strict=True))
         )
-        for index, (stride, (c_in, c_out)) in enumerate(ends):
-            self.blocks.append(
-                _ResidualBlock(
-                    c_in,
-                    c_out,
-                    stride,
-                    first=index == 0,
-                    norm=norm,
-                    act=act,
-                    spectral_norm=spectral_norm,
-                    init_std=init_std,
-                )
-            )
-        channels = widths[-1]
         self.act = _out_of_place(act)
-        self.head = prepare(nn.Linear(channels, 1), init_std=init_std, spectral_norm=spectral_norm)
-        # A linear map of rows instead of an embedding, so that soft labels have one too.
-        self.embed = (
-            prepare(
-                nn.Linear(num_classes, channels, bias=False),
-                init_std=init_std,
-                spectral_norm=spectral_norm,
-            )
-            if num_classes
-            else None
-        )
+        self.head = prepare(nn.Linear(widths[-1], 1), **prepared)
+        self.embed = None
+        if self.num_classes:
+            # A linear map of rows instead of an embedding, so that soft labels have one too.
+            rows = nn.Linear(self.num_classes, widths[-1], bias=False)
+            self.embed = prepare(rows, **prepared)
 
     def _left(self, size: tuple[int, ...]) -> tuple[int, ...]:
         for stride in self.strides:
@@ -181,7 +165,7 @@ class _ResidualDiscriminator(Critic):
         claims=_PICKLE,
     ),
 )
-class ImageResidualDiscriminator(_ResidualDiscriminator):
+class ImageResidualDiscriminator(OfFrames, _ResidualDiscriminator[Size2], input_size=64):
     r"""Residual blocks over a frame, with the label as a projection: one logit per frame.
 
     A block adds its averaged input, in other channels by a kernel of 1, to act, conv, act, conv,
@@ -231,42 +215,6 @@ class ImageResidualDiscriminator(_ResidualDiscriminator):
         appendix B.4; Miyato and Koyama, cGANs with Projection Discriminator, ICLR 2018, section 3.
     """
 
-    stream: ClassVar[Literal["video", "image"]] = "image"
-    takes: ClassVar[Literal["clip", "frames"]] = "frames"
-    _name: ClassVar[str] = "image"
-    _axes: ClassVar[str] = "HW"
-
-    def __init__(
-        self,
-        input_size: Size2 | None = 64,
-        *,
-        stages: Sequence[Stage] | None = None,
-        pooling: Literal["sum", "mean"] = "sum",
-        in_channels: int = 3,
-        num_classes: int = 0,
-        base_channels: int = 64,
-        max_channels: int = 512,
-        norm: Norm = None,
-        act: Act = nn.ReLU,
-        spectral_norm: bool = True,
-        init_std: float | None = 0.02,
-    ) -> None:
-        size = None if input_size is None else pair(input_size, "input_size")
-        planned = stages_of(None if size is None else (1, *size), stages, (1, 64, 64))
-        super().__init__(
-            size,
-            [stage.stride[1:] for stage in planned],
-            pooling=pooling,
-            in_channels=in_channels,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            max_channels=max_channels,
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-        )
-
     def forward(
         self, image: Tensor, label: Tensor | None = None, *, detailed: bool = False
     ) -> Tensor | StreamOutput:
@@ -295,7 +243,7 @@ class ImageResidualDiscriminator(_ResidualDiscriminator):
         claims=_PICKLE,
     ),
 )
-class VideoResidualDiscriminator(_ResidualDiscriminator):
+class VideoResidualDiscriminator(_ResidualDiscriminator[Size3], input_size=(32, 64, 64)):
     """Residual 3-D blocks over a clip, with the label as a projection: one logit per clip.
 
     The clip's twin of :class:`ImageResidualDiscriminator`, which gives the order of a block and
@@ -340,37 +288,6 @@ class VideoResidualDiscriminator(_ResidualDiscriminator):
         Clark, Donahue and Simonyan, Adversarial Video Generation on Complex Datasets (DVD-GAN),
         2019, part on dual discriminators; the blocks as in Miyato et al., ICLR 2018, appendix B.4.
     """
-
-    def __init__(
-        self,
-        input_size: Size3 | None = (32, 64, 64),
-        *,
-        stages: Sequence[Stage] | None = None,
-        pooling: Literal["sum", "mean"] = "sum",
-        in_channels: int = 3,
-        num_classes: int = 0,
-        base_channels: int = 64,
-        max_channels: int = 512,
-        norm: Norm = None,
-        act: Act = nn.ReLU,
-        spectral_norm: bool = True,
-        init_std: float | None = 0.02,
-    ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        planned = stages_of(size, stages, (32, 64, 64))
-        super().__init__(
-            size,
-            [stage.stride for stage in planned],
-            pooling=pooling,
-            in_channels=in_channels,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            max_channels=max_channels,
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-        )
 
     def forward(
         self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False

@@ -5,10 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stgan._checks import check_positive, triple
-from stgan.discriminators._critic import Critic, Network
-from stgan.discriminators._outputs import judge, parts, promise
-from stgan.discriminators._stream import StreamOutput
+from stgan._checks import check_positive
+from stgan.discriminators._base import BaseDiscriminator, Network
+from stgan.discriminators._outputs import StreamOutput, judge, parts, promise
 from stgan.discriminators.video import VideoDiscriminator
 from stgan.example import Example
 from stgan.registry import DISCRIMINATORS
@@ -33,7 +32,7 @@ __all__ = ["TemporalPyramidDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class TemporalPyramidDiscriminator(Critic):
+class TemporalPyramidDiscriminator(BaseDiscriminator):
     """Judge a clip at several frame rates, each by a network of its own: one logit per rate.
 
     The network of stride s sees the frames 0, s, 2 s, ...: a large stride shows slow motion, a
@@ -86,20 +85,15 @@ class TemporalPyramidDiscriminator(Critic):
         num_classes: int = 0,
         **settings: Any,
     ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        super().__init__(size, in_channels=in_channels, num_classes=num_classes)
+        super().__init__(input_size, in_channels=in_channels, num_classes=num_classes)
         self.strides = tuple(check_positive(stride, "a stride") for stride in strides)
         if not self.strides or len({*self.strides}) < len(self.strides):
             raise ValueError(f"strides must be different and one at least, got {self.strides}")
+        size = self.input_size
         self.networks = nn.ModuleDict()
         for stride in self.strides:
-            self.networks[f"stride_{stride}"] = self._inside(
-                network,
-                input_size=None if size is None else (-(-size[0] // stride), *size[1:]),
-                in_channels=in_channels,
-                num_classes=num_classes,
-                **settings,
-            )
+            seen = None if size is None else (-(-size[0] // stride), *size[1:])
+            self.networks[f"stride_{stride}"] = self._inside(network, seen, **settings)
 
     def forward(
         self, video: Tensor, label: Tensor | None = None, *, detailed: bool = False

@@ -11,8 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from stgan._checks import check_axes, check_layout
 from stgan._factories import check_module
 from stgan.discriminators._asking import ask_stream, is_conditioned
-from stgan.discriminators._outputs import check_detailed, parts
-from stgan.discriminators._stream import StreamOutput
+from stgan.discriminators._outputs import StreamOutput, check_detailed, parts
 from stgan.discriminators.heads import Head
 from stgan.discriminators.samplers import FrameSampler, RandomFrames, check_sampler
 from stgan.discriminators.stream_spec import StreamSpec

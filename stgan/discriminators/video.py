@@ -1,18 +1,12 @@
 """Discriminator of whole clips."""
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from torch import Tensor
 
-from torch import Tensor, nn
-
-from stgan._checks import triple
-from stgan.discriminators._critic import planned
-from stgan.discriminators._stream import LabelTo, Stream, StreamOutput
+from stgan.discriminators._outputs import StreamOutput
+from stgan.discriminators._strided import StridedDiscriminator
 from stgan.example import Example
-from stgan.layers.act import leaky_relu
 from stgan.registry import DISCRIMINATORS
-from stgan.shapes import Stage
-from stgan.typing import Act, Norm, Size3
+from stgan.typing import Size3
 
 __all__ = ["VideoDiscriminator"]
 
@@ -32,7 +26,7 @@ __all__ = ["VideoDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class VideoDiscriminator(Stream):
+class VideoDiscriminator(StridedDiscriminator[Size3], input_size=(32, 64, 64)):
     """Strided 3-D convolutions over a clip, with the label as a one-hot map: one logit per clip.
 
     Args:
@@ -79,45 +73,6 @@ class VideoDiscriminator(Stream):
     References:
         Wang et al., ImaGINator: Conditional Spatio-Temporal GAN for Video Generation, WACV 2020.
     """
-
-    _name: ClassVar[str] = "video"
-    _axes: ClassVar[str] = "THW"
-
-    def __init__(
-        self,
-        input_size: Size3 | None = (32, 64, 64),
-        *,
-        stages: Sequence[Stage] | None = None,
-        in_channels: int = 3,
-        num_classes: int = 0,
-        base_channels: int = 64,
-        max_channels: int = 512,
-        norm: Norm = None,
-        act: Act = leaky_relu,
-        spectral_norm: bool = True,
-        init_std: float | None = 0.02,
-        head: Callable[..., nn.Module] | None = None,
-        label_to: LabelTo = "stages",
-        condition_dim: int = 0,
-        minibatch_stddev: bool = False,
-    ) -> None:
-        size = None if input_size is None else triple(input_size, "input_size")
-        super().__init__(
-            size,
-            planned(size or (32, 64, 64)) if stages is None else stages,
-            in_channels=in_channels,
-            num_classes=num_classes,
-            base_channels=base_channels,
-            max_channels=max_channels,
-            norm=norm,
-            act=act,
-            spectral_norm=spectral_norm,
-            init_std=init_std,
-            head=head,
-            label_to=label_to,
-            condition_dim=condition_dim,
-            minibatch_stddev=minibatch_stddev,
-        )
 
     def forward(
         self,
