@@ -13,7 +13,7 @@ from typing import Any
 
 from stgan.errors import DataError
 
-__all__ = ["is_file_name", "json_lines", "refuse_link", "replacing"]
+__all__ = ["is_file_name", "json_lines", "refuse_link", "replacing", "writing"]
 
 # Bytes of a line; one that a run writes has some thousands.
 _LONGEST_LINE = 2**20
@@ -54,6 +54,33 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(part)
         else:
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence why a file or folder that the user wants cannot be written.
+
+    Args:
+        path: The file or folder.
+
+    Raises:
+        DataError: If the system refuses; gives its reason.
+
+    Example:
+        >>> with writing(Path("/proc/clip.gif")):
+        ...     _ = Path("/proc/clip.gif").write_bytes(b"")
+        Traceback (most recent call last):
+        stgan.errors.DataError: /proc/clip.gif cannot be written: No such file or directory; ...
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.strerror is None:  # a sentence already, and not one of the system
+            raise DataError(str(error)) from error
+        raise DataError(
+            f"{path} cannot be written: {error.strerror}; name another place, make room, or change "
+            f"its permissions"
+        ) from error
 
 
 def refuse_link(path: Path, kind: type[ValueError] = DataError) -> None:

@@ -6,61 +6,44 @@ The published layout numbers the layers of ``nn.Sequential`` and keeps spectral 
 ``weight_orig``, ``weight_u`` and ``weight_v``. Code inside a file is never run.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
-from safetensors.torch import save
 from torch import Tensor
 
-from stgan.cli import user_errors, writing
+from stgan.cli import interruptible, user_errors
 from stgan.errors import CheckpointError, printable
-from stgan.io import read_state_dict, replacing
+from stgan.io import convert_weights, rename_weights
 
 __all__ = ["convert_state_dict", "main"]
 
 Network = Literal["generator", "video_discriminator", "image_discriminator"]
 
-# Published prefix -> prefix here. The last layer of a discriminator is its head.
-_PREFIXES: dict[str, dict[str, str]] = {
+_UP_STAGE = {0: "conv.temporal", 1: "conv.norm", 3: "conv.spatial", 4: "norm"}
+_UP_STAGES = ("block1", "block2", "block3", "block4", "to_rgb")
+# Published place -> place here. The last layer of a discriminator is its head.
+_LAYOUTS: dict[str, dict[str, str]] = {
     "generator": {
-        **{
-            f"enc.b{i + 1}.{j}": f"encoder.stages.{i}.{name}"
-            for i in range(4)
-            for j, name in enumerate(("conv", "norm"))
-        },
+        **{f"enc.b{i + 1}.0": f"encoder.stages.{i}.conv" for i in range(4)},
+        **{f"enc.b{i + 1}.1": f"encoder.stages.{i}.norm" for i in range(4)},
         "enc.b5.0": "encoder.head",
         **{
             f"dec.{block}.conv.{j}": f"decoder.stages.{i}.{name}"
-            for i, block in enumerate(("block1", "block2", "block3", "block4", "to_rgb"))
-            for j, name in {
-                0: "conv.temporal",
-                1: "conv.norm",
-                3: "conv.spatial",
-                4: "norm",
-            }.items()
+            for i, block in enumerate(_UP_STAGES)
+            for j, name in _UP_STAGE.items()
         },
     },
     "video_discriminator": {
         "net1.0": "stages.0.conv",
-        "net2.0": "stages.1.conv",
-        "net2.2": "stages.2.conv",
-        "net2.4": "stages.3.conv",
+        **{f"net2.{2 * i}": f"stages.{i + 1}.conv" for i in range(3)},
         "net2.6": "head",
     },
-    "image_discriminator": {
-        **{f"net.{2 * i}": f"stages.{i}.conv" for i in range(4)},
-        "net.8": "head",
-    },
-}
-_LEAVES = {
-    "weight_orig": "parametrizations.weight.original",
-    "weight_u": "parametrizations.weight.0._u",
-    "weight_v": "parametrizations.weight.0._v",
-}
+    "image_discriminator": {**{f"net.{2 * i}": f"stages.{i}.conv" for i in range(4)},
+                            "net.8": "head"},
+}  # fmt: skip
 
 
 def convert_state_dict(state_dict: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
@@ -81,33 +64,9 @@ def convert_state_dict(state_dict: Mapping[str, Tensor], network: str) -> dict[s
         >>> list(convert_state_dict({"module.net.8.bias": torch.zeros(1)}, "image_discriminator"))
         ['head.bias']
     """
-    if network not in _PREFIXES:
-        raise CheckpointError(f"network must be one of {', '.join(_PREFIXES)}, got {network!r}")
-    converted = {}
-    for key, value in state_dict.items():
-        prefix, _, leaf = key.removeprefix("module.").rpartition(".")
-        if prefix not in _PREFIXES[network]:
-            raise CheckpointError(
-                f"key {key!r} is not one of a published {network}; check which network the file "
-                f"holds"
-            )
-        converted[f"{_PREFIXES[network][prefix]}.{_LEAVES.get(leaf, leaf)}"] = value
-    return converted
-
-
-def _guess_network(state_dict: Mapping[str, Tensor], path: Path) -> str:
-    keys = {re.sub(r"^module\.", "", key).partition(".")[0] for key in state_dict}
-    for network, starts in {
-        "generator": {"enc", "dec"},
-        "video_discriminator": {"net1", "net2"},
-        "image_discriminator": {"net"},
-    }.items():
-        if keys == starts:
-            return network
-    raise CheckpointError(
-        f"{path} holds no published ImaGINator network: its keys start with "
-        f"{', '.join(sorted(keys)[:5]) or 'nothing'}"
-    )
+    if network not in _LAYOUTS:
+        raise CheckpointError(f"network must be one of {', '.join(_LAYOUTS)}, got {network!r}")
+    return rename_weights(state_dict, _LAYOUTS[network], network=network)
 
 
 @dataclass(frozen=True)
@@ -124,15 +83,12 @@ class Arguments:
 
 def main(args: list[str] | None = None) -> None:
     """Convert one file."""
-    arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.convert")
-    with user_errors():
-        state_dict = read_state_dict(arguments.source)
-        network = arguments.network or _guess_network(state_dict, arguments.source)
-        converted = {k: v.contiguous() for k, v in convert_state_dict(state_dict, network).items()}
-        with writing(arguments.target), replacing(arguments.target) as part:
-            # Through a file of Python, which says why it cannot be written.
-            part.write_bytes(save(converted, metadata={"network": network}))
-    print(f"wrote {printable(arguments.target)}: {network}, {len(converted)} tensors")
+    given = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.convert")
+    with interruptible(), user_errors():
+        network, count = convert_weights(
+            given.source, given.target, _LAYOUTS, network=given.network
+        )
+    print(f"wrote {printable(given.target)}: {network}, {count} tensors")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import tyro
 from torch import Tensor
 
 from examples.imaginator.runs import load_generator
-from stgan.cli import check_choice, interruptible, user_errors, writing
+from stgan.cli import check_choice, interruptible, user_errors
 from stgan.data import resize_frames
 from stgan.errors import DataError, printable
 from stgan.io import from_uint8, read_image, write_clips, write_video
@@ -51,80 +51,55 @@ class Arguments:
     """Folder to write to; none: "generated" in the run folder."""
 
 
-_BATCH = 8  # clips generated at once
-
-
 @torch.no_grad()
-def generate(arguments: Arguments) -> list[Path]:
+def generate(given: Arguments) -> list[Path]:
     """Generate the clips, say where they lie, and return their files or folders of frames."""
-    out, overview = arguments.out or arguments.run / "generated", arguments.overview
-    if arguments.samples < 1:
-        raise ValueError(f"samples must be at least 1, got {arguments.samples}")
-    if overview is not None:
-        _check_overview(overview, out)
-    trained = load_generator(arguments.run)
-    model, classes = trained.settings.model, trained.classes
-    if not arguments.image.is_file():
-        found = "is a folder" if arguments.image.is_dir() else "does not exist"
-        raise DataError(f"picture {arguments.image} {found}; give the file of one picture")
-    if arguments.out is None:
-        check_run_folder(arguments.run, ["generated"])
-    picture = read_image(arguments.image, dtype=torch.uint8).unsqueeze(1)
-    fitted = resize_frames(picture, model.image_size, resize=trained.settings.data.resize)
-    image = from_uint8(fitted)[:, 0]
-    labels = [*range(len(classes))]
-    if arguments.label is not None:
-        labels = [check_choice(arguments.label, classes, "label")]
+    out, overview = given.out or given.run / "generated", given.overview
+    if given.samples < 1:
+        raise ValueError(f"samples must be at least 1, got {given.samples}")
+    if overview and (overview.suffix not in (".mp4", ".avi", ".gif") or not overview.parent.is_dir()
+                     or out.resolve() in overview.resolve().parents):  # fmt: skip
+        raise DataError(f"--overview {overview} must be an mp4, avi or gif in a folder that exists "
+                        f"and is not {out}, where it would count as a clip")  # fmt: skip
+    picture = read_image(given.image, dtype=torch.uint8)[:, None]
+    trained = load_generator(given.run)
+    model, names = trained.settings.model, trained.classes
+    labels = [check_choice(given.label, names, "label")] if given.label else range(len(names))
+    if given.out is None:
+        check_run_folder(given.run, ["generated"])
+    resized = resize_frames(picture, model.image_size, resize=trained.settings.data.resize)
+    image = from_uint8(resized)[:, 0]
     # The same noise for every label, so that only the action differs between them.
-    draws = torch.Generator().manual_seed(arguments.seed)
-    noise = torch.randn(arguments.samples, model.z_dim, generator=draws)
+    draws = torch.Generator().manual_seed(given.seed)
+    noise = torch.randn(given.samples, model.z_dim, generator=draws)
 
-    def made() -> Iterator[tuple[str, Tensor]]:
-        rows: list[list[Tensor]] = []
-        for label in labels:
-            rows.append([])
-            for z in torch.split(noise, _BATCH):
-                c = torch.full((len(z),), label)
-                for clip in trained.generator(image.expand(len(z), -1, -1, -1), z, c):
-                    yield f"{arguments.image.stem}_{classes[label]}_{len(rows[-1])}", clip
-                    rows[-1].append(clip)
-        if overview is not None:
-            grid = clip_grid(rows, row_labels=[classes[label] for label in labels], scale=2)
-            write_video(grid, overview, fps=arguments.fps)
+    def clips() -> Iterator[tuple[str, Tensor]]:
+        rows: list[list[Tensor]] = [[] for _ in labels]
+        for row, label in zip(rows, labels, strict=True):
+            for start in range(0, given.samples, 8):
+                z = noise[start : start + 8]
+                images, c = image.expand(len(z), -1, -1, -1), torch.full((len(z),), label)
+                for number, clip in enumerate(trained.generator(images, z, c), start):
+                    yield f"{given.image.stem}_{names[label]}_{number}", clip
+                    row += [clip] if overview else []
+        if overview:
+            grid = clip_grid(rows, row_labels=[names[label] for label in labels], scale=2)
+            write_video(grid, overview, fps=given.fps)
 
-    with writing(out):
-        paths = write_clips(out, made(), form=arguments.form, fps=arguments.fps)
+    paths = write_clips(out, clips(), form=given.form, fps=given.fps)
     size = f"{model.num_frames} frames of {model.image_size[0]} x {model.image_size[1]}"
-    what = f"{len(paths)} {'clip' if len(paths) == 1 else 'clips'} of {size}"
-    form = {"avi": "lossless avi", "frames": "folders of PNG frames"}
-    print(f"wrote {what} as {form.get(arguments.form, arguments.form)} to {printable(out)}")
-    others = sum(path.name[0] != "." for path in out.iterdir()) - len(paths)
-    if others:
+    print(f"wrote {len(paths)} clips of {size} as {given.form} to {printable(out)}")
+    if others := sum(path.name[0] != "." for path in out.iterdir()) - len(paths):
         print(f"others that were there and stay: {others}")
     if overview:
         print(f"wrote {printable(overview)}, which shows all of them side by side")
     return paths
 
 
-def _check_overview(overview: Path, out: Path) -> None:
-    """Refuse before clips are generated what cannot be written, or would count as a clip."""
-    if out.resolve() in overview.resolve().parents:
-        raise DataError(
-            f"--overview {overview} must not be in {out}, where it would count as one of the "
-            f"clips; name another folder"
-        )
-    if overview.suffix.lower() not in (".mp4", ".avi", ".gif") or not overview.parent.is_dir():
-        raise DataError(
-            f"--overview {overview} must end in one of .mp4 .avi .gif and be in a folder "
-            f"that exists; name such a file"
-        )
-
-
 def main(args: list[str] | None = None) -> None:
     """Generate from the command line."""
-    arguments = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate")
     with interruptible(), user_errors():
-        generate(arguments)
+        generate(tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.generate"))
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 
+from stgan._files import writing
 from stgan.cli.errors import (
     USER_ERRORS,
     check_choice,
     complain,
     interruptible,
     user_errors,
-    writing,
 )
 
 __all__ = ["check_choice", "interruptible", "main", "user_errors", "writing"]

@@ -6,11 +6,10 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from stgan.errors import DataError, PluginError, UnknownNameError, printable
 
-__all__ = ["USER_ERRORS", "check_choice", "complain", "interruptible", "user_errors", "writing"]
+__all__ = ["USER_ERRORS", "check_choice", "complain", "interruptible", "user_errors"]
 
 # While a program reads settings and opens files, these are mistakes of the user.
 USER_ERRORS: tuple[type[Exception], ...] = (ValueError, UnknownNameError, PluginError, OSError)
@@ -75,33 +74,6 @@ def interruptible() -> Iterator[None]:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Say in one sentence why a file or folder that the user wants cannot be written.
-
-    Args:
-        path: The file or folder.
-
-    Raises:
-        DataError: If the system refuses; gives its reason.
-
-    Example:
-        >>> with writing(Path("/proc/clip.gif")):
-        ...     _ = Path("/proc/clip.gif").write_bytes(b"")
-        Traceback (most recent call last):
-        stgan.errors.DataError: /proc/clip.gif cannot be written: No such file or directory; ...
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.strerror is None:  # a sentence already, and not one of the system
-            raise DataError(str(error)) from error
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}; name another place, make room, or change "
-            f"its permissions"
-        ) from error
 
 
 def check_choice(name: str, known: Sequence[str], what: str) -> int:

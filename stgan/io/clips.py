@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from stgan._files import is_file_name
+from stgan._files import is_file_name, writing
 from stgan.errors import DataError, printable
 from stgan.io.write import write_frames, write_video
 from stgan.registry import unknown_name
@@ -48,12 +48,11 @@ def write_clips(
 
     Raises:
         DataError: If a name is used twice or cannot be that of a file, or something that no call
-            wrote lies where a clip would.
+            wrote lies where a clip would. If the system refuses to write; gives its reason.
         UnknownNameError: If there is no such form.
         ShapeError: If a clip has another layout, or a side of zero.
         TypeError: If a clip is neither floating point nor ``torch.uint8``.
         ValueError: If a value is not finite, or ``fps`` is out of the form's range.
-        OSError: If the system refuses to write.
 
     Example:
         >>> clips = {"wave_0": torch.zeros(3, 4, 16, 16), "wave_1": torch.ones(3, 4, 16, 16)}
@@ -67,9 +66,10 @@ def write_clips(
         raise unknown_name("form", form, CLIP_FORMS, what="form")
     folder = Path(folder)
     new = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(prefix=".writing_", dir=folder) as home:
+        with writing(folder), tempfile.TemporaryDirectory(prefix=".writing_", dir=folder) as home:
             earlier: dict[Path, list[Path]] = {}
             for name, clip in clips.items() if isinstance(clips, Mapping) else clips:
                 path = folder / f"{_file_name(name)}{CLIP_FORMS[form]}"

@@ -1,6 +1,5 @@
-"""Published weights are converted; strangers and code in files are refused."""
+"""Published weights are converted, and nothing else is."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -40,52 +39,15 @@ def test_a_published_file_is_converted(tmp_path: Path, capsys: pytest.CaptureFix
     assert torch.equal(network.head.bias, official["module.net.8.bias"])
 
 
-class _Trap:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, ("trapped",)
-
-
-def test_conversion_refuses_code_and_strangers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_what_is_not_published_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     source, target = tmp_path / "file.pth", tmp_path / "out.safetensors"
-    for content, message in (
-        ({"net.0.bias": _Trap()}, "it would run code when loaded: posix.mkdir"),
-        ({"weights": 3}, "holds no state dict"),
-        ({3: torch.zeros(1)}, "holds no state dict"),
-        ({"conv.weight": torch.zeros(1)}, "holds no published ImaGINator network"),
-    ):
-        torch.save(content, source)
-        assert message in refusal(lambda: convert.main([str(source), str(target)]), capsys)
-    # A picture, and bytes at which the unpickler looks for something that is not there.
-    for content in (b"\x89PNG\r\n\x1a\n", b"heh"):
-        source.write_bytes(content)
-        refused = refusal(lambda: convert.main([str(source), str(target)]), capsys)
-        assert "cannot be read as a state dict: it" in refused
-    assert not (tmp_path / "trapped").exists()
+    torch.save({"conv.weight": torch.zeros(1)}, source)
+    refused = refusal(lambda: convert.main([str(source), str(target)]), capsys)
+    assert "must hold one of generator, video_discriminator, image_discriminator as publ" in refused
     assert not target.exists()
-    refused = refusal(lambda: convert.main(["nowhere.pth", str(target)]), capsys)
-    assert "nowhere.pth does not exist; check the path" in refused
-    with pytest.raises(CheckpointError, match=r"'net\.9\.bias' is not one of a published"):
+    with pytest.raises(CheckpointError, match=r"'net\.9\.bias' is not one of image_discriminator"):
         convert.convert_state_dict({"net.9.bias": torch.zeros(1)}, "image_discriminator")
     with pytest.raises(CheckpointError, match="network must be one of generator, video_disc"):
         convert.convert_state_dict({}, "encoder")
-
-
-def test_a_target_that_cannot_be_written_is_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    source = tmp_path / "official.pth"
-    torch.save(_official_image_discriminator(), source)
-    (tmp_path / "folder.safetensors").mkdir()
-    for name, message in (
-        ("nowhere/out.safetensors", f"folder {tmp_path / 'nowhere'} does not exist; create it"),
-        ("folder.safetensors", "folder.safetensors cannot be written: Is a directory; name anoth"),
-    ):
-        given = [str(source), str(tmp_path / name)]
-        assert message in refusal(lambda given=given: convert.main(given), capsys)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "folder.safetensors",
-        "official.pth",
-    ]

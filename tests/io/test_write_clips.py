@@ -69,7 +69,7 @@ def test_a_call_that_fails_changes_nothing(tmp_path: Path) -> None:
         yield from _clips("a").items()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match="cannot be written: No space left on device; name another"):
         write_clips(tmp_path, full_disk(), form="frames")
     with pytest.raises(KeyboardInterrupt):
         write_clips(tmp_path, _interrupted(), form="frames")
@@ -126,6 +126,15 @@ def test_a_name_stays_in_the_folder(name: str, tmp_path: Path) -> None:
         f"name of a clip must be that of a file without its ending, got {name!r}; leave out slashes"
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(DataError) as caught:
+        write_clips(tmp_path / "file" / "out", _clips("a"))
+    assert str(caught.value).startswith(
+        f"{tmp_path / 'file' / 'out'} cannot be written: Not a directory; name another place"
+    )
 
 
 def test_names_and_forms_are_checked(tmp_path: Path) -> None:
