@@ -105,6 +105,9 @@ def _sizes(value: int | Sequence[int], name: str, axes: str, minimum: int) -> tu
 
 def triple(value: Size3, name: str, *, minimum: int = 1) -> tuple[int, int, int]:
     """Spread an integer over (T, H, W), or check a triple; plain ``int`` come out."""
+    # What a module has spread already, at every step of a training.
+    if type(value) is tuple and [*map(type, value)] == [int] * 3 and min(value) >= minimum:
+        return value
     t, h, w = _sizes(value, name, "THW", minimum)
     return t, h, w
 
