@@ -114,7 +114,7 @@ class GeneratorScores:
             image=shown["image"],
             row_labels=[self.classes[k] for k in shown["label"].tolist()],
             energy={name: self.energy[name] for name in ("real", "generated", "first frame")},
-            confusion={k: v for k, v in self.confusion.items() if k != "first frame"},
+            confusion={k: self.confusion[k] for k in ("real", "generated") if k in self.confusion},
             classes=self.classes,
         )
         if generate is not None:
