@@ -9,10 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from rich.progress import Progress
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from stgan._progress import progress_bar
 from stgan.data import numbered_generator, resize_frames
 from stgan.data.resizing import RESIZES
 from stgan.data.selection import scan_clips
@@ -152,7 +152,6 @@ class ClipSource(Dataset[dict[str, Tensor]]):
         root: The folder.
         side: ``"real"`` or ``"fake"``, as its option is called.
         wanted: What is taken of every file.
-        progress: Shows how many clips were counted so far.
 
     Attributes:
         names: Path of every clip below the root.
@@ -164,7 +163,7 @@ class ClipSource(Dataset[dict[str, Tensor]]):
         DataError: If the folder holds no clip, or one is broken or too short; names the file.
     """
 
-    def __init__(self, root: Path, side: str, wanted: Wanted, progress: Progress) -> None:
+    def __init__(self, root: Path, side: str, wanted: Wanted) -> None:
         if wanted.window not in WINDOWS:
             raise unknown_name("--window", wanted.window, dict.fromkeys(WINDOWS), what="window")
         if wanted.resize not in RESIZES:
@@ -176,29 +175,24 @@ class ClipSource(Dataset[dict[str, Tensor]]):
         span = window_span(wanted.frames, wanted.stride)
         found = self._forms(find_all_clips(root, self.name, strips=side in wanted.strips))
         warned: list[str] = []
-        task = progress.add_task(f"{self.name}: frames", total=len(found))
-        for number, (clip, others) in enumerate(found):
-            if wanted.limit is not None and len(self._items) >= wanted.limit:
-                break
-            with _noted(warned):
+        with progress_bar(len(found), f"{self.name}: frames") as bar, _noted(warned):
+            for number, (clip, others) in enumerate(found):
+                if wanted.limit is not None and len(self._items) >= wanted.limit:
+                    break
                 count = self._count(clip, others)
-            if count < span:
-                raise DataError(
-                    f"clip {root / clip} has {count} frames, but {wanted.frames} frames with "
-                    f"stride {wanted.stride} need {span}; lower --frames or --stride"
-                )
-            starts = (
-                window_starts(count, span)
-                if wanted.window == "all"
-                else [
-                    window_start(
-                        wanted.window, count, span, numbered_generator(wanted.seed, number, 0)
+                if count < span:
+                    raise DataError(
+                        f"clip {root / clip} has {count} frames, but {wanted.frames} frames with "
+                        f"stride {wanted.stride} need {span}; lower --frames or --stride"
                     )
-                ]
-            )
-            self._items += [(clip, start) for start in starts]
-            progress.advance(task)
-        progress.remove_task(task)
+                draws = numbered_generator(wanted.seed, number, 0)
+                starts = (
+                    window_starts(count, span)
+                    if wanted.window == "all"
+                    else [window_start(wanted.window, count, span, draws)]
+                )
+                self._items += [(clip, start) for start in starts]
+                bar.update()
         if warned:
             more = f" (and {len(warned) - 1} more like it)" if len(warned) > 1 else ""
             self.notes.append(f"{self.name}: {warned[0]}{more}")

@@ -147,6 +147,7 @@ def _evaluate(
     device: Annotated[str, arg(metavar="DEVICE")] = "cpu",
     seed: Annotated[int, arg(metavar="N")] = 0,
     json: Annotated[Path | None, _optional("FILE")] = None,
+    report: Annotated[Path | None, _optional("FILE")] = None,
 ) -> int:
     """Score the clips of one folder against those of another, whoever made them.
 
@@ -180,6 +181,7 @@ def _evaluate(
         device: Where features are computed, such as cuda.
         seed: Of random windows, of training and of halves.
         json: Write all results with their protocol to this file, too.
+        report: Write a page with the scores and a few clips to this file, such as page.html.
     """
     try:
         from stgan.cli._clips import Wanted
@@ -227,6 +229,7 @@ def _evaluate(
             lpips_net=lpips_net,
             fid=fid,
             json=json,
+            report=report,
         )
     )
 

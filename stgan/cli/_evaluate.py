@@ -2,80 +2,81 @@
 
 import json
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 import stgan.metrics as measures
 from stgan._checks import check_positive
-from stgan.cli._clips import ClipSource
-from stgan.cli._evaluate_frames import open_fid, open_lpips
-from stgan.cli._evaluate_network import open_extractor, share_clips
-from stgan.cli._evaluate_pairs import find_pairs, score_pairs
-from stgan.cli._evaluation import METRICS, Evaluation, leave_out, mean_of, protocol_of, share_of
+from stgan._progress import progress_bar
+from stgan.cli._clips import ClipSource, clip_name
+from stgan.cli._evaluate_networks import open_extractor, open_fid, open_lpips, share_clips
+from stgan.cli._evaluation import METRICS, Evaluation, find_pairs, leave_out, protocol_of
 from stgan.cli._screen import pairs, paragraph, say, table
 from stgan.errors import ConfigError, DataError, printable
 from stgan.io import replacing
 from stgan.metrics.extractors import extract
 from stgan.registry import unknown_name
+from stgan.report import Report, clip_figures
 
 __all__ = ["evaluate"]
 
-
-@dataclass
-class _Found:
-    """What is kept of the clips of one folder: numbers, no pixels."""
-
-    features: list[Tensor] = field(default_factory=list)
-    energy: list[Tensor] = field(default_factory=list)
-    static: list[Tensor] = field(default_factory=list)
+_OF_PAIRS = ("psnr", "ssim", "l1", "moving", "first_frame")
+# Five scales of a window of 11.
+_LEAST_MS_SSIM = 176
+# Clips of each side on a page.
+_SHOWN = 4
 
 
 def evaluate(asked: Evaluation) -> int:
-    """Score the clips, print a table with the protocol, and write it to a file if asked."""
-    check_positive(asked.batch, "--batch")
-    for name in asked.metrics:
-        if name not in METRICS:
-            raise unknown_name("evaluate", name, METRICS, what="score")
-    if asked.json is not None and not asked.json.parent.is_dir():
-        raise ConfigError(f"--json {asked.json} must be in a folder that exists; create it first")
-    partners: list[int] = []
-    with _progress() as progress:
-        real = ClipSource(asked.real, "real", asked.wanted, progress)
-        fake = ClipSource(asked.fake, "fake", asked.wanted, progress)
-        if real.size != fake.size:
+    """Score the clips, print a table with the protocol, and write it to files if asked."""
+    _check(asked)
+    real = ClipSource(asked.real, "real", asked.wanted)
+    fake = ClipSource(asked.fake, "fake", asked.wanted)
+    if real.size != fake.size:
+        raise DataError(
+            f"--real has clips of {real.size[0]} x {real.size[1]} and --fake of "
+            f"{fake.size[0]} x {fake.size[1]}; give --size H W for one common size"
+        )
+    for source in (real, fake):
+        if len(source) < 2:
             raise DataError(
-                f"--real has clips of {real.size[0]} x {real.size[1]} and --fake of "
-                f"{fake.size[0]} x {fake.size[1]}; give --size H W for one common size"
+                f"{source.name} {source.root} must hold at least 2 clips to be compared, got "
+                f"{len(source)}"
             )
-        for source in (real, fake):
-            if len(source) < 2:
-                raise DataError(
-                    f"{source.name} {source.root} must hold at least 2 clips to be compared, got "
-                    f"{len(source)}"
-                )
-        lpips, fid = open_lpips(asked, real.size), open_fid(asked)
-        training, compared = share_clips(asked, real)
-        asked, notes = leave_out(asked, len(training), len(compared), len(fake))
-        notes = [*real.notes, *fake.notes, *notes]
-        if asked.paired:
-            partners, left_out = find_pairs(asked, real, fake)
-            notes += left_out
-        extractor = None
-        if asked.of_features:
-            extractor = open_extractor(asked, real, training, progress)
-        results = _compared(asked, real, compared, fake, extractor, fid, progress)
-        if asked.paired:
-            results += score_pairs(asked, real, fake, partners, lpips, progress)
+    lpips, fid = open_lpips(asked, real.size), open_fid(asked)
+    training, compared = share_clips(asked, real)
+    asked, notes = leave_out(asked, len(training), len(compared), len(fake))
+    notes = [*real.notes, *fake.notes, *notes]
+    partners: list[int] = []
+    if asked.paired:
+        partners, left_out = find_pairs(asked, real, fake)
+        notes += left_out
+    extractor = open_extractor(asked, real, training) if asked.of_features else None
+    scores = _scores_of(asked, real.size, lpips)
+    of_real = _collect(asked, real, compared, None, scores, extractor, fid)
+    partnered = (real, partners) if asked.paired else None
+    of_fake = _collect(asked, fake, range(len(fake)), partnered, scores, extractor, fid)
+    protocol = protocol_of(asked, real)
+    rows = scores.results(protocol)
+    results = []
+    if extractor is not None:
+        results = measures.score_features(
+            of_real, of_fake, extractor, protocol, metrics=asked.of_features,
+            neighbors=asked.neighbors, resamples=asked.resamples, seed=asked.seed,
+        )  # fmt: skip
+    named = dict(zip(asked.of_features, results, strict=True))
+    if fid is not None:
+        named["fid"] = fid.result(protocol)
+    rows = {"generated": {**named, **rows.get("generated", {})}, "real": rows.get("real", {})}
     found = {source.side: f"{source.root}: {source.about}" for source in (real, fake)}
     if training:
         found["real"] += f"; {len(training)} train the network, {len(compared)} are compared"
+    # By score, and generated clips first.
+    results = [rows[row][name] for name in [*named, *scores.names] for row in rows
+               if name in rows[row]]  # fmt: skip
     _show(found, results, notes)
     if asked.json is not None:
         record = {
@@ -88,73 +89,75 @@ def evaluate(asked: Evaluation) -> int:
         }
         with replacing(asked.json) as part:
             part.write_text(json.dumps(record, indent=2, allow_nan=False) + "\n", "utf-8")
-        wrote = f"wrote {printable(asked.json)}"
+    if asked.report is not None:
+        _page(asked, real, fake, partners, found, notes, rows, scores).write(asked.report)
+    for path in filter(None, (asked.json, asked.report)):
         # A path of any length stays in one piece, on a line of its own where it is long.
+        wrote = f"wrote {printable(path)}"
         print("\n" + textwrap.fill(wrote, 80, break_long_words=False, break_on_hyphens=False))
     return 0
 
 
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TimeRemainingColumn())  # fmt: skip
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
-        yield progress
+def _check(asked: Evaluation) -> None:
+    """Refuse what is wrong before the first clip is read."""
+    check_positive(asked.batch, "--batch")
+    for name in asked.metrics:
+        if name not in METRICS:
+            raise unknown_name("evaluate", name, METRICS, what="score")
+    for option, path in (("--json", asked.json), ("--report", asked.report)):
+        if path is not None and not path.parent.is_dir():
+            raise ConfigError(f"{option} {path} must be in a folder that exists; create it first")
+    if asked.report is not None:
+        try:
+            import jinja2  # noqa: F401
+            import matplotlib  # noqa: F401
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                f"--report needs {error.name}; pip install 'stgan[recipes]'"
+            ) from error
 
 
-def _compared(
+def _scores_of(
+    asked: Evaluation, size: tuple[int, int], lpips: measures.LpipsNetwork | None
+) -> measures.ClipScores:
+    of_all = {"motion_energy": "energy", "static": "static"}
+    names = [name for metric, name in of_all.items() if metric in asked.metrics]
+    if asked.paired:
+        names += _OF_PAIRS
+        names += ["ms_ssim"] if min(size) >= _LEAST_MS_SSIM else []
+        names += ["lpips"] if lpips is not None else []
+    return measures.ClipScores(names, lpips_network=lpips)
+
+
+def _collect(
     asked: Evaluation,
-    real: ClipSource,
-    compared: Sequence[int],
-    fake: ClipSource,
+    source: ClipSource,
+    indices: Sequence[int],
+    partners: tuple[ClipSource, Sequence[int]] | None,
+    scores: measures.ClipScores,
     extractor: measures.FeatureExtractor | None,
     fid: measures.FrameFrechetDistance | None,
-    progress: Progress,
-) -> list[measures.MetricResult]:
-    found = {}
-    for source, indices in ((real, compared), (fake, range(len(fake)))):
-        kept = found[source.name] = _Found()
-        task = progress.add_task(f"{source.name} clips", total=len(indices))
+) -> Tensor:
+    """Score the clips of one folder, and return their features."""
+    features = []
+    with progress_bar(len(indices), f"{source.name} clips") as bar:
         for start in range(0, len(indices), asked.batch):
-            batch = [source[i]["video"] for i in indices[start : start + asked.batch]]
-            video = torch.stack(batch)
-            kept.energy.append(measures.motion_energy(video))
-            kept.static.append(measures.is_static(video).float())
+            numbers = indices[start : start + asked.batch]
+            video = _stack(source, numbers).to(asked.device)
+            true = None
+            if partners is not None:
+                true = _stack(partners[0], [partners[1][i] for i in numbers]).to(asked.device)
+            scores.update("generated" if source.side == "fake" else "real", video, true)
             if extractor is not None:
-                rows = _features(extractor, video.to(asked.device), source.name)
-                kept.features.append(rows)
+                features.append(_features(extractor, video, source.name))
             if fid is not None:
-                fid.update(video.to(asked.device), real=source is real)
-            progress.advance(task, len(batch))
-    protocol = protocol_of(asked, real)
-    results: list[measures.MetricResult] = []
-    if extractor is not None:
-        features = [torch.cat(found[source.name].features) for source in (real, fake)]
-        results += measures.score_features(
-            features[0],
-            features[1],
-            extractor,
-            protocol,
-            metrics=asked.of_features,
-            neighbors=asked.neighbors,
-            resamples=asked.resamples,
-            seed=asked.seed,
-        )
-    if fid is not None:
-        results.append(fid.result(protocol))
-    for name, label in (("motion_energy", "motion energy"), ("static", "static clips")):
-        if name not in asked.metrics:
-            continue
-        kind = "energy" if name == "motion_energy" else "static"
-        for who, source in (("generated", fake), ("real", real)):
-            values = torch.cat(getattr(found[source.name], kind))
-            counts = (0, len(values)) if who == "generated" else (len(values), 0)
-            measure = mean_of if name == "motion_energy" else share_of
-            results.append(measure(f"{label}, {who}", values, protocol, counts))
-    return results
+                fid.update(video, real=source.side == "real")
+            bar.update(len(numbers))
+    return torch.cat(features) if features else torch.empty(0)
+
+
+def _stack(source: ClipSource, numbers: Sequence[int]) -> Tensor:
+    return torch.stack([source[i]["video"] for i in numbers])
 
 
 def _features(extractor: measures.FeatureExtractor, video: Tensor, side: str) -> Tensor:
@@ -169,6 +172,32 @@ def _features(extractor: measures.FeatureExtractor, video: Tensor, side: str) ->
             f"{extractor.name} cannot take clips of {tuple(video.shape)}: {reason}; change "
             f"--frames, --size or --batch, or give another network"
         ) from error
+
+
+def _page(
+    asked: Evaluation,
+    real: ClipSource,
+    fake: ClipSource,
+    partners: Sequence[int],
+    found: Mapping[str, str],
+    notes: Sequence[str],
+    rows: Mapping[str, Mapping[str, measures.MetricResult]],
+    scores: measures.ClipScores,
+) -> Report:
+    """The page of the scores, with a few clips of each side."""
+    count = min(_SHOWN, len(real), len(fake))
+    shown = partners[:count] if partners else range(count)
+    return Report(
+        f"{asked.fake.resolve().name} against {asked.real.resolve().name}",
+        facts={**found, **{f"note {k}": note for k, note in enumerate(notes, 1)}},
+        results=rows,
+        figures=clip_figures(
+            {"real": _stack(real, shown), "generated": _stack(fake, range(count))},
+            row_labels=[clip_name(fake.names[i]) for i in range(count)] if partners else None,
+            paired=bool(partners),
+            energy=scores.energy or None,
+        ),
+    )
 
 
 def _show(

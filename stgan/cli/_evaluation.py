@@ -1,4 +1,4 @@
-"""What ``stgan evaluate`` is asked for, and how scores become results."""
+"""What ``stgan evaluate`` is asked for, and which clips and scores take part."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
 
 import stgan.metrics as measures
-from stgan.cli._clips import ClipSource, Wanted
-from stgan.errors import DataError
-from stgan.metrics.resampling import around
-from stgan.metrics.scoring import plain_result
+from stgan.cli._clips import ClipSource, Wanted, clip_name
+from stgan.errors import ConfigError, DataError
 
-__all__ = ["METRICS", "MOTION", "Evaluation", "leave_out", "mean_of", "protocol_of", "share_of"]
+__all__ = ["METRICS", "MOTION", "Evaluation", "find_pairs", "leave_out", "protocol_of"]
 
 #: Scores of clips without any network.
 MOTION: tuple[str, ...] = ("motion_energy", "static")
@@ -50,6 +47,7 @@ class Evaluation:
     lpips_net: Literal["alex", "vgg", "squeeze"]
     fid: Path | None
     json: Path | None
+    report: Path | None
 
     @property
     def of_features(self) -> list[str]:
@@ -91,44 +89,39 @@ def protocol_of(asked: Evaluation, source: ClipSource) -> measures.ClipProtocol:
     return measures.ClipProtocol(wanted.frames, source.size, wanted.stride, wanted.rule)
 
 
-def share_of(
-    metric: str, values: Tensor, protocol: measures.ClipProtocol, counts: tuple[int, int]
-) -> measures.MetricResult:
-    """A share of clips with the interval of Wilson, which is right for none and for all, too."""
-    n, share, z = len(values), float(values.double().mean()), 1.959963984540054
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * (share * (1 - share) / n + z**2 / (4 * n**2)) ** 0.5
-    return plain_result(
-        metric,
-        share,
-        None,
-        protocol,
-        counts=counts,
-        # Exact at the ends, where rounding would leave a trace.
-        ci95=(middle - half if share > 0 else 0.0, middle + half if share < 1 else 1.0),
-        dtype="float32",
-    )
+def find_pairs(
+    asked: Evaluation, real: ClipSource, fake: ClipSource
+) -> tuple[list[int], list[str]]:
+    """Return the number of the real clip for each of ``--fake``, and a note on the others.
+
+    Clips belong together whose paths below their folders are the same but for the ending, window by
+    window.
+
+    Raises:
+        ConfigError: If each side draws its own windows.
+        DataError: If a clip of ``--fake`` has no partner.
+    """
+    if asked.wanted.window == "random":
+        raise ConfigError("--paired compares the same frames; give another --window than random")
+    places = {_key(real, i): i for i in range(len(real))}
+    missing = [i for i in range(len(fake)) if _key(fake, i) not in places]
+    if missing:
+        name = fake.names[missing[0]]
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        window = f" from frame {fake.starts[missing[0]]}" if asked.wanted.window == "all" else ""
+        raise DataError(
+            f"--paired needs a clip of the same name in --real for each of --fake, got none for "
+            f"{name}{window}{more}; names in --real are such as {real.names[0]}"
+        )
+    partners = [places[_key(fake, i)] for i in range(len(fake))]
+    alone = sorted({*range(len(real))} - {*partners})
+    notes = [
+        f"--paired leaves out {len(alone)} of the {len(real)} clips of --real, such as "
+        f"{real.names[i]}, whose name no clip of --fake has"
+        for i in alone[:1]
+    ]
+    return partners, notes
 
 
-def mean_of(
-    metric: str,
-    values: Tensor,
-    protocol: measures.ClipProtocol,
-    counts: tuple[int, int],
-    network: nn.Module | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> measures.MetricResult:
-    """A mean over clips with the interval of its error."""
-    values = values.double()
-    mean = float(values.mean())
-    error = float(values.std()) / len(values) ** 0.5 if len(values) > 1 else 0.0
-    return plain_result(
-        metric,
-        mean,
-        network,
-        protocol,
-        counts=counts,
-        settings=settings,
-        ci95=around(mean, error),
-        dtype="float32",
-    )
+def _key(source: ClipSource, index: int) -> tuple[str, int]:
+    return clip_name(source.names[index]), source.starts[index]

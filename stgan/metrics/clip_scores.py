@@ -208,7 +208,7 @@ class ClipScores:
         Args:
             row: Whose clips they are.
             name: One of :data:`CLIP_SCORES`.
-            values: ``(N,)``; NaN for a clip that has no such score.
+            values: ``(N,)``.
             **settings: For the protocol.
         """
         self._values.setdefault(row, {}).setdefault(name, []).append(values.detach().double().cpu())
@@ -234,6 +234,9 @@ class ClipScores:
 
         Args:
             protocol: How the clips were taken.
+
+        Raises:
+            ValueError: If a score is not finite.
         """
         return {
             row: {name: self._result(row, name, found[name], protocol)
@@ -246,8 +249,11 @@ class ClipScores:
             row: {name: torch.cat(parts) for name, parts in values.items()}
             for row, values in self._values.items()
         }
+        for values in whole.values():
+            if "moving" in values:  # which is NaN where nothing moves
+                values["moving"] = values["moving"][~values["moving"].isnan()]
         return {
-            row: {name: there for name, v in values.items() if len(there := v[~v.isnan()])}
+            row: {name: found for name, found in values.items() if len(found)}
             for row, values in whole.items()
         }
 

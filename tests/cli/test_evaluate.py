@@ -1,16 +1,16 @@
 """``stgan evaluate`` on files of all kinds, and what it says where it cannot."""
 
+import html
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from rich.progress import Progress
 from torch import Tensor, nn
 
+import stgan.metrics
 from stgan._torchvision import ensure_torchvision
-from stgan.cli import _evaluate
 from stgan.cli._clips import ClipSource, Wanted, find_all_clips
 from stgan.errors import DataError
 from stgan.io import read_video, write_frames, write_strip, write_video
@@ -31,7 +31,7 @@ def _source(root: Path, **changes: Any) -> ClipSource:
         "frames": 4, "stride": 1, "window": "first", "seed": 0, "strips": (), "frame_width": None,
         "limit": None, "size": None, "resize": "squash",
     }  # fmt: skip
-    return ClipSource(root, "real", Wanted(**{**settings, **changes}), Progress(disable=True))
+    return ClipSource(root, "real", Wanted(**{**settings, **changes}))
 
 
 @pytest.mark.parametrize("kind", ["strip", "frames", "mp4", "avi", "gif"])
@@ -119,14 +119,14 @@ def test_the_scores_are_those_of_the_functions(shell: Shell, tmp_path: Path) -> 
 def test_by_default_half_of_the_real_clips_train_a_network(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fit = _evaluate.measures.fit_motion_features
+    fit = stgan.metrics.fit_motion_features
     seen: list[Any] = []
 
     def quick(clips: Any, classes: int | None, *, seed: int) -> Any:
         seen.append((len(clips), classes, {int(clips[i]["label"]) for i in range(len(clips))}))
         return fit(clips, classes, seed=seed, steps=2)
 
-    monkeypatch.setattr(_evaluate.measures, "fit_motion_features", quick)
+    monkeypatch.setattr(stgan.metrics, "fit_motion_features", quick)
     for name in ("bend", "wave"):
         make_folder(tmp_path / "real" / name, range(8), "mp4")
     fake = make_folder(tmp_path / "fake", range(30, 36))
@@ -195,6 +195,30 @@ def test_pairs_are_compared_by_name(shell: Shell, tmp_path: Path) -> None:
         "stranger.mp4; names in --real are such as clip_0.png"
     ) in shell.error(command)
     assert "give another --window than random" in shell.error(f"{command} --window random")
+
+
+@pytest.mark.parametrize("paired", ["", "--paired"])
+def test_a_page_shows_scores_and_clips(paired: str, shell: Shell, tmp_path: Path) -> None:
+    real = make_folder(tmp_path / "true", range(5))
+    fake = make_folder(tmp_path / "made", range(5))
+    page, record = tmp_path / "page.html", tmp_path / "r.json"
+    status, out, _ = shell(
+        f"evaluate --real {real} --fake {fake} --frames 4 --metrics motion_energy {paired} "
+        f"--report {page} --json {record}"
+    )
+    assert status == 0
+    assert f"wrote {record}" in out
+    assert f"wrote {page}" in out
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>made against true</h1>" in text
+    assert "5 clips from 5 folders of frames" in text
+    for result in read_results(record).values():
+        assert str(result) in html.unescape(text)
+    assert ("PSNR" in text) is (paired != "")
+    assert text.count("<figure>") == 3
+    words = "The clips of a row go on from one image" if paired else "do not belong together"
+    assert words in text
+    assert "Training</h2>" not in text
 
 
 def test_sizes_are_made_common_only_if_that_is_asked(shell: Shell, tmp_path: Path) -> None:
@@ -318,6 +342,7 @@ def pair(tmp_path: Path) -> str:
         ("--frames 4 --device nowhere", "device 'nowhere' cannot be used"),
         ("--frames 4 --frame-width 5", "--frame-width is of strips; say which folder holds some"),
         ("--strips fake --frame-width 0", "--frame-width must be at least 1, got 0"),
+        ("--frames 4 --report no/r.html", "--report no/r.html must be in a folder that exists"),
         ("--frames 4 --json no/r.json", "--json no/r.json must be in a folder that exists; create"),
     ],
 )

@@ -250,10 +250,11 @@ def test_values_that_are_no_scores_are_refused(
 ) -> None:
     real, target = make_folder(tmp_path / "real", range(2)), tmp_path / "r.json"
     monkeypatch.setattr(
-        "stgan.metrics.motion_energy", lambda video: torch.full((len(video),), torch.nan)
+        "stgan.metrics.clip_scores.motion_energy",
+        lambda video: torch.full((len(video),), torch.nan),
     )
     command = f"evaluate --real {real} --fake {real} --frames 4 --metrics motion_energy"
-    assert "value of motion energy, generated must be finite, got nan" in shell.error(
+    assert "value of motion energy, real must be finite, got nan" in shell.error(
         f"{command} --json {target}"
     )
     assert not target.exists()
