@@ -76,6 +76,7 @@ def evaluate(
             facts={
                 "trained for": f"{trained.step:,} steps of {settings.train.batch_size} clips",
                 "data": source,
+                "classes": ", ".join(trained.classes),
                 "scored on": f"{scored.clips} clips kept for validation",
             },
             results=scored.results,
