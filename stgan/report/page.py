@@ -74,6 +74,9 @@ class Report:
             facts=self.facts,
             results=self.results,
             columns=columns_of(self.results),
+            notes=dict.fromkeys(
+                note for row in self.results.values() for one in row.values() for note in one.notes
+            ),
             films=[figure for figure in self.figures if figure.moves],
             pictures=[figure for figure in self.figures if not figure.moves],
             log=self.log,

@@ -7,18 +7,20 @@ from stgan.metrics import CLIP_SCORES, ClipScore, MetricResult
 
 __all__ = ["columns_of", "score_table"]
 
+_DISTANCES = ("frechet", "kernel", "fid")
+
 
 def columns_of(results: Mapping[str, Mapping[str, MetricResult]]) -> dict[str, ClipScore]:
-    """Return the scores that any row has, known ones in their order, then others."""
+    """Return the scores that any row has: those of features, then those of clips, in order."""
     found = {name: result for row in results.values() for name, result in row.items()}
-    known = {name: score for name, score in CLIP_SCORES.items() if name in found}
-    others = {
-        # Without the features, which the protocol names.
-        name: ClipScore(result.metric.partition(" on ")[0], "", 4, "", result.metric)
-        for name, result in found.items()
-        if name not in known
-    }
-    return known | others
+    of_features = {}
+    for name, result in found.items():
+        if name not in CLIP_SCORES:
+            title, _, features = result.metric.partition(" on ")
+            about = f"of {features}" if features else ""
+            wanted = "low" if name in _DISTANCES else "high"
+            of_features[name] = ClipScore(title, about, 3, wanted, result.metric)
+    return of_features | {name: score for name, score in CLIP_SCORES.items() if name in found}
 
 
 def score_table(results: Mapping[str, Mapping[str, MetricResult]]) -> str:

@@ -35,8 +35,8 @@ def plot_slices(
     """Draw one line of every frame over time, a row for each clip and a column for each kind.
 
     What stands still draws straight lines down the picture, what moves steadily slanted ones; a
-    loop repeats, flicker is a horizontal stripe. The first frame stands at the left, with the line
-    that is cut out marked in it; time runs down.
+    loop repeats, flicker is a horizontal stripe. At the left stands the first frame of the first
+    kind, with the line that is cut out marked in it; time runs down.
 
     Args:
         clips: Caption of a column to its clips in [-1, 1] or bytes; all of one size, and as many
@@ -93,7 +93,8 @@ def plot_slices(
     panels = figure.subplots(lines, len(clips) + 1, squeeze=False)
     first = next(iter(clips.values()))
     for row, line in enumerate(panels):
-        line[0].set_title("first frame" if row == 0 else "")
+        title = f"{caption(next(iter(clips)))}, frame 1" if row == 0 else ""
+        line[0].set_title(title, **AS_IT_IS)
         if row < len(first):
             line[0].imshow(_picture(first[row, :, 0]), interpolation="nearest")
             mark = line[0].axhline if axis == "x" else line[0].axvline

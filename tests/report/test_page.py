@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from stgan.data import MovingShapes
 from stgan.errors import DataError
-from stgan.metrics import CLIP_SCORES
+from stgan.metrics import CLIP_SCORES, ClipProtocol, ModuleFeatures, score_features
 from stgan.report import GeneratorScores, Report, clip_figures, score_generator
 from stgan.report.clips import _liveliest_rows
 from stgan.report.page import compare
@@ -120,6 +120,20 @@ def test_scores_stand_with_interval_and_protocol(page: str, scored: GeneratorSco
     lines = [html.unescape(line) for line in re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)]
     assert lines == [str(r) for found in scored.results.values() for r in found.values()]
     assert "FVD" not in re.sub(r'"data:[^"]*"', "", page)
+
+
+def test_scores_of_features_come_first_and_warn(scored: GeneratorScores) -> None:
+    features, clips = ModuleFeatures(nn.Flatten(), "all pixels"), torch.rand(2, 20, 3, 2, 4, 4)
+    (distance,) = score_features(
+        features(clips[0]), features(clips[1]), features, ClipProtocol(2, (4, 4)),
+        metrics=["frechet"],
+    )  # fmt: skip
+    page = Report("x", results={"generated": {**scored.results["real"], "frechet": distance}})
+    first = re.search('<th scope="col">([^<]+)<small>(.*?)</small>', text := page.render())
+    assert first is not None
+    assert first.groups() == ("Frechet distance", "low")
+    assert "<dd>of all pixels</dd>" in text
+    assert "Note: 20 clips are fewer than the 96 numbers of a feature" in text
 
 
 def test_what_a_name_holds_is_no_html_and_can_be_shown(page: str) -> None:

@@ -55,7 +55,7 @@ def test_a_kind_with_fewer_clips_leaves_its_place_empty(figures: Any) -> None:
     kinds = {"real": _clips(0, 3, 1, 4, 6, 8), "fake": _clips(1, 1, 1, 4, 6, 8)}
     figure = figures(plot_slices, kinds, max_clips=2, title="slices")
     assert [len(panel.get_images()) for panel in figure.axes] == [1, 1, 1, 1, 1, 0]
-    assert [panel.get_title() for panel in figure.axes[:3]] == ["first frame", "real", "fake"]
+    assert [panel.get_title() for panel in figure.axes[:3]] == ["real, frame 1", "real", "fake"]
     assert figure.axes[1].get_ylabel() == "frame"
     assert figure.axes[4].get_xlabel() == "x in pixels"
 
