@@ -7,7 +7,6 @@ The published layout numbers the layers of ``nn.Sequential`` and keeps spectral 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,7 +17,7 @@ from stgan.cli import interruptible, user_errors
 from stgan.errors import CheckpointError, printable
 from stgan.io import convert_weights, rename_weights
 
-__all__ = ["convert_state_dict", "main"]
+__all__ = ["convert", "convert_state_dict", "main"]
 
 Network = Literal["generator", "video_discriminator", "image_discriminator"]
 
@@ -69,26 +68,26 @@ def convert_state_dict(state_dict: Mapping[str, Tensor], network: str) -> dict[s
     return rename_weights(state_dict, _LAYOUTS[network], network=network)
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Convert published ImaGINator weights for this recipe."""
+def convert(
+    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
+    target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")],
+    network: Network | None = None,
+) -> None:
+    """Convert published ImaGINator weights for this recipe.
 
-    source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
-    """The published file: a state dict as torch saved it."""
-    target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")]
-    """The .safetensors file to write."""
-    network: Network | None = None
-    """Which network it is; by default told from its keys."""
+    Args:
+        source: The published file: a state dict as torch saved it.
+        target: The .safetensors file to write.
+        network: Which network it is; by default told from its keys.
+    """
+    found, count = convert_weights(source, target, _LAYOUTS, network=network)
+    print(f"wrote {printable(target)}: {found}, {count} tensors")
 
 
 def main(args: list[str] | None = None) -> None:
-    """Convert one file."""
-    given = tyro.cli(Arguments, args=args, prog="python -m examples.imaginator.convert")
+    """Convert one file from the command line."""
     with interruptible(), user_errors():
-        network, count = convert_weights(
-            given.source, given.target, _LAYOUTS, network=given.network
-        )
-    print(f"wrote {printable(given.target)}: {network}, {count} tensors")
+        tyro.cli(convert, args=args, prog="python -m examples.imaginator.convert")
 
 
 if __name__ == "__main__":
