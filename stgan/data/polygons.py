@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["SHAPES", "coverage", "shape_area", "shape_corners", "signed_distance"]
+__all__ = ["SHAPES", "coverage", "shape_corners", "signed_distance"]
 
 
 def _regular(count: int, *, inner: float = 1.0) -> list[tuple[float, float]]:
@@ -73,19 +73,6 @@ def shape_corners(name: str) -> tuple[tuple[float, float], ...]:
     centered = [(x - x_mean, y - y_mean) for x, y in corners]
     reach = max(math.hypot(x, y) for x, y in centered)
     return tuple((x / reach, y / reach) for x, y in centered)
-
-
-def shape_area(name: str) -> float:
-    """Return the area of a shape inside of the unit circle.
-
-    Args:
-        name: One of :data:`SHAPES`.
-
-    Example:
-        >>> round(shape_area("square"), 6)
-        2.0
-    """
-    return abs(_moments(list(shape_corners(name)))[0])
 
 
 def signed_distance(x: Tensor, y: Tensor, corners: tuple[tuple[float, float], ...]) -> Tensor:

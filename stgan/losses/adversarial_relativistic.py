@@ -1,6 +1,7 @@
 """Relativistic loss families, which compare the logits of real and of generated samples."""
 
 from abc import ABC
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -8,7 +9,6 @@ from torch import Tensor
 
 from stgan.example import Example
 from stgan.functional import adversarial_relativistic as functional
-from stgan.functional._precision import full_precision
 from stgan.losses.adversarial_base import AdversarialLoss
 from stgan.registry import LOSSES
 
@@ -28,12 +28,18 @@ _AVERAGES = replace(
 
 
 class _RelativisticLoss(AdversarialLoss, ABC):
-    """A family whose halves are one function, with the sides exchanged."""
+    """A family whose halves both compare the two sides."""
 
     needs_real: ClassVar[bool] = True
+    _generator: Callable[..., Tensor]
+    _discriminator: Callable[..., Tensor]
+
+    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
+        """What the discriminators minimize."""
+        return self._discriminator(real=real, fake=fake, reduction=self.reduction)
 
     def generator_half(self, *, fake: Tensor, real: Tensor | None) -> Tensor:
-        """What the generator minimizes: the discriminator's half with the sides exchanged.
+        """What the generator minimizes: the discriminators' half with the sides exchanged.
 
         Raises:
             ValueError: If the logits of real samples are missing.
@@ -43,9 +49,7 @@ class _RelativisticLoss(AdversarialLoss, ABC):
                 f"{type(self).__name__} compares generated samples with real ones in the "
                 f"generator's half too, got real=None; pass real=discriminator(real video)"
             )
-        # Checked here, where each side has its own name.
-        real, fake = full_precision(real, "real"), full_precision(fake, "fake")
-        return self.discriminator_half(real=fake, fake=real)
+        return self._generator(fake=fake, real=real, reduction=self.reduction)
 
 
 @LOSSES.register(
@@ -81,11 +85,8 @@ class RelativisticAverageLoss(_RelativisticLoss):
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaSGAN).
     """
 
-    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """See :func:`stgan.functional.relativistic_average_discriminator_loss`."""
-        return functional.relativistic_average_discriminator_loss(
-            real=real, fake=fake, reduction=self.reduction
-        )
+    _generator = staticmethod(functional.relativistic_average_generator_loss)
+    _discriminator = staticmethod(functional.relativistic_average_discriminator_loss)
 
 
 @LOSSES.register(
@@ -124,11 +125,8 @@ class RelativisticAverageLeastSquaresLoss(_RelativisticLoss):
         targets the released code of Tian et al., MoCoGAN-HD, ICLR 2021.
     """
 
-    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """See :func:`stgan.functional.relativistic_average_least_squares_discriminator_loss`."""
-        return functional.relativistic_average_least_squares_discriminator_loss(
-            real=real, fake=fake, reduction=self.reduction
-        )
+    _generator = staticmethod(functional.relativistic_average_least_squares_generator_loss)
+    _discriminator = staticmethod(functional.relativistic_average_least_squares_discriminator_loss)
 
 
 @LOSSES.register(
@@ -164,11 +162,8 @@ class RelativisticAverageHingeLoss(_RelativisticLoss):
         Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RaHingeGAN).
     """
 
-    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """See :func:`stgan.functional.relativistic_average_hinge_discriminator_loss`."""
-        return functional.relativistic_average_hinge_discriminator_loss(
-            real=real, fake=fake, reduction=self.reduction
-        )
+    _generator = staticmethod(functional.relativistic_average_hinge_generator_loss)
+    _discriminator = staticmethod(functional.relativistic_average_hinge_discriminator_loss)
 
 
 @LOSSES.register(
@@ -205,8 +200,5 @@ class RelativisticPairingLoss(_RelativisticLoss):
         section 2; Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019 (RSGAN).
     """
 
-    def discriminator_half(self, *, real: Tensor, fake: Tensor) -> Tensor:
-        """See :func:`stgan.functional.relativistic_pairing_discriminator_loss`."""
-        return functional.relativistic_pairing_discriminator_loss(
-            real=real, fake=fake, reduction=self.reduction
-        )
+    _generator = staticmethod(functional.relativistic_pairing_generator_loss)
+    _discriminator = staticmethod(functional.relativistic_pairing_discriminator_loss)

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader
 
 from stgan.data import MOTIONS, SHAPES, MovingShapes
 from stgan.data.motions import motion_poses
-from stgan.data.polygons import shape_area
 from stgan.errors import UnknownNameError
+from tests.data.test_polygons import shape_area
 
 seeds = st.integers(0, 2**32 - 1)
 lengths = st.integers(1, 20)
