@@ -31,7 +31,7 @@ import matplotlib.pyplot as plt
 import torch
 from matplotlib.animation import FuncAnimation
 
-from stgan.data import MovingShapes
+from stgan.data import ClipFolder, MovingShapes, split_clips
 from stgan.io import read_video, write_video
 from stgan.visual import clip_grid, write_picture
 
@@ -142,6 +142,20 @@ axes = figure.add_axes((0, 0, 1, 1))
 axes.set_axis_off()
 shown = axes.imshow(pages[0])
 movie = FuncAnimation(figure, lambda t: [shown.set_data(pages[t])], frames=len(pages), interval=120)
+
+# %%
+# A loop of your own takes the same folder, with the same people kept aside.
+
+clips = {
+    name: ClipFolder(folder / "videos", files=files, num_frames=16, image_size=32)
+    for name, files in zip(
+        ("training", "validation"),
+        split_clips(folder / "videos", pattern=["*/person7_*", "*/person8_*", "*/person9_*"]),
+        strict=True,
+    )
+}
+print({name: len(found) for name, found in clips.items()})
+assert not {*clips["training"].paths} & {*clips["validation"].paths}
 
 # %%
 # The shape stays where it is and changes its colors, much alike under every label: the asked motion
