@@ -59,14 +59,13 @@ def evaluate(
     except DataError as error:
         raise DataError(f"clips of {run}: {error}; give --root or --validation-list") from error
     check_run_folder(run)  # before minutes of scoring
-    # Scores, printed before they are written: a disk may be full only now
     scored = score_generator(
         trained.generator, clips.validation, trained.classes, z_dim=settings.model.z_dim,
         training=clips.training if classifier else None, samples=samples, batch_size=batch_size,
         seed=seed, stride=data.stride, clip_rule=f"first window of each clip, fit by {data.resize}",
     )  # fmt: skip
     print(f"{scored.clips} validation clips from {source}, generator of step {trained.step}\n")
-    print(score_table(scored.results), flush=True)
+    print(score_table(scored.results), flush=True)  # before they meet a full disk
     with writing(run / "evaluation.json"):
         scored.save(run / "evaluation.json", checkpoint=trained.checkpoint.name)
     print(f"\nwrote {printable(run / 'evaluation.json')}")

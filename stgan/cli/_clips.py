@@ -14,13 +14,11 @@ from torch.utils.data import Dataset
 
 from stgan._progress import progress_bar
 from stgan.data import numbered_generator, resize_frames
-from stgan.data.resizing import RESIZES
 from stgan.data.selection import scan_clips
-from stgan.data.windows import WINDOWS, window_span, window_start, window_starts
+from stgan.data.windows import window_span, window_start, window_starts
 from stgan.errors import DataError
 from stgan.io import clip_kind, count_frames, from_uint8, iter_frames
 from stgan.io.kinds import ANIMATION_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, ClipKind
-from stgan.registry import unknown_name
 
 __all__ = ["ClipSource", "Wanted", "clip_name", "find_all_clips"]
 
@@ -164,10 +162,6 @@ class ClipSource(Dataset[dict[str, Tensor]]):
     """
 
     def __init__(self, root: Path, side: str, wanted: Wanted) -> None:
-        if wanted.window not in WINDOWS:
-            raise unknown_name("--window", wanted.window, dict.fromkeys(WINDOWS), what="window")
-        if wanted.resize not in RESIZES:
-            raise unknown_name("--resize", wanted.resize, dict.fromkeys(RESIZES), what="rule")
         self.root, self.side, self.wanted = root, side, wanted
         self.name = f"--{side}"
         self.notes: list[str] = []

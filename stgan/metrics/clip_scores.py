@@ -30,84 +30,40 @@ class ClipScore(NamedTuple):
     """What a score of clips is called, and how it is read.
 
     Attributes:
-        title: Above a column.
+        title: Its name.
         about: What it says, with its unit.
         decimals: Of the number in a table.
         wanted: Where it should lie.
-        metric: Its name in a result.
     """
 
     title: str
     about: str
     decimals: int
     wanted: str
-    metric: str
 
 
 #: The scores that :class:`ClipScores` knows, in the order of a table.
-CLIP_SCORES: dict[str, ClipScore] = {
-    "psnr": ClipScore("PSNR", "in dB, frames 2 to T", 2, "high", "PSNR after the first frame"),
-    "ssim": ClipScore(
-        "SSIM",
-        "structural similarity, border reflected, frames 2 to T",
-        3,
-        "high",
-        "SSIM after the first frame",
-    ),
-    "ms_ssim": ClipScore(
-        "MS-SSIM",
-        "structural similarity on five scales, frames 2 to T",
-        3,
-        "high",
-        "MS-SSIM after the first frame",
-    ),
-    "lpips": ClipScore(
-        "LPIPS", "perceptual distance, frames 2 to T", 3, "low", "LPIPS after the first frame"
-    ),
-    "l1": ClipScore(
-        "L1",
-        "mean absolute error in [-1, 1], frames 2 to T",
-        3,
-        "low",
-        "L1 after the first frame",
-    ),
-    "moving": ClipScore(
-        "L1 where it moves",
-        "the same, where the real clip differs from its first frame by more than 0.1",
-        3,
-        "low",
-        "L1 where the real clip moves",
-    ),
-    "first_frame": ClipScore(
-        "L1 of frame 1", "mean absolute error in [-1, 1]", 3, "low", "L1 of the first frame"
-    ),
-    "energy": ClipScore(
-        "motion energy",
-        "mean absolute difference of neighboring frames",
-        3,
-        "as of real clips",
-        "motion energy",
-    ),
-    "static": ClipScore(
-        "static", "share of clips that stand still", 3, "as of real clips", "static clips"
-    ),
-    "diversity": ClipScore(
-        "diversity",
-        "mean L1 distance between clips of the same image and label, other noise",
-        4,
-        "high, if all are good",
-        "diversity",
-    ),
-    "accuracy": ClipScore(
-        "accuracy",
-        "share of clips that a classifier of real motion takes for the label",
-        3,
-        "high",
-        "accuracy",
-    ),
-}
+CLIP_SCORES: dict[str, ClipScore] = {name: ClipScore(*score) for name, score in {
+    "psnr": ("PSNR", "in dB, frames 2 to T", 2, "high"),
+    "ssim": ("SSIM", "structural similarity, border reflected, frames 2 to T", 3, "high"),
+    "ms_ssim": ("MS-SSIM", "structural similarity on five scales, frames 2 to T", 3, "high"),
+    "lpips": ("LPIPS", "perceptual distance, frames 2 to T", 3, "low"),
+    "l1": ("L1", "mean absolute error in [-1, 1], frames 2 to T", 3, "low"),
+    "moving": ("L1 where the real clip moves",
+               "where it differs from its first frame by more than 0.1", 3, "low"),
+    "first_frame": ("L1 of the first frame", "mean absolute error in [-1, 1]", 3, "low"),
+    "energy": ("motion energy", "mean absolute difference of neighboring frames", 3,
+               "as of real clips"),
+    "static": ("static clips", "share of clips that stand still", 3, "as of real clips"),
+    "diversity": ("diversity",
+                  "mean L1 distance between clips of the same image and label, other noise", 4,
+                  "high, if all are good"),
+    "accuracy": ("accuracy", "share of clips that a classifier of real motion takes for the label",
+                 3, "high"),
+}.items()}  # fmt: skip
 _OF_FRAMES = ("psnr", "ssim", "l1")
-_OF_PAIRS = (*_OF_FRAMES, "ms_ssim", "lpips", "moving", "first_frame")
+_AFTER_THE_FIRST = (*_OF_FRAMES, "ms_ssim", "lpips")
+_OF_PAIRS = (*_AFTER_THE_FIRST, "moving", "first_frame")
 _SHARES = ("static", "accuracy")
 # Scaled by constants that belong to pixels in [0, 1].
 _ON_UNIT_RANGE = ("psnr", "ssim", "ms_ssim")
@@ -260,7 +216,7 @@ class ClipScores:
     def _result(self, row: str, name: str, values: Tensor, protocol: ClipProtocol) -> MetricResult:
         settings, count = self._settings.get(name, {}), len(values)
         paired = name in _OF_PAIRS
-        metric = CLIP_SCORES[name].metric
+        metric = CLIP_SCORES[name].title + " after the first frame" * (name in _AFTER_THE_FIRST)
         networks = {"accuracy": self.classifier, "lpips": self.lpips_network}
         result = plain_result(
             metric if paired and row == "generated" else f"{metric}, {row}",

@@ -19,7 +19,7 @@ def columns_of(results: Mapping[str, Mapping[str, MetricResult]]) -> dict[str, C
             title, _, features = result.metric.partition(" on ")
             about = f"of {features}" if features else ""
             wanted = "low" if name in _DISTANCES else "high"
-            of_features[name] = ClipScore(title, about, 3, wanted, result.metric)
+            of_features[name] = ClipScore(title, about, 3, wanted)
     return of_features | {name: score for name, score in CLIP_SCORES.items() if name in found}
 
 
