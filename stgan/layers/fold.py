@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 __all__ = ["HasNorms", "fold_batch_norms"]
 
@@ -73,29 +74,20 @@ def fold_batch_norms(network: Network) -> Network:
 
 
 def _fold(conv: Any, norm: _BatchNorm) -> None:
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
     weight = conv.weight
     if parametrize.is_parametrized(conv):
         # torch's own removal changes the class, which the network that was copied still has.
         conv.__class__ = type(conv).__bases__[0]
         del conv.parametrizations
-    scale = (norm.running_var + norm.eps).rsqrt()
-    if norm.weight is not None:
-        scale = scale * norm.weight
-    shift = -norm.running_mean * scale
-    if norm.bias is not None:
-        shift = shift + norm.bias
-    if conv.bias is not None:
-        shift = shift + conv.bias * scale
-    conv.weight = nn.Parameter(_scaled(conv, weight, scale), requires_grad=False)
-    conv.bias = nn.Parameter(shift, requires_grad=False)
+    # torch scales the first axis. In a transposed convolution, the outputs come second.
+    turned = isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d)
+    weight = _turned(weight, conv.groups) if turned else weight
+    known: Any = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    weight, conv.bias = fuse_conv_bn_weights(weight, conv.bias, *known)
+    conv.weight = nn.Parameter(_turned(weight, conv.groups) if turned else weight)
+    conv.requires_grad_(False)
 
 
-def _scaled(conv: nn.Module, weight: Tensor, scale: Tensor) -> Tensor:
-    """Scale the channels of the output, which come second in a transposed convolution."""
-    if not isinstance(conv, nn.ConvTranspose2d | nn.ConvTranspose3d):
-        return weight * scale.view(-1, *(1 for _ in weight.shape[1:]))
-    by_group = torch.unflatten(weight, 0, (conv.groups, -1))
-    factor = scale.view(conv.groups, 1, -1, *(1 for _ in weight.shape[2:]))
-    return (by_group * factor).flatten(0, 1)
+def _turned(weight: Tensor, groups: int) -> Tensor:
+    """Exchange the channels of inputs and outputs, within each group."""
+    return torch.unflatten(weight, 0, (groups, -1)).transpose(1, 2).flatten(0, 1)
