@@ -1,6 +1,7 @@
 """Discriminators, assembled from streams, and the frame samplers between them."""
 
 from stgan.discriminators._base import Discriminator
+from stgan.discriminators._head import Head, HeadOutput
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators.build_stream import build_stream
 from stgan.discriminators.conditioned import (
@@ -9,7 +10,7 @@ from stgan.discriminators.conditioned import (
 )
 from stgan.discriminators.factorized import VideoDiscriminator2Plus1d
 from stgan.discriminators.frame_merge import FrameMergeDiscriminator
-from stgan.discriminators.heads import Head, HeadOutput, LinearHead, PatchHead
+from stgan.discriminators.heads import LinearHead, PatchHead
 from stgan.discriminators.heads_predicting import AuxiliaryClassifierHead, InfoGANHead
 from stgan.discriminators.heads_projection import ProjectionHead
 from stgan.discriminators.image import ImageDiscriminator

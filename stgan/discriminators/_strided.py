@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from stgan._checks import check_count, check_layout, doubled_widths
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._base import BaseDiscriminator
-from stgan.discriminators._head import build_head
+from stgan.discriminators._head import HeadOutput, build_head
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators._stages import (
     down_stages,
@@ -17,7 +17,6 @@ from stgan.discriminators._stages import (
     stages_of,
     with_label,
 )
-from stgan.discriminators.heads import HeadOutput
 from stgan.functional.fusion import FusedFeatures
 from stgan.functional.one_hot import as_label
 from stgan.layers.act import leaky_relu

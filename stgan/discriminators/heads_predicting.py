@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgan._checks import check_count, check_positive
-from stgan.discriminators.heads import Head, HeadOutput
+from stgan.discriminators._head import Head, HeadOutput
 from stgan.example import Example
 from stgan.layers.init import prepare
 from stgan.registry import HEADS

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor, nn
 
 from stgan._checks import check_count
-from stgan.discriminators.heads import Head
+from stgan.discriminators._head import Head
 from stgan.example import Example
 from stgan.functional.one_hot import as_label, one_hot_label
 from stgan.functional.projection import projection_logit

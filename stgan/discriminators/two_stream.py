@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from stgan._checks import check_axes, check_layout
 from stgan._factories import check_module
 from stgan.discriminators._asking import ask_stream, is_conditioned
-from stgan.discriminators._outputs import StreamOutput, check_detailed, parts
-from stgan.discriminators.heads import Head
+from stgan.discriminators._head import Head
+from stgan.discriminators._outputs import StreamOutput, parts
+from stgan.discriminators._streams import Streams
 from stgan.discriminators.samplers import FrameSampler, RandomFrames, check_sampler
 from stgan.discriminators.stream_spec import StreamSpec
 from stgan.errors import ShapeError
@@ -51,7 +51,7 @@ __all__ = ["TwoStreamDiscriminator"]
         claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
     ),
 )
-class TwoStreamDiscriminator(nn.Module):
+class TwoStreamDiscriminator(Streams):
     """Judge motion on the clip and appearance on some of its frames, each by a network of its own.
 
     The streams here are video and image, not color and optical flow. Further ones, or others in
@@ -143,16 +143,13 @@ class TwoStreamDiscriminator(nn.Module):
         for name, stream in {"video": video, "image": image, **(streams or {})}.items():
             if stream is not None and not isinstance(stream, StreamSpec):
                 check_module(stream, name)
-        # A sampler beside the image stream can be exchanged later; one in a spec stays with it.
         self._samples_frames = isinstance(image, nn.Module)
         if sampler is not None and not self._samples_frames:
             raise ValueError(
                 "sampler is that of an image network; there is none, so put it into the StreamSpec"
             )
         if self._samples_frames:
-            self.sampler: FrameSampler = RandomFrames() if sampler is None else sampler
-        self._specs: dict[str, StreamSpec] = {}
-        self.weights: dict[str, float] = {}
+            self.sampler = RandomFrames() if sampler is None else sampler
         if isinstance(image, nn.Module):
             # A network of frames looks at no label unless it was built for one. Classifiers of
             # other libraries count classes too, but take no label.
@@ -164,67 +161,6 @@ class TwoStreamDiscriminator(nn.Module):
         self._add(streams or {})
         if not self._specs:
             raise ValueError("there must be a stream at least; pass video, image or streams")
-
-    def _add(self, streams: Mapping[str, nn.Module | StreamSpec]) -> None:
-        for name, stream in streams.items():
-            # Two of these would be read as something else in a configuration.
-            taken = name in ("sampler", "kind", "factory") or hasattr(self, name)
-            if taken or not name.isidentifier():
-                raise ValueError(
-                    f"a stream cannot be named {name!r}, which is taken or no Python name; choose "
-                    f"another"
-                )
-            spec = stream if isinstance(stream, StreamSpec) else StreamSpec(stream)
-            self._specs[name] = spec
-            self.weights[name] = spec.weight
-            self.add_module(name, spec.network)
-
-    def _samplers(self) -> dict[str, FrameSampler]:
-        """Return the samplers of the streams that have one."""
-        samplers = {name: spec.sampler for name, spec in self._specs.items()}
-        if self._samples_frames:
-            samplers["image"] = self.sampler
-        return {name: sampler for name, sampler in samplers.items() if sampler is not None}
-
-    def sample(
-        self, video: Tensor, *, generator: torch.Generator | None = None
-    ) -> Tensor | dict[str, Tensor]:
-        """Draw frame indices ``(N, k)`` for a batch of clips, to be used again with another.
-
-        Args:
-            video: ``(N, C, T, H, W)``; only its shape and device matter.
-            generator: Source of randomness; ``None`` for torch's own.
-
-        Returns:
-            The indices of the only stream that samples, such as ``image``; otherwise those of all
-            that do, by name. ``forward`` takes either.
-        """
-        check_layout(video, "N C T H W", name="video", kind="any")
-        drawn = self._draw(video, generator)
-        return next(iter(drawn.values())) if len(drawn) == 1 else drawn
-
-    def _draw(self, video: Tensor, generator: torch.Generator | None) -> dict[str, Tensor]:
-        n, t, device = video.shape[0], video.shape[2], video.device
-        samplers = self._samplers()
-        return {name: draw(n, t, generator=generator, device=device)
-                for name, draw in samplers.items()}  # fmt: skip
-
-    def _by_name(self, indices: Any) -> dict[str, Any]:
-        """Return indices, or their shapes, by the name of the stream that samples."""
-        names = list(self._samplers())
-        if not isinstance(indices, Mapping):
-            if len(names) != 1:
-                raise ValueError(
-                    f"{len(names)} streams sample frames; pass indices as a mapping with "
-                    f"{', '.join(names) or 'no name'}"
-                )
-            return {names[0]: indices}
-        if set(indices) != set(names):
-            raise ValueError(
-                f"indices must be those of {', '.join(names) or 'no stream'}, got "
-                f"{', '.join(indices) or 'none'}"
-            )
-        return dict(indices)
 
     def forward(
         self,
@@ -281,32 +217,9 @@ class TwoStreamDiscriminator(nn.Module):
         return outputs
 
     @property
-    def with_image(self) -> bool:
-        """Whether a stream sees the image from which the clips should go on."""
-        return any(bool(spec.with_image) for spec in self._specs.values())
-
-    @property
     def predicts(self) -> bool:
         """Whether a head predicts something, which it then tells with ``detailed=True``."""
         return any(head.predicts for head in self._heads(self))
-
-    @property
-    def whole_batch(self) -> bool:
-        """Whether a layer looks at the samples beside each, as batch normalization does."""
-        return any(
-            isinstance(module, _BatchNorm) or getattr(module, "whole_batch", False)
-            for network in self.children()
-            for module in network.modules()
-        )
-
-    def check_detailed(self) -> None:
-        """Refuse streams that tell nothing but logits, for losses of features or predictions.
-
-        Raises:
-            ValueError: If one cannot be called with ``detailed=True``; names it.
-        """
-        for name in self._specs:
-            check_detailed(getattr(self, name), f"the {name} stream")
 
     def _heads(self, network: nn.Module) -> Iterator[Head]:
         return (module for module in network.modules() if isinstance(module, Head))
@@ -336,24 +249,6 @@ class TwoStreamDiscriminator(nn.Module):
                 found = head.prediction_losses(output.predictions, label=label, z=z)
                 losses |= {f"{name}_{what}": loss for what, loss in found.items()}
         return losses
-
-    def weighted(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """Add up the losses of all streams by their weights.
-
-        Args:
-            losses: Loss of every stream, by the names that ``forward`` returns.
-
-        Raises:
-            ValueError: If a stream has no loss, or a loss no stream.
-        """
-        owners = {name: name.partition(".")[0] for name in losses}
-        if set(owners.values()) != set(self.weights):
-            raise ValueError(
-                f"losses must be those of {', '.join(self.weights)}, got "
-                f"{', '.join(losses) or 'none'}"
-            )
-        terms = [self.weights[owners[name]] * loss for name, loss in losses.items()]
-        return torch.stack(terms).sum(dim=0)
 
     def output_shape(
         self,
