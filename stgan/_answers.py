@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import nn
 
+from stgan._checks import MixedTypesError, mixed_types
 from stgan._trees import floats
 
 __all__ = ["answer_calls"]
@@ -42,7 +43,7 @@ def _answering(method: types.FunctionType, name: str) -> Any:
         try:
             return method(self, *args, **kwargs)
         except (TypeError, RuntimeError) as error:
-            if isinstance(error, RuntimeError):
+            if isinstance(error, RuntimeError | MixedTypesError):
                 sentence = _mixed(self, (args, kwargs))
             else:
                 sentence = _unbound(f"{type(self).__name__}.{name}", signature, self, args, kwargs)
@@ -71,9 +72,5 @@ def _mixed(module: Any, inputs: Any) -> str | None:
     for given in floats(inputs).values():
         for weight in weights:
             if (given.dtype, given.device) != (weight.dtype, weight.device):
-                return (
-                    f"input and weights of {type(module).__name__} must have one type and device, "
-                    f"got {given.dtype} on {given.device} and {weight.dtype} on {weight.device}; "
-                    f"convert one, such as by .to(...), or use torch.autocast"
-                )
+                return mixed_types(f"input and weights of {type(module).__name__}", given, weight)
     return None

@@ -13,6 +13,7 @@ from stgan.typing import Size2, Size3
 
 __all__ = [
     "LARGEST_PIXEL",
+    "MixedTypesError",
     "as_integer",
     "check_axes",
     "check_count",
@@ -21,8 +22,10 @@ __all__ = [
     "check_positive",
     "check_stride",
     "doubled_widths",
+    "mixed_types",
     "pair",
     "plain_integers",
+    "refuse_mixed",
     "triple",
 ]
 
@@ -128,6 +131,28 @@ def check_stride(kernel_size: Sequence[int], stride: Sequence[int]) -> None:
                 f"which leaves outputs that no input reaches; raise kernel_size[{axis}] to at "
                 f"least {s}"
             )
+
+
+class MixedTypesError(TypeError):
+    """Two tensors that must have one type and device have not; a module says it in its name."""
+
+
+def refuse_mixed(names: str, *tensors: Tensor) -> None:
+    """Refuse tensors of several types or devices, unless autocast makes them one.
+
+    Called only where two differ, so that it costs nothing where all is well.
+    """
+    if not torch.is_autocast_enabled(tensors[0].device.type):
+        raise MixedTypesError(mixed_types(names, *tensors))
+
+
+def mixed_types(names: str, *tensors: Tensor) -> str:
+    """Return the sentence about tensors of several types or devices."""
+    got = " and ".join(dict.fromkeys(f"{one.dtype} on {one.device}" for one in tensors))
+    return (
+        f"{names} must have one type and device, got {got}; convert one, such as by .to(...), or "
+        f"use torch.autocast"
+    )
 
 
 _KINDS: dict[str, Callable[[Tensor], bool]] = {

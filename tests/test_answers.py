@@ -35,6 +35,31 @@ def test_no_part_answers_in_the_words_of_torch(kind: str, name: str, dtype: torc
     assert not told or (told.startswith("input and weights of ") and wanted in told)
 
 
+KERNELS = {
+    "conv_3d": (torch.ones(4, 4, 3, 3, 3),),
+    "conv_transpose_3d": (torch.ones(4, 4, 3, 3, 3),),
+    "conv_1p2d": (torch.ones(4, 4, 3, 1, 1), torch.ones(4, 4, 1, 3, 3)),
+    "conv_transpose_2p1d": (torch.ones(4, 4, 3, 1, 1), torch.ones(4, 4, 1, 3, 3)),
+    "conv_separable": (torch.ones(4, 1, 3, 3, 3), torch.ones(4, 4, 1, 1, 1)),
+    "attend": (torch.ones(1, 4, 4, 8, 8), torch.ones(1, 4, 4, 8, 8)),
+    "attend_to_tokens": (torch.ones(1, 5, 4), torch.ones(1, 5, 4)),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_functions_tell_two_types_and_autocast_brings_them_together(name: str) -> None:
+    function, kernels = getattr(stgan.functional, name), KERNELS[name]
+    settings = {"num_heads": 1} if name == "attend_to_tokens" else {}
+    video = torch.ones(1, 4, 4, 8, 8, dtype=torch.bfloat16)
+    told = r"^(video and weight|query, key and value) must have one type .* torch\.bfloat16 on c"
+    with pytest.raises(TypeError, match=told):
+        function(video, *kernels, **settings)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert function(video, *kernels, **settings).dtype == torch.bfloat16
+    expected = function(video.float(), *kernels, **settings)
+    assert expected.dtype == torch.float32
+
+
 def _fails(*_: object) -> None:
     raise RuntimeError("of a hook")
 

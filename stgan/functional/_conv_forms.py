@@ -27,6 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from stgan._checks import refuse_mixed
 from stgan.functional import _conv_cores
 from stgan.functional._conv_layout import channels_last, is_transformed
 from stgan.functional._conv_packed import convolve_packed
@@ -48,6 +49,8 @@ def convolve(
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv3d``."""
+    if video.dtype is not weight.dtype or video.device != weight.device:
+        refuse_mixed("video and weight", video, weight)
     if _conv_cores.has_tensor_cores(video):
         return _conv_cores.convolve(
             video, weight, bias, stride=stride, padding=padding, groups=groups
@@ -83,6 +86,8 @@ def convolve_transposed(
     groups: int = 1,
 ) -> Tensor:
     """``torch.nn.functional.conv_transpose3d``."""
+    if video.dtype is not weight.dtype or video.device != weight.device:
+        refuse_mixed("video and weight", video, weight)
     if _conv_cores.has_tensor_cores(video):
         return _conv_cores.convolve_transposed(
             video, weight, bias, stride=stride, padding=padding, groups=groups

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_layout, check_positive
+from stgan._checks import check_layout, check_positive, refuse_mixed
 from stgan.errors import ShapeError
 
 __all__ = ["attend"]
@@ -77,6 +77,8 @@ def attend(
     n, d, t, h, w = query.shape
     check_layout(key, "N D T H W", name="key", N=n, D=d, T=t, H=h, W=w)
     check_layout(value, "N C T H W", name="value", N=n, T=t, H=h, W=w)
+    if not query.dtype is key.dtype is value.dtype:
+        refuse_mixed("query, key and value", query, key, value)
     if d % num_heads or value.shape[1] % num_heads:
         raise ShapeError(
             f"num_heads {num_heads} must divide the channels, got {d} of query and key and "

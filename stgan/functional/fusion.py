@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
-from stgan._checks import check_count, check_floats, check_layout, check_positive
+from stgan._checks import check_count, check_floats, check_layout, check_positive, refuse_mixed
 from stgan.errors import ShapeError
 from stgan.functional._conv_layout import is_transformed
 
@@ -256,6 +256,8 @@ def attend_to_tokens(
     n, d, t, h, _ = query.shape
     check_layout(key, "N S D", name="key", N=n, D=d)
     check_layout(value, "N S D", name="value", N=n, S=key.shape[1], D=d)
+    if not query.dtype is key.dtype is value.dtype:
+        refuse_mixed("query, key and value", query, key, value)
     if d % check_positive(num_heads, "num_heads"):
         raise ValueError(f"num_heads {num_heads} does not divide the {d} channels of the query")
     # The fused kernels want the channels of a head side by side.
