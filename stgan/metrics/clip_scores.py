@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from stgan.metrics._inputs import check_outputs
 from stgan.metrics.content import first_frame_fidelity
 from stgan.metrics.diagnostics import is_static
 from stgan.metrics.frames import SSIM_WINDOWS, frame_scores
 from stgan.metrics.frames_perceptual import lpips, multiscale_ssim
 from stgan.metrics.modes import evaluating
 from stgan.metrics.motion import motion_energy, moving_region_error
+from stgan.metrics.motion_classifier import check_labels
 from stgan.metrics.motion_confusion import count_classes
 from stgan.metrics.resampling import interval_of_mean, interval_of_share
 from stgan.metrics.result import MetricResult
@@ -130,6 +132,7 @@ class ClipScores:
         Raises:
             ShapeError: If a clip has another layout, or too few frames or pixels for a score.
             TypeError: If a clip is not of a float type.
+            ValueError: If a label is no class of the classifier.
         """
         names = self.names
         if "energy" in names:
@@ -151,10 +154,12 @@ class ClipScores:
             if "lpips" in names and self.lpips_network is not None:
                 self.add(row, "lpips", lpips(video, real, self.lpips_network))
         if self.classifier is not None and label is not None:
+            name = type(self.classifier).__name__
             with evaluating(self.classifier):
-                logits = self.classifier(video)
+                logits = check_outputs(self.classifier(video), len(video), name, what="logits")
+            check_labels(label, len(video), logits.shape[1])
             guess = logits.argmax(dim=1)
-            self.add(row, "accuracy", guess == label)
+            self.add(row, "accuracy", guess == label.to(guess.device))
             counts = count_classes(label, guess, logits.shape[1])
             self._counts[row] = self._counts.get(row, torch.zeros(())) + counts
 

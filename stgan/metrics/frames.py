@@ -12,7 +12,7 @@ from stgan.metrics._inputs import check_same_shape
 from stgan.metrics._precision import unrounded
 from stgan.registry import unknown_name
 
-__all__ = ["MAX_PSNR", "SSIM_WINDOWS", "check_windows", "frame_scores"]
+__all__ = ["MAX_PSNR", "SSIM_WINDOWS", "check_frames_left", "check_windows", "frame_scores"]
 
 #: Upper bound of a frame's PSNR in dB, which an identical frame reaches instead of infinity.
 MAX_PSNR = 100.0
@@ -27,6 +27,16 @@ def check_windows(ssim_windows: str) -> None:
     """Refuse windows of SSIM that are neither all nor those inside of a frame."""
     if ssim_windows not in SSIM_WINDOWS:
         raise unknown_name("SSIM", ssim_windows, SSIM_WINDOWS, what="windows")
+
+
+def check_frames_left(frames: int, *, skip_first: bool) -> int:
+    """Return how many frames are skipped, unless those are all."""
+    if frames <= int(skip_first):
+        raise ShapeError(
+            f"no frame is left to score, the videos have {frames} and the first is skipped; "
+            f"pass skip_first=False"
+        )
+    return int(skip_first)
 
 
 @renamed("0.2", generated="fake")
@@ -85,12 +95,7 @@ def frame_scores(
             f"frames must be at least {_SSIM_WINDOW} x {_SSIM_WINDOW}, the window of SSIM, "
             f"got {h} x {w}"
         )
-    first = int(skip_first)
-    if t <= first:
-        raise ShapeError(
-            f"no frame is left to score, the videos have {t} and the first is skipped; "
-            f"pass skip_first=False"
-        )
+    first = check_frames_left(t, skip_first=skip_first)
     ensure_torchvision()
     from torchmetrics.functional.image import (
         peak_signal_noise_ratio,

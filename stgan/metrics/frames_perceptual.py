@@ -12,6 +12,7 @@ from stgan.errors import ShapeError
 from stgan.functional import fold_time
 from stgan.metrics._inputs import check_finite, check_returned, check_same_shape
 from stgan.metrics._precision import unrounded
+from stgan.metrics.frames import check_frames_left
 from stgan.metrics.weights import checked_sha256, load_state
 from stgan.registry import unknown_name
 
@@ -25,15 +26,6 @@ _BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 
 def _frames(video: Tensor, first: int) -> Tensor:
     return fold_time(video[:, :, first:])
-
-
-def _check_frames_left(frames: int, *, skip_first: bool) -> int:
-    if frames <= int(skip_first):
-        raise ShapeError(
-            f"no frame is left to score, the videos have {frames} and the first is skipped; "
-            f"pass skip_first=False"
-        )
-    return int(skip_first)
 
 
 @renamed("0.2", generated="fake")
@@ -68,7 +60,7 @@ def multiscale_ssim(fake: Tensor, real: Tensor, *, skip_first: bool = True) -> T
         2003; ``torchmetrics.functional.image``, with negative values set to zero.
     """
     check_same_shape(fake, real)
-    first = _check_frames_left(real.shape[2], skip_first=skip_first)
+    first = check_frames_left(real.shape[2], skip_first=skip_first)
     least = _WINDOW * 2 ** (_SCALES - 1)
     if min(real.shape[3:]) < least:
         raise ShapeError(
@@ -211,7 +203,7 @@ def lpips(fake: Tensor, real: Tensor, network: nn.Module, *, skip_first: bool = 
         tensor([1., 1.])
     """
     check_same_shape(fake, real)
-    first = _check_frames_left(real.shape[2], skip_first=skip_first)
+    first = check_frames_left(real.shape[2], skip_first=skip_first)
     name = getattr(network, "name", type(network).__name__)
     scores = []
     for ours, true in zip(

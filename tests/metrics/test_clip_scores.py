@@ -117,6 +117,12 @@ def test_one_clip_has_no_interval_and_what_no_clip_has_no_score() -> None:
     assert found["l1"].ci95 is None
 
 
+def test_a_label_is_a_class_of_the_classifier() -> None:
+    scores, clips = ClipScores([], classifier=_ByBrightness()), _clips(0, 2)
+    with pytest.raises(ValueError, match="labels must lie between 0 and 1, got 0 to 2"):
+        scores.update("real", clips, label=torch.tensor([0, 2]))
+
+
 @pytest.mark.parametrize("name", ["fvd", "PSNR"])
 def test_unknown_scores_are_refused(name: Any) -> None:
     with pytest.raises(UnknownNameError, match=f"no score named '{name}'"):
