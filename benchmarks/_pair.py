@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmarks.twin import Twin, TwinGenerator
-from examples.imaginator.config import ModelSettings, Settings, preset_settings
+from examples.imaginator.config import PRESETS, ModelSettings, Settings
 from examples.imaginator.convert import convert_state_dict
 from examples.imaginator.model import Generator, ImaGINator, build
 from examples.imaginator.train import Training, open_run
@@ -146,7 +146,7 @@ class Recipe:
         cuda_graph: bool = False,
         **model: Any,
     ) -> None:
-        start = preset_settings(preset)
+        start = PRESETS[preset]
         widths = _widths(sizes or Sizes())
         wanted: ModelSettings = replace(
             start.model, num_frames=size[0], image_size=size[1:], **widths, **model

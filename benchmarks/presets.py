@@ -19,10 +19,9 @@ import torch
 import tyro
 
 from benchmarks._measure import finish, how
-from examples.imaginator.config import PRESETS, Settings, preset_settings
-from examples.imaginator.data import open_clips
-from examples.imaginator.runs import load_generator
-from examples.imaginator.train import open_run, train
+from examples.imaginator.config import PRESETS, Settings
+from examples.imaginator.model import load_generator
+from examples.imaginator.train import open_clips, open_run, train
 from stgan.report import score_generator
 
 _COLUMNS = {
@@ -71,7 +70,7 @@ class Arguments:
 def settings_of(preset: str, seed: int, arguments: Arguments) -> Settings:
     """The preset at the sizes that all have in common."""
     name, model = _VARIANTS[preset]
-    start = preset_settings(name)
+    start = PRESETS[name]
     return replace(
         start,
         out=arguments.out / f"{preset.replace(', ', '-').replace('=', '-')}-{seed}",

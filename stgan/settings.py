@@ -1,6 +1,6 @@
 """Settings of a recipe: from a preset, a file and the command line into one checked dataclass.
 
-A recipe declares dataclasses derived from :class:`Settings`; their types and bounds are checked by
+A recipe declares dataclasses derived from :class:`SettingsGroup`; their types and bounds are checked by
 pydantic, and their options are read by tyro. A part is named by its name on the command line; its
 own settings stand in a file, where nested data needs no quotes.
 """
@@ -26,8 +26,9 @@ __all__ = [
     "NotNegative",
     "Part",
     "Positive",
+    "Rare",
     "RunSettings",
-    "Settings",
+    "SettingsGroup",
     "Share",
     "Terms",
     "check_settings",
@@ -66,38 +67,37 @@ def _words(value: Any) -> list[str]:
     return [str(word) for pair in weights.items() for word in pair]
 
 
-#: A registered part: its name, or in a file a mapping of its name and settings; none for no part.
-Part: TypeAlias = Annotated[
-    str | dict[str, Any] | None,
-    PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="NAME",
-        instance_from_str=lambda words: None if words[0] == "none" else words[0],
-        is_instance=lambda value: value is None or isinstance(value, str | dict),
-        str_from_instance=_words,
-    ),
-]
+_PART: Any = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="NAME",
+    instance_from_str=lambda words: None if words[0] == "none" else words[0],
+    is_instance=lambda value: value is None or isinstance(value, str | dict),
+    str_from_instance=_words,
+)
+_TERMS: Any = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="NAME WEIGHT ...",
+    instance_from_str=_read_terms,
+    is_instance=lambda value: isinstance(value, dict),
+    str_from_instance=_words,
+)
+#: A registered part, by its name or, in a file, by a mapping of name and settings, or ``None``.
+Part: TypeAlias = Annotated[str | dict[str, Any] | None, _PART]
 #: Names of losses or penalties with their weights; in a file a mapping may stand for a weight.
-Terms: TypeAlias = Annotated[
-    dict[str, float | dict[str, Any]],
-    PrimitiveConstructorSpec(
-        nargs="*",
-        metavar="NAME WEIGHT ...",
-        instance_from_str=_read_terms,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=_words,
-    ),
-]
+Terms: TypeAlias = Annotated[dict[str, float | dict[str, Any]], _TERMS]
+V = TypeVar("V")
+#: What is set rarely, as ``Rare[int]``: in a file, and not on the command line.
+Rare = Annotated[V, tyro.conf.Suppress]
 
 
-class Settings:
+class SettingsGroup:
     """Base of dataclasses of settings: types are strict, and unknown names are refused."""
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
 
 
 @dataclass(frozen=True)
-class RunSettings(Settings):
+class RunSettings(SettingsGroup):
     """What every recipe is told: where its settings start, and where its run lies.
 
     Example:
@@ -123,7 +123,7 @@ class RunSettings(Settings):
 
 # How a run was started is no part of what it is.
 _OF_THE_START = ("resume", "config", "trust")
-_T = TypeVar("_T", bound=RunSettings)
+T = TypeVar("T", bound=RunSettings)
 
 
 @dataclass(frozen=True)
@@ -137,13 +137,13 @@ class _Start:
 
 
 def parse_settings(
-    presets: Mapping[str, _T],
+    presets: Mapping[str, T],
     args: Sequence[str] | None = None,
     *,
     prog: str | None = None,
     may_change: Collection[str] = (),
     convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-) -> _T:
+) -> T:
     """Read the settings of a run from the command line.
 
     They begin with a preset, the first by default, which ``--config`` changes, or with those of
@@ -192,11 +192,11 @@ def parse_settings(
 
 def read_settings(
     path: Path,
-    presets: Mapping[str, _T],
+    presets: Mapping[str, T],
     *,
     preset: str | None = None,
     convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-) -> _T:
+) -> T:
     """Read a file of settings, which need not name all of them.
 
     Args:
@@ -226,7 +226,7 @@ def write_settings(settings: RunSettings) -> str:
     return dump_yaml(_plain({key: told[key] for key in told if key not in _OF_THE_START}))
 
 
-def check_settings(settings: _T) -> _T:
+def check_settings(settings: T) -> T:
     """Return settings whose types and bounds were checked.
 
     Raises:
@@ -235,7 +235,7 @@ def check_settings(settings: _T) -> _T:
     return _checked(type(settings), _plain(asdict(settings)), "")
 
 
-def _preset(presets: Mapping[str, _T], name: str) -> _T:
+def _preset(presets: Mapping[str, T], name: str) -> T:
     if name not in presets:
         raise unknown_name("the recipe", name, presets, what="preset")
     return presets[name]
@@ -259,7 +259,7 @@ def _merged(start: dict[str, Any], told: Mapping[str, Any], settings: Any) -> di
     return merged
 
 
-def _checked(kind: type[_T], content: Mapping[str, Any], subject: str) -> _T:
+def _checked(kind: type[T], content: Mapping[str, Any], subject: str) -> T:
     try:
         return TypeAdapter(kind).validate_json(json.dumps(content))
     except ValidationError as error:
@@ -309,7 +309,7 @@ def _check_same(saved: RunSettings, settings: RunSettings, may_change: Collectio
         f"{name} ({excerpt(before[name])} there, {excerpt(now[name])} here)"
         for name in before
         if before[name] != now[name]
-        and name not in (*_OF_THE_START, *may_change)
+        and not any(f"{name}.".startswith(f"{one}.") for one in (*_OF_THE_START, *may_change))
         # Another machine has its files elsewhere, but it has them.
         and not (isinstance(before[name], Path) and isinstance(now[name], Path))
     ]

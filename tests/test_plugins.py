@@ -324,7 +324,7 @@ RECIPE = """
     from examples.imaginator.config import LossSettings
     from tests.examples.games import game, step
     played = game(
-        LossSettings(penalties={"far_logits": 0.5}), video="{name: brightness, gain: 3.0}"
+        LossSettings(penalties={"far_logits": 0.5}), video={"name": "brightness", "gain": 3.0}
     )
     losses = {name: value.item() for name, value in step(played).items()}
     stream = played.gan.discriminator.video

@@ -13,8 +13,9 @@ from stgan.settings import (
     NotNegative,
     Part,
     Positive,
+    Rare,
     RunSettings,
-    Settings,
+    SettingsGroup,
     Share,
     Terms,
     check_settings,
@@ -25,7 +26,7 @@ from stgan.settings import (
 
 
 @dataclass(frozen=True)
-class Network(Settings):
+class Network(SettingsGroup):
     """A network."""
 
     size: tuple[Count, Count] = (64, 64)
@@ -37,7 +38,7 @@ class Network(Settings):
 
 
 @dataclass(frozen=True)
-class Training(Settings):
+class Training(SettingsGroup):
     """How it is trained."""
 
     steps: Count = 10
@@ -52,6 +53,8 @@ class Training(Settings):
     """Further ones."""
     root: Path | None = None
     """Folder of clips."""
+    depth: Rare[Count] = 3
+    """For those who know."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,23 @@ def test_parts_and_terms_on_a_command_line() -> None:
     settings = parse("--network.part", "other", "--training.terms", "r1", "5", "lecam", "0.3")
     assert (settings.network.part, settings.training.terms) == ("other", {"r1": 5.0, "lecam": 0.3})
     assert parse("--network.part", "none").network.part is None
+
+
+def test_what_is_rare_is_set_in_a_file_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.json"
+    file.write_text('{"training": {"depth": 4}}')
+    assert parse("--config", str(file)).training.depth == 4
+    with pytest.raises(SystemExit, match="0"):
+        parse("--help")
+    assert "--training.rate" in (shown := capsys.readouterr().out)
+    assert "depth" not in shown
+    with pytest.raises(SystemExit, match="2"):
+        parse("--training.depth", "4")
+    file.write_text('{"training": {"depth": 0}}')
+    with pytest.raises(ConfigError, match=r"training.depth must be at least 1, got 0$"):
+        parse("--config", str(file))
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

@@ -1,139 +1,124 @@
-"""Settings of the recipe, its presets, and how they are read from and written to YAML.
+"""Settings of the recipe and its presets.
 
-Every number that a run depends on stands here once. A run folder holds the resolved settings as
-``config.yaml``, beside every checkpoint too.
+Every number that a run depends on stands here once. A part, such as the fusion, is a name, or in
+a file (``--config mine.yaml``) a mapping of its name and settings, nested as deep as it goes:
+
+    preset: modern
+    model: {fusion: {name: film, zero_init: false}}
+    discriminator: {image: {name: image, head: projection, label: true}}
+    loss: {penalties: {r1: 0.5, lecam: {weight: 0.3, decay: 0.9}}}
 """
 
-import reprlib
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
-from stgan.config import dump_yaml, read_plain
-from stgan.errors import ConfigError, DataError, UnknownNameError
+from pydantic import Field
 
-__all__ = [
-    "PRESETS",
-    "DataSettings",
-    "DiscriminatorSettings",
-    "LossSettings",
-    "ModelSettings",
-    "Settings",
-    "TrainSettings",
-    "preset_settings",
-    "read_settings",
-    "write_settings",
-]
+from stgan import settings
+from stgan.settings import (
+    Count,
+    NotNegative,
+    Part,
+    Positive,
+    Rare,
+    RunSettings,
+    SettingsGroup,
+    Share,
+    Terms,
+)
+from stgan.training import Retention
+
+from .convert import convert_settings
+
+__all__ = ["PRESETS", "ModelSettings", "Settings", "parse_settings", "read_settings"]
+
+Times = Annotated[int, Field(ge=0)]
+Width = Count | Literal["out", "match", "released"]
 
 
 @dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(SettingsGroup):
     """What the networks look like."""
 
-    num_frames: int = 32
+    num_frames: Count = 32
     """Frames in a clip."""
-    image_size: tuple[int, int] = (64, 64)
+    image_size: tuple[Count, Count] = (64, 64)
     """Height and width of the frames."""
-    z_dim: int = 512
-    """Length of the noise vector."""
-    appearance_dim: int = 100
-    """Length of the appearance vector that joins the noise."""
-    base_channels: int = 64
+    z_dim: Count = 512
+    """Length of the noise vector z."""
+    appearance_dim: Rare[Count] = 100
+    """Length of the appearance vector p that joins the noise."""
+    base_channels: Count = 64
     """Width of the finest stages; towards the coarse end it doubles, up to eight times this."""
-    encoder: str = "image_pyramid"
-    """Of the image: image_pyramid, or any network of timm, such as timm/resnet18."""
-    encoder_weights: str | None = None
-    """Of a timm encoder: none, pretrained (downloaded by timm), or the path of a file."""
-    encoder_frozen: bool = False
-    """Leave the timm network as it is; only what follows it learns."""
-    encoder_input_size: tuple[int, int] | None = None
-    """Height and width to which images are resized for the timm network; none: as they are."""
-    conv: str = "conv_transpose_1p2d"
+    encoder: Part = "image_pyramid"
+    """Of the image: image_pyramid, or a network of timm, such as timm/resnet18."""
+    conv: Part = "conv_transpose_1p2d"
     """Of every decoder stage: conv_transpose_* or resize_* in stgan.list("layers")."""
-    fusion: str = "concat"
+    fusion: Part = "concat"
     """How appearance and label join the video: a name in stgan.list("fusions")."""
-    lazy_fusion: bool | None = None
-    """No copies of what stands still: the same values in less time; none: where fusion can."""
     norm: Literal["batch", "group"] = "batch"
     # Batch norm lets the other clips of a small batch tint each clip; group norm does not.
     """Of encoder and decoder; for batches under about 16 take group (8 channels a group)."""
-    mid_channels: int | Literal["out", "match", "released"] = "match"
+    mid_channels: Width = "match"
     # The published widths have 2.2 times the weights of the dense convolution they replace.
     """Inside the (1+2)D convolutions; match: as many weights as a dense one; out: far fewer."""
-    frame_mid_channels: int | Literal["out", "match", "released"] | None = None
+    frame_mid_channels: Rare[Width | None] = None
     """The same inside the last stage, which makes the frames; none: as all others."""
-    bias_before_norm: bool = False
+    bias_before_norm: Rare[bool] = False
     """Keep convolution biases that a norm takes out again, as the published weights do."""
-    init: Literal["normal", "released"] = "normal"
+    init: Rare[Literal["normal", "released"]] = "normal"
     # The published code means the first, but its decoder keeps torch's default.
     """Normal: all convolutions from N(0, 0.02); released: the decoder's are torch's default."""
 
 
 @dataclass(frozen=True)
-class DiscriminatorSettings:
+class DiscriminatorSettings(SettingsGroup):
     """Who judges the clips, and what is shown to them.
 
-    A part is a name, or a name with settings in YAML: "{name: video_residual, pooling: mean}".
+    The mapping of a stream may hold, beside the discriminator's own settings, its head, its sampler
+    and whether it is told the label.
     """
 
-    video: str | None = "video"
-    """Judges clips: a discriminator in stgan.list("discriminators"); none: nobody."""
-    video_head: str | None = None
-    """Of a video or first_frame_video: a head in stgan.list("heads"); none: the usual one."""
-    video_sampler: str | None = None
-    """Which frames it sees, as image_sampler; none: all, or those that its method asks for."""
-    image: str | None = "image"
-    """Judges frames one by one, such as image, image_residual or first_frame_image."""
-    image_head: str | None = None
-    """Of an image or first_frame_image: a head; none: the usual one."""
-    image_sampler: str = "random_frames"
-    """Which frames it sees: a sampler in stgan.list("samplers")."""
-    image_label: bool = False
-    """Tell it the label too; projection and auxiliary_classifier ask for it."""
-    num_frames: int = 1
-    """How many frames a sampler draws, for those that can be told."""
-    frames_per_clip: bool = True
-    """Draw them for each clip by itself; off: one draw for the batch, as published."""
-    same_frames: bool = True
+    video: Part = "video"
+    """D_V judges clips: a discriminator in stgan.list("discriminators"); none: nobody."""
+    image: Part = "image"
+    """D_I judges frames one by one, such as image, image_residual or first_frame_image."""
+    channels: Count | None = None
+    """Width of the finest stages, as model.base_channels; none: the same."""
+    same_frames: Rare[bool] = True
     """Show the same moments of real and generated clips; off: two draws, as published."""
-    one_call: bool = True
+    one_call: Rare[bool] = True
     # The published code calls twice, and so iterates its spectral norms twice.
     """Judge real and generated clips in one call, unless a part looks at its whole batch."""
-    channels: int | None = None
-    """Width of the finest stages, as model.base_channels; none: the same."""
-    augment: str | None = None
+    augment: Part = None
     """Changes all that they see: an augmentation in stgan.list("augmentations")."""
-    ada_target: float | None = 0.6
-    """With augment ada: the part of real clips to be right about; none: its probability stays."""
-    ada_ramp: int = 500_000
-    """With augment ada: clips in which its probability may go from 0 to 1."""
 
 
 @dataclass(frozen=True)
-class LossSettings:
+class LossSettings(SettingsGroup):
     """What the networks are trained for.
 
     Terms are given as names with weights: --loss.penalties r1 5 r2 5.
     """
 
-    family: str = "non_saturating"
+    family: Part = "non_saturating"
     """Adversarial loss: a family in stgan.list("losses"), such as hinge or least_squares."""
-    reconstruction: float = 100.0
+    reconstruction: NotNegative = 100.0
     """Weight of the L1 distance to the real clip."""
-    video: float = 1.0
+    video: Rare[NotNegative] = 1.0
     """Weight of the video stream in the generator's loss."""
-    image: float = 1.0
+    image: Rare[NotNegative] = 1.0
     """Weight of the image stream in the generator's loss."""
-    prediction: float = 1.0
+    prediction: Rare[NotNegative] = 1.0
     """Weight of what a head predicts, in both losses: auxiliary_classifier, infogan."""
-    generator_terms: dict[str, float] = field(default_factory=dict)
+    generator_terms: Terms = field(default_factory=dict)
     """More for the generator: frame_difference, ssim_2d, mode_seeking, feature_matching, ..."""
-    penalties: dict[str, float] = field(default_factory=dict)
+    penalties: Terms = field(default_factory=dict)
     """Of every discriminator: r1, r2, wgan_gp, lecam, consistency, orthogonal, ..."""
-    penalty_every: int = 1
+    penalty_every: Count = 1
     """Penalties at every so many steps only, and so many times as heavy."""
-    clip_singular_values_every: int = 0
+    clip_singular_values_every: Rare[Times] = 0
     """Bring those of the discriminators down to one every so many steps, as TGAN; 0: never."""
     order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
     # The last computes as the second does, but for the number of power iterations, and is faster.
@@ -141,7 +126,7 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
-class DataSettings:
+class DataSettings(SettingsGroup):
     """Where clips come from."""
 
     root: Path | None = None
@@ -150,7 +135,7 @@ class DataSettings:
     """Patterns such as "*/subject4_*": matching clips are kept for validation."""
     validation_list: Path | None = None
     """Text file that names the validation clips, one path relative to the root in a line."""
-    stride: int = 1
+    stride: Count = 1
     """Take every n-th frame of a file."""
     condition: Literal["first", "neutral", "random"] = "first"
     """The image: first frame of the window, first frame of the file, or any frame of the window."""
@@ -158,54 +143,50 @@ class DataSettings:
     """How other sizes are made to fit."""
     flip: bool = False
     """Mirror half of the clips; off by default, since it swaps left and right."""
-    augment: str | None = None
+    augment: Rare[Part] = None
     """Change training clips when they are read: an augmentation, as discriminator.augment."""
     skip_broken: bool = False
     """Count and skip files that cannot be used; off: stop and name the first."""
-    num_shapes: int = 2000
+    num_shapes: Count = 2000
     """How many clips of moving shapes there are."""
-    workers: int = 2
+    workers: Times = 2
     """Processes that read clips."""
-    cache_bytes: int | None = 4 * 2**30
+    cache_bytes: Rare[Count | None] = 4 * 2**30
     """Decoded clips kept in memory, once for all workers, up to so many bytes; none: no limit."""
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TrainSettings(SettingsGroup):
     """How long, how fast, on what."""
 
-    steps: int = 55_000
+    steps: Count = 55_000
     """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
-    max_minutes: float | None = None
+    max_minutes: NotNegative | None = None
     """Stop after the first iteration that ends past this time; none: no limit."""
-    batch_size: int = 64
+    batch_size: Count = 64
     """Clips in an iteration, all processes together."""
-    accumulate: int = 1
+    accumulate: Count = 1
     # The generator runs once more for each part; batch norm and spectral norm see the parts.
     """Parts in which each process takes its share of a batch, for less memory."""
     checkpoint_activations: bool = False
     """Compute the decoder's activations again for the backward pass: less memory, more time."""
-    learning_rate: float = 2e-4
+    learning_rate: Positive = 2e-4
     """Of Adam, for all networks."""
-    betas: tuple[float, float] = (0.5, 0.999)
+    betas: Rare[tuple[Share, Share]] = (0.5, 0.999)
     """Of Adam."""
-    ema_decay: float = 0.999
+    ema_decay: Share = 0.999
     """Decay of the averaged generator that is evaluated; 0 to evaluate the last one."""
-    seed: int = 12345
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 12345
     """Fixes weights, noise, windows and frame draws."""
-    log_every: int = 20
+    log_every: Count = 20
     """Steps between lines in metrics.jsonl."""
-    sample_every: int = 1000
+    sample_every: Times = 1000
     """Steps between pictures of clips in TensorBoard, always of the same images; 0: never."""
-    save_every: int = 1000
+    save_every: Count = 1000
     """Steps between checkpoints."""
-    keep: int = 3
-    """Newest checkpoints that are kept."""
-    keep_every: int | None = None
-    """Checkpoints at multiples of these steps are kept for good; none: only the newest."""
-    keep_best: str | None = None
-    """The checkpoint with the lowest of this is kept too: a name in metrics.jsonl."""
-    skip_steps: int = 0
+    keep: Retention = field(default_factory=Retention)
+    """Checkpoints that stay: the last ones, every so many steps, the best by metrics.jsonl."""
+    skip_steps: Rare[Times] = 0
     """Optimizer steps with a loss or gradient that is not finite to skip; then, stop."""
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     """Of the computation; losses and penalties are computed in float32."""
@@ -214,45 +195,36 @@ class TrainSettings:
     cuda_graph: bool = False
     # Health is then seen only of the steps that are logged, which run as they are.
     """Record the step once and let the GPU replay it, without waiting for the host."""
-    tf32: bool = True
+    tf32: Rare[bool] = True
     """Let GPUs round the factors of float32 products to TF32: twice as fast, fewer digits."""
     accelerator: str = "auto"
     """cpu, cuda, mps or auto."""
-    devices: int = 1
+    devices: Count = 1
     """Processes on each machine, one for each device."""
-    nodes: int = 1
+    nodes: Count = 1
     """Machines; start the program on each with torchrun or srun."""
     shard: bool = False
     """Each process keeps a part of weights, gradients and moments (FSDP2); draws no pictures."""
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(RunSettings):
     """Train ImaGINator: an image, an action label and noise become a video.
 
     Without data it trains on drawn moving shapes. The commands evaluate and generate take the run
-    folder afterwards.
+    folder afterwards. What is set rarely stands in the config.yaml of a run.
     """
 
     preset: str = "imaginator"
     """Where the other settings start: imaginator, released, modern or tiny."""
     out: Path = Path("runs/imaginator")
     """Run folder: checkpoints, metrics.jsonl, TensorBoard, config.yaml."""
-    resume: bool = False
-    """Go on from the newest checkpoint in the run folder, with its settings."""
-    config: Path | None = None
-    """Start from a config.yaml instead of a preset; the run folder is still that of --out."""
-    trust: bool = False
-    """Run files that settings name and that are programs, which may do anything."""
     model: ModelSettings = field(default_factory=ModelSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     data: DataSettings = field(default_factory=DataSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
 
-
-# How a run was started is no part of what it is.
-_OF_THE_START = ("resume", "config", "trust")
 
 PRESETS: dict[str, Settings] = {
     # The method with its defects mended; the README lists every deviation and its reason.
@@ -262,17 +234,22 @@ PRESETS: dict[str, Settings] = {
         preset="released",
         model=ModelSettings(mid_channels="released", bias_before_norm=True, init="released"),
         discriminator=DiscriminatorSettings(
-            frames_per_clip=False, same_frames=False, one_call=False
+            image={"name": "image", "sampler": {"name": "random_frames", "per_clip": False}},
+            same_frames=False,
+            one_call=False,
         ),
         loss=LossSettings(order="generator_first"),
         train=TrainSettings(ema_decay=0.0),
     ),
-    # What has come since: a critic that sees the given image, compares real with generated, and is
-    # kept from getting steep.
+    # What has come since: a discriminator that sees the given image, compares real with generated,
+    # and is kept from getting steep.
     "modern": Settings(
         preset="modern",
         model=ModelSettings(norm="group"),
-        discriminator=DiscriminatorSettings(video="first_frame_video", num_frames=2),
+        discriminator=DiscriminatorSettings(
+            video="first_frame_video",
+            image={"name": "image", "sampler": {"name": "random_frames", "count": 2}},
+        ),
         loss=LossSettings(
             family="relativistic_pairing", penalties={"r1": 0.5, "r2": 0.5}, penalty_every=4
         ),
@@ -304,97 +281,29 @@ PRESETS: dict[str, Settings] = {
     ),
 }
 
-
-def preset_settings(name: str) -> Settings:
-    """Return the settings of a preset.
-
-    Raises:
-        UnknownNameError: If there is no such preset.
-    """
-    if name not in PRESETS:
-        raise UnknownNameError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
-    return PRESETS[name]
+# A resumed run may change its length, pace and machine, but not what it is.
+_MAY_CHANGE = ("data.workers", "data.cache_bytes", *(
+    f"train.{one.name}" for one in fields(TrainSettings)
+    if one.name not in ("batch_size", "seed", "ema_decay")
+))  # fmt: skip
 
 
-def write_settings(settings: Settings) -> str:
-    """Return settings as YAML that :func:`read_settings` reads back."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        return str(value) if isinstance(value, Path) else value
-
-    told = asdict(settings)
-    return dump_yaml(plain({key: told[key] for key in told if key not in _OF_THE_START}))
+def parse_settings(args: list[str] | None = None) -> Settings:
+    """Read the settings of a run from the command line."""
+    return settings.parse_settings(
+        PRESETS,
+        args,
+        prog="python -m examples.imaginator.train",
+        may_change=_MAY_CHANGE,
+        convert=convert_settings,
+    )
 
 
 def read_settings(path: Path) -> Settings:
-    """Read settings that :func:`write_settings` wrote.
+    """Read a config.yaml of a run, which may be of an older version or come from a stranger.
 
     Raises:
-        DataError: If the file is missing, is no YAML mapping, or has a key that no setting has.
+        ConfigError: If it cannot be read, or a value is not what its setting takes.
+        UnknownNameError: If it names a preset or setting that there is not.
     """
-    if not path.exists():
-        raise DataError(f"{path} does not exist; name a config.yaml of a run")
-    try:
-        content = read_plain(path)
-    except ConfigError as error:
-        raise DataError(str(error)) from error
-    settings = _from_plain(Settings, content, path, prefix="")
-    assert isinstance(settings, Settings)
-    # Of older runs, or of a stranger, who is not asked.
-    return replace(settings, resume=False, config=None, trust=False)
-
-
-def _from_plain(kind: type, content: Any, path: Path, *, prefix: str) -> object:
-    if not isinstance(content, dict):
-        shown = reprlib.repr(content)
-        raise DataError(f"{path} must hold settings at {prefix or 'its top'!s}, got {shown}")
-    hints = get_type_hints(kind)
-    values: dict[str, Any] = {}
-    for key, value in content.items():
-        if key not in hints:
-            raise DataError(
-                f"{path} has no setting {prefix}{str(key)[:60]}; known there: {', '.join(hints)}"
-            )
-        hint = hints[key]
-        if is_dataclass(hint) and isinstance(hint, type):
-            values[key] = _from_plain(hint, value, path, prefix=f"{prefix}{key}.")
-        elif isinstance(value, list):
-            values[key] = tuple(value)
-        elif isinstance(value, str) and "Path" in str(hint):
-            values[key] = Path(value)
-        else:
-            values[key] = value
-        if not _fits(values[key], hint):
-            wanted = str(getattr(hint, "__name__", hint)).replace("typing.", "")
-            raise DataError(
-                f"{path} has {reprlib.repr(value)} for {prefix}{key}, which must be {wanted}"
-            )
-    return kind(**values)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of the type of a setting; true and false are no numbers."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
-    if origin is Literal:
-        return any(value == one and type(value) is type(one) for one in inner)
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if inner[1:] == (...,):
-            inner = inner[:1] * len(value)
-        return len(value) == len(inner) and all(map(_fits, value, inner))
-    if origin is dict:
-        pairs = value.items() if isinstance(value, dict) else [(None, None)]
-        return all(
-            _fits(one, kind) for pair in pairs for one, kind in zip(pair, inner, strict=True)
-        )
-    if hint is type(None):
-        return value is None
-    kinds = {int: (int,), float: (int, float)}.get(hint, (hint,))
-    return isinstance(value, kinds) and not (isinstance(value, bool) and hint is not bool)
+    return settings.read_settings(path, PRESETS, convert=convert_settings)

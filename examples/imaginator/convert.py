@@ -6,18 +6,21 @@ The published layout numbers the layers of ``nn.Sequential`` and keeps spectral 
 ``weight_orig``, ``weight_u`` and ``weight_v``. Code inside a file is never run.
 """
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from torch import Tensor
 
 from stgan.cli import interruptible, user_errors
+from stgan.config import load_yaml
 from stgan.errors import CheckpointError, printable
 from stgan.io import convert_weights, rename_weights
+from stgan.registry import LOSSES, PENALTIES, SAMPLERS
 
-__all__ = ["convert", "convert_state_dict", "main"]
+__all__ = ["convert", "convert_settings", "convert_state_dict", "main"]
 
 Network = Literal["generator", "video_discriminator", "image_discriminator"]
 
@@ -66,6 +69,60 @@ def convert_state_dict(state_dict: Mapping[str, Tensor], network: str) -> dict[s
     if network not in _LAYOUTS:
         raise CheckpointError(f"network must be one of {', '.join(_LAYOUTS)}, got {network!r}")
     return rename_weights(state_dict, _LAYOUTS[network], network=network)
+
+
+def convert_settings(told: dict[str, Any]) -> dict[str, Any]:
+    """Turn the content of a config.yaml of the first version, all of it, into that of this one.
+
+    There, parts with settings were YAML within text, and what belongs to a part stood beside it.
+    """
+    if "image_head" not in told.get("discriminator", {}):
+        return told
+    told = {key: dict(value) if isinstance(value, dict) else value for key, value in told.items()}
+    model, seen, train = told["model"], told["discriminator"], told["train"]
+    of_timm = {key: model.pop(f"encoder_{key}") for key in ("weights", "frozen", "input_size")}
+    if any(of_timm.values()):
+        name, _, network = model["encoder"].partition("/")
+        model["encoder"] = {"name": name, "model": network, **of_timm}
+    if (lazy := model.pop("lazy_fusion")) is not None:
+        model["fusion"] = {"name": model["fusion"], "lazy": lazy}
+    count, per_clip = seen.pop("num_frames"), seen.pop("frames_per_clip")
+    for stream, least in (("image", 1), ("video", 2)):
+        head, sampler = seen.pop(f"{stream}_head"), seen.pop(f"{stream}_sampler")
+        part = _part(seen[stream]) if seen[stream] is not None else None
+        if sampler is not None and part is not None:
+            usual = {"count": max(count, least), "per_clip": per_clip}
+            takes = inspect.signature(SAMPLERS[_part(sampler)["name"]]).parameters
+            part["sampler"] = {k: v for k, v in usual.items() if k in takes} | _part(sampler)
+        if head is not None and part is not None:
+            part["head"] = _part(head)
+        seen[stream] = part
+    if seen.pop("image_label") and seen["image"] is not None:
+        seen["image"]["label"] = True
+    adapt = {"target": seen.pop("ada_target"), "ramp": seen.pop("ada_ramp")}
+    if seen["augment"] is not None:
+        fixed = adapt["target"] is None
+        seen["augment"] = _part(seen["augment"]) | {"adapt": None if fixed else adapt}
+    for terms in ("generator_terms", "penalties"):
+        told["loss"][terms] = {_part(text)["name"]: _term(_part(text)) | {"weight": weight}
+                               for text, weight in told["loss"][terms].items()}  # fmt: skip
+    if told["data"]["augment"] is not None:
+        told["data"]["augment"] = _part(told["data"]["augment"])
+    train["keep"] = {"last": train.pop("keep"), "every": train.pop("keep_every"),
+                     "best": train.pop("keep_best")}  # fmt: skip
+    return told
+
+
+def _part(text: str) -> dict[str, Any]:
+    content = load_yaml(text, "a part of config.yaml")
+    return {"name": text} if isinstance(content, str) else dict(content)
+
+
+def _term(part: dict[str, Any]) -> dict[str, Any]:
+    """Weights of a network that nobody named were random ones."""
+    known = LOSSES if part["name"] in LOSSES else PENALTIES
+    takes = inspect.signature(known[part["name"]]).parameters
+    return ({"weights": None} if "weights" in takes else {}) | part
 
 
 def convert(

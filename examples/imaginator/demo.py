@@ -12,16 +12,16 @@ from typing import Any
 import torch
 import tyro
 
-from examples.imaginator.config import preset_settings
-from examples.imaginator.data import open_clips
-from examples.imaginator.runs import TrainedGenerator, load_generator
-from examples.imaginator.train import open_run, train
 from stgan.cli import user_errors
 from stgan.data import MovingShapes
 from stgan.errors import printable
 from stgan.io import write_video
 from stgan.report import score_generator, score_table
 from stgan.visual import clip_grid, film_strip_grid, plot_curves, write_picture
+
+from .config import PRESETS
+from .model import TrainedGenerator, load_generator
+from .train import open_clips, open_run, train
 
 __all__ = ["run_demo"]
 
@@ -58,7 +58,7 @@ def run_demo(out: Path | None = None, steps: int = 650, max_minutes: float = 2.2
         max_minutes: Stop training after this time even if the machine is slower than that.
     """
     out = out or next(path for n in count(1) if not (path := Path(f"runs/demo-{n}")).exists())
-    tiny = preset_settings("tiny")
+    tiny = PRESETS["tiny"]
     pace = replace(tiny.train, steps=steps, max_minutes=max_minutes)
     settings = replace(tiny, out=out, train=pace)
     print("training on drawn moving shapes", flush=True)

@@ -10,13 +10,14 @@ from typing import Annotated
 
 import tyro
 
-from examples.imaginator.config import PRESETS, Settings
-from examples.imaginator.data import open_clips
-from examples.imaginator.runs import check_run, load_generator
 from stgan.cli import interruptible, user_errors, writing
 from stgan.errors import DataError, printable
 from stgan.report import Report, score_generator, score_table
 from stgan.training import check_run_folder
+
+from .config import PRESETS, Settings
+from .model import load_generator
+from .train import open_clips
 
 __all__ = ["evaluate", "main"]
 
@@ -43,7 +44,6 @@ def evaluate(
         root: Folder of the clips, with the classes of the run; none: where they were in training.
         validation_list: Text file that names the validation clips; none: that of the run.
     """
-    check_run(run)
     trained = load_generator(run)
     settings, data = trained.settings, trained.settings.data
     data = replace(data, root=root or data.root,

@@ -12,13 +12,14 @@ import torch
 import tyro
 from torch import Tensor
 
-from examples.imaginator.runs import load_generator
 from stgan.cli import check_choice, interruptible, user_errors
 from stgan.data import resize_frames
 from stgan.errors import DataError, printable
 from stgan.io import from_uint8, read_image, write_clips, write_video
 from stgan.training import check_run_folder
 from stgan.visual import clip_grid
+
+from .model import load_generator
 
 __all__ = ["generate", "main"]
 

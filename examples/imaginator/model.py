@@ -5,23 +5,36 @@ appearance vector p and a pyramid of maps; the decoder starts from (z, label, p)
 and the label into every level. Two discriminators judge the clip with its label, and one frame.
 """
 
-from dataclasses import replace
+import inspect
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from examples.imaginator.config import DiscriminatorSettings, ModelSettings, preset_settings
-from examples.imaginator.parts import find_parts
-from examples.imaginator.streams import build_discriminator
+import stgan
 from stgan.decoders import VideoDecoder, decoder_stages
-from stgan.errors import ShapeError
+from stgan.discriminators import TwoStreamDiscriminator, build_stream
+from stgan.errors import ShapeError, UnknownNameError, printable
 from stgan.functional import one_hot_label
-from stgan.layers import init_normal_
+from stgan.layers import fold_batch_norms, init_normal_
+from stgan.registry import REGISTRIES
 from stgan.shapes import plan
+from stgan.training import open_trained
 from stgan.typing import Norm
 
-__all__ = ["Generator", "ImaGINator", "build", "build_generator"]
+from .config import PRESETS, DiscriminatorSettings, ModelSettings, Settings, read_settings
+
+__all__ = [
+    "Generator",
+    "ImaGINator",
+    "TrainedGenerator",
+    "build",
+    "build_generator",
+    "load_generator",
+    "without_weights",
+]
 
 
 def _group_norm(channels: int) -> nn.Module:
@@ -107,12 +120,22 @@ class ImaGINator(nn.Module):
         self.z_dim = settings.z_dim
         self.num_classes = num_classes
         self.generator = build_generator(settings, num_classes)
-        stages = plan((settings.num_frames, *settings.image_size)).stages
-        self.discriminator = build_discriminator(
-            discriminator, settings, stages=stages, num_classes=num_classes, trust=trust
-        )
-        size = (1, 3, settings.num_frames, *settings.image_size)
-        self.streams = tuple(self.discriminator.output_shape(size))
+        size = (settings.num_frames, *settings.image_size)
+        judged: dict[str, Any] = {
+            "size": size,
+            "stages": plan(size).stages,
+            "num_classes": num_classes,
+            "base_channels": discriminator.channels or settings.base_channels,
+            "trust": trust,
+        }
+        streams: Any = {"video": discriminator.video, "image": discriminator.image}
+        specs: Any = {
+            stream: build_stream(part, stream=stream, **judged)
+            for stream, part in streams.items()
+            if part is not None
+        }
+        self.discriminator = TwoStreamDiscriminator(**specs)
+        self.streams = tuple(self.discriminator.output_shape((1, 3, *size)))
 
 
 def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
@@ -129,41 +152,69 @@ def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
     """
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
-    parts = find_parts(settings)
     route = plan((settings.num_frames, *settings.image_size))
-    width, widest = settings.base_channels, 8 * settings.base_channels
+    widths = {"base_channels": settings.base_channels, "max_channels": 8 * settings.base_channels}
     norm_2d, norm_3d = _NORMS[settings.norm]
-    encoder: Any = parts.encoder(
-        settings.image_size,
-        stages=route.stages,
-        base_channels=width,
-        max_channels=widest,
-        out_channels=settings.appearance_dim,
-        norm=norm_2d,
-        bias_before_norm=settings.bias_before_norm,
+    encoder = stgan.build(
+        _encoder(settings.encoder),
+        kind="encoders",
+        given={
+            "image_size": settings.image_size,
+            "stages": route.stages,
+            "out_channels": settings.appearance_dim,
+            "norm": norm_2d,
+            "bias_before_norm": settings.bias_before_norm,
+            **widths,
+        },
     )
     stages = decoder_stages(
         route,
-        base_channels=width,
-        max_channels=widest,
         appearance_channels=encoder.channels,
         frame_mid_channels=settings.frame_mid_channels,
+        **widths,
     )
-    decoder = VideoDecoder(
-        settings.z_dim + num_classes + settings.appearance_dim,
-        stages,
-        num_classes=num_classes,
-        mid_channels=settings.mid_channels,
-        norm=norm_3d,
-        bias_before_norm=settings.bias_before_norm,
-        conv=parts.conv,
-        fusion=parts.fusion,
-    )
+    decoder = stgan.build(
+        {"name": "video", "conv": _factory("layers", settings.conv),
+         "fusion": _factory("fusions", settings.fusion)},
+        kind="decoders",
+        given={
+            "latent_channels": settings.z_dim + num_classes + settings.appearance_dim,
+            "stages": stages,
+            "num_classes": num_classes,
+            "mid_channels": settings.mid_channels,
+            "norm": norm_3d,
+            "bias_before_norm": settings.bias_before_norm,
+        },
+    )  # fmt: skip
     # A network that came with weights keeps them, and a fusion begins as it means to.
     for own in encoder.untrained:
         init_normal_(own)
     init_normal_(decoder.stages, convs=settings.init == "normal")
     return Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
+
+
+def without_weights(settings: ModelSettings) -> ModelSettings:
+    """The same networks, when a checkpoint has their weights: their file may be gone by then."""
+    encoder = settings.encoder
+    if isinstance(encoder, dict):
+        encoder = {key: value for key, value in encoder.items() if key != "weights"}
+    return replace(settings, encoder=encoder)
+
+
+def _encoder(part: Any) -> dict[str, Any]:
+    """An encoder by its settings; timm/resnet18 is the one of timm with this model."""
+    config = {"name": part} if isinstance(part, str) else dict(part or {})
+    name, slash, model = str(config.get("name")).partition("/")
+    return config | {"name": name} | ({"model": model} if slash else {})
+
+
+def _factory(kind: str, part: Any) -> dict[str, Any]:
+    """What makes a part at every level; a fusion makes no copies of what stands still if it can."""
+    config = {"name": part} if isinstance(part, str) else dict(part or {})
+    name = str(config.pop("name", None))
+    takes = inspect.signature(REGISTRIES[kind][name]).parameters
+    usual = {"lazy": True} if "lazy" in takes else {}
+    return {"factory": f"{kind}/{name}", **usual, **config}
 
 
 def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> ImaGINator:
@@ -190,5 +241,53 @@ def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> 
         >>> gan.discriminator.video(video, label).shape
         torch.Size([2])
     """
-    start = preset_settings(preset)
+    if preset not in PRESETS:
+        raise UnknownNameError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
+    start = PRESETS[preset]
     return ImaGINator(replace(start.model, **overrides), start.discriminator, num_classes)
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator that is ready to be used.
+
+    Attributes:
+        generator: ``generator(image, z, label) -> video``, in eval mode, without gradients.
+        settings: Of its run.
+        classes: Names of the actions, in the order of the labels.
+        step: Iterations that it was trained for.
+        checkpoint: Where it came from.
+    """
+
+    generator: nn.Module
+    settings: Settings
+    classes: tuple[str, ...]
+    step: int
+    checkpoint: Path
+
+
+def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedGenerator:
+    """Load the newest sound generator of a run, the averaged one if there is one.
+
+    Nothing else of the run is built: its settings may come from a stranger.
+
+    Args:
+        run: A run folder, or one of its checkpoints.
+        device: Where to put it.
+
+    Raises:
+        CheckpointError: If the folder holds no sound checkpoint.
+    """
+    trained = open_trained(run)
+    for reason in trained.skipped.values():
+        print(f"passed over: {printable(reason)}")
+    settings = read_settings(trained.config)
+    generator = build_generator(without_weights(settings.model), len(trained.classes))
+    trained.load({"generator_ema" if settings.train.ema_decay else "generator": generator})
+    return TrainedGenerator(
+        fold_batch_norms(generator.to(device)),
+        settings,
+        trained.classes,
+        trained.step,
+        trained.checkpoint,
+    )

@@ -10,7 +10,7 @@ VIDEOS holds one folder of clips for each class: video files, frame strips or fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,16 +20,20 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from examples.imaginator.checks import check_settings
-from examples.imaginator.cli import parse_settings
-from examples.imaginator.config import Settings, write_settings
-from examples.imaginator.data import Clips, open_clips, training_loader
-from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import build_objective
+import stgan
 from stgan.cli import interruptible, user_errors
-from stgan.data import naming_dead_workers, numbered_generator
-from stgan.errors import CheckpointError, DataError, UnknownNameError, printable
+from stgan.data import (
+    Splits,
+    batch_share,
+    draw_splits,
+    endless_loader,
+    naming_dead_workers,
+    numbered_generator,
+    open_splits,
+)
+from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
 from stgan.report import FixedSamples
+from stgan.settings import check_settings, write_settings
 from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
@@ -39,9 +43,9 @@ from stgan.training import (
     Part,
     Player,
     RecordedStep,
-    Retention,
     Run,
     allow_tf32,
+    build_objective,
     checkpoint_activations,
     cut_tree,
     draw_step,
@@ -50,6 +54,9 @@ from stgan.training import (
     shard_stages,
     synchronize_batch_norm,
 )
+
+from .config import DiscriminatorSettings, LossSettings, Settings, parse_settings
+from .model import ImaGINator, without_weights
 
 __all__ = ["ImaGINatorStep", "Training", "main", "open_run", "train"]
 
@@ -92,7 +99,7 @@ class Training:
 
     settings: Settings
     fabric: Fabric
-    clips: Clips
+    clips: Splits
     gan: ImaGINator
     objective: Objective
     average: ExponentialMovingAverage | None
@@ -132,13 +139,52 @@ class Training:
         return own
 
 
+def open_clips(settings: Settings) -> Splits:
+    """Open the clips that the settings name, or draw moving shapes; say which are skipped.
+
+    Raises:
+        DataError: If a folder, class or file is missing, empty, broken or too short.
+    """
+    data, model = settings.data, settings.model
+    size: dict[str, Any] = {"num_frames": model.num_frames, "image_size": model.image_size}
+    size["seed"] = settings.train.seed
+    if data.augment is not None:
+        size["augment"] = stgan.build(data.augment, kind="augmentations", trust=settings.trust)
+    if data.root is None:
+        return draw_splits(data.num_shapes, num_validation=96, **size)
+    given = {key: value for key, value in vars(data).items()
+             if key not in ("augment", "num_shapes", "workers")}  # fmt: skip
+    clips = open_splits(**given, **size)
+    for path, reason in clips.skipped.items():
+        print(printable(f"skipped {path}: {reason.partition('; ')[0]}"))
+    return clips
+
+
+def objective_of(loss: LossSettings, discriminator: DiscriminatorSettings) -> dict[str, Any]:
+    """The terms of both losses, as :func:`stgan.training.build_objective` reads them."""
+    reconstruction = {"name": "l1", "weight": loss.reconstruction}
+    streams = ("video", "image")
+    return {
+        "adversarial": loss.family,
+        "generator": {"reconstruction": reconstruction, **loss.generator_terms},
+        "penalties": loss.penalties,
+        "stream_weights": {one: getattr(loss, one) for one in streams
+                           if getattr(discriminator, one) is not None},
+        "prediction": loss.prediction,
+        "penalty_every": loss.penalty_every,
+        "clip_every": loss.clip_singular_values_every,
+        "augment": discriminator.augment,
+    }  # fmt: skip
+
+
 def open_run(settings: Settings) -> Training:
     """Open clips, networks, optimizers and the run folder, and the checkpoint that is resumed.
 
     Whatever a user can get wrong is found here, before the first step.
     """
+    settings = check_settings(settings)
     options = settings.train
-    check_settings(settings)
+    _check_together(settings)
     # Data
     clips = open_clips(settings)
     # Such a run would never have seen the class that it is asked for; one that has begun may go on.
@@ -163,14 +209,14 @@ def open_run(settings: Settings) -> Training:
     # not the same every time.
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
     # Networks. A checkpoint holds the encoder's weights; the file that they began as may be gone.
-    begun = replace(settings.model, encoder_weights=None) if settings.resume else settings.model
+    begun = without_weights(settings.model) if settings.resume else settings.model
     gan = ImaGINator(begun, settings.discriminator, len(clips.classes), trust=settings.trust)
     gan = gan.to(fabric.device)
+    # What both are trained for.
     objective = build_objective(
-        settings.loss,
-        settings.discriminator,
+        objective_of(settings.loss, settings.discriminator),
         gan.discriminator,
-        gan.streams,
+        logits=gan.streams,
         trust=settings.trust,
     ).to(fabric.device)
     if several:
@@ -202,7 +248,7 @@ def open_run(settings: Settings) -> Training:
         loggers=[fabric.logger],
         log_every=options.log_every,
         save_every=options.save_every,
-        keep=Retention(last=options.keep, every=options.keep_every, best=options.keep_best),
+        keep=options.keep,
         known_metrics=[f"discriminator/{name}" for name in objective.penalties],
         batch_size=options.batch_size,
         max_minutes=options.max_minutes,
@@ -244,8 +290,15 @@ def train(training: Training) -> Path:
     )
     recorded = RecordedStep(step) if options.cuda_graph else None
     rank, world = fabric.global_rank, fabric.world_size
-    loader = training_loader(
-        settings, training.clips.training, step=run.step, rank=rank, world_size=world
+    loader = endless_loader(
+        training.clips.training,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        step=run.step,
+        rank=rank,
+        world_size=world,
+        workers=settings.data.workers,
+        pin_memory=torch.cuda.is_available(),
     )
     batches: Any = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
     # Sharded, one process alone has no network that could make them.
@@ -293,6 +346,36 @@ def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
 def _pace(settings: Settings) -> dict[str, Any]:
     options = settings.train
     return {"lr": options.learning_rate, "betas": options.betas, "capturable": options.cuda_graph}
+
+
+def _check_together(settings: Settings) -> None:
+    """Refuse settings that do not go together, or that would do nothing without a word."""
+    data, options = settings.data, settings.train
+    processes = options.devices * options.nodes
+    batch_share(options.batch_size, world_size=processes, parts=options.accumulate)
+    idle = [one.name for one in fields(data) if one.name not in ("augment", "num_shapes", "workers")
+            and getattr(data, one.name) != one.default]  # fmt: skip
+    if data.root is None and idle:
+        raise ConfigError(
+            f"data.{idle[0]} is about files, got no data.root, which trains on moving shapes; name "
+            f"the folder of clips or leave it out"
+        )
+    # Which backends there are takes seconds to load, so only those who want one wait.
+    if options.compile is not None and options.compile not in torch.compiler.list_backends(()):
+        raise ConfigError(
+            f"train.compile must be a backend of torch.compile, got {options.compile!r}; choose "
+            f"one of {', '.join(torch.compiler.list_backends())}"
+        )
+    obstacles = {
+        "there is one process only": processes == 1,
+        "loss.penalties may go back through a gradient": bool(settings.loss.penalties),
+        "train.compile makes programs of whole networks": options.compile is not None,
+    }
+    for obstacle, there in obstacles.items():
+        if options.shard and there:
+            raise ConfigError(
+                f"train.shard shares networks among processes, but {obstacle}; leave it out"
+            )
 
 
 def main(args: list[str] | None = None) -> None:

@@ -43,7 +43,7 @@ def build_objective(
 
     Raises:
         ConfigError: If a term is none of its loss, needs ``weights`` that are not said, or has no
-            finite weight above 0.
+            finite weight of at least 0.
         UnknownNameError: If a key is none of these, or a name is not registered; suggests the
             nearest.
 
@@ -92,10 +92,8 @@ def _terms(config: Any, player: str, trust: bool) -> dict[str, WeightedTerm]:
             weight = settings.pop("weight", None)
         else:
             settings, weight = {"name": name}, told
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight > 0:
-            raise ConfigError(
-                f"{player} must give the term {name!r} a weight above 0, got {excerpt(told)}"
-            )
+        if isinstance(weight, bool) or not isinstance(weight, int | float):
+            raise ConfigError(f"{player} must give the term {name!r} a weight, got {excerpt(told)}")
         kind = "penalties" if settings["name"] in REGISTRIES["penalties"] else "losses"
         _check_weights_said(kind, settings, player)
         terms[str(name)] = stgan.config.build(settings, kind=kind, trust=trust), float(weight)

@@ -14,8 +14,8 @@ from examples.imaginator.config import (
     ModelSettings,
 )
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import build_objective
-from stgan.training import GANStep, Objective, Player, draw_step
+from examples.imaginator.train import objective_of
+from stgan.training import GANStep, Objective, Player, build_objective, draw_step
 
 MODEL = replace(
     PRESETS["tiny"].model, num_frames=4, image_size=(16, 16), base_channels=4, z_dim=5
@@ -44,7 +44,9 @@ def game(loss: LossSettings | None = None, model: ModelSettings = MODEL, **strea
     # Without power iterations a frozen copy says exactly what the network itself said.
     gan.discriminator.eval()
     loss = loss or LossSettings()
-    objective = build_objective(loss, discriminator, gan.discriminator, gan.streams)
+    objective = build_objective(
+        objective_of(loss, discriminator), gan.discriminator, logits=gan.streams
+    )
     frames = model.num_frames
     video = torch.rand(2, 3, frames, *model.image_size) * 2 - 1
     batch = {"video": video, "image": video[:, :, 0], "label": torch.tensor([0, 1])}

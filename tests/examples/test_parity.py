@@ -11,8 +11,8 @@ from benchmarks._agree import stepped_gradients
 from examples.imaginator.config import PRESETS
 from examples.imaginator.convert import convert_state_dict
 from examples.imaginator.model import ImaGINator, build
-from examples.imaginator.objective import build_objective
-from stgan.training import GANStep, Player
+from examples.imaginator.train import objective_of
+from stgan.training import GANStep, Player, build_objective
 from tests.examples import parity
 
 pytestmark = pytest.mark.shared
@@ -90,7 +90,9 @@ def test_three_training_iterations(reference: Path) -> None:
         Player("discriminator", gan.discriminator, discriminator_optimizer),
         generate=lambda batch, z: gan.generator(batch["image"], z, batch["label"]),
         objective=build_objective(
-            settings.loss, settings.discriminator, gan.discriminator, gan.streams
+            objective_of(settings.loss, settings.discriminator),
+            gan.discriminator,
+            logits=gan.streams,
         ),
         order=settings.loss.order,
         one_call=settings.discriminator.one_call,

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 
 from examples.imaginator import evaluate, generate, train
-from examples.imaginator.config import PRESETS, read_settings, write_settings
-from examples.imaginator.data import open_clips
-from stgan.errors import DataError
+from examples.imaginator.config import PRESETS, read_settings
+from examples.imaginator.train import open_clips
 from stgan.io import read_video, write_strip
+from stgan.settings import write_settings
 from stgan.training import latest_checkpoint, load_state
 from tests.examples.runs import QUIET, train_run
 
@@ -121,7 +121,7 @@ def test_evaluating_prints_a_table_beside_the_control(
 ) -> None:
     evaluate.main([str(run), "--samples", "2", "--no-classifier"])
     printed = capsys.readouterr().out
-    assert "4 validation clips, generator of step 3" in printed
+    assert "4 validation clips from" in printed
     assert "| first frame |" in printed
     report = json.loads((run / "evaluation.json").read_text())
     scores = report["scores"]
@@ -177,12 +177,3 @@ def test_settings_survive_their_file(tmp_path: Path) -> None:
         path = tmp_path / "config.yaml"
         path.write_text(write_settings(settings))
         assert read_settings(path) == settings
-    path.write_text("model: {frames: 3}")
-    with pytest.raises(DataError, match=r"has no setting model.frames; known there: num_frames, "):
-        read_settings(path)
-    path.write_text("- a list")
-    with pytest.raises(DataError, match="must hold settings at its top, got"):
-        read_settings(path)
-    path.write_text("{")
-    with pytest.raises(DataError, match=r"is no valid YAML, line 1, column 2: while parsing"):
-        read_settings(path)

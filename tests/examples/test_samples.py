@@ -15,14 +15,14 @@ from torch import nn
 
 from examples.imaginator import train
 from examples.imaginator.config import read_settings
-from examples.imaginator.data import open_clips
 from examples.imaginator.model import ImaGINator
+from examples.imaginator.train import open_clips
 from stgan.report import FixedSamples
 from stgan.training import list_checkpoints
 from tests.examples.runs import QUIET, SMALLEST
 from tests.faults.shell import TORCHRUN, different, finish, start
 
-TINY = [*SMALLEST, "--train.save-every", "1", "--train.keep", "9", "--model.norm", "batch"]
+TINY = [*SMALLEST, "--train.save-every", "1", "--train.keep.last", "9", "--model.norm", "batch"]
 TAG = "samples/images_by_label"
 pytestmark = QUIET
 

@@ -11,69 +11,39 @@ from tests.examples.runs import QUIET, TINY, class_folder, refusal, train_run
 
 pytestmark = QUIET
 
-OUT_OF_RANGE = [
-    *[
-        (f"--{name} {value}", f"--{name} must be at least 1, got {value}")
-        for name in (
-            "model.z-dim", "model.appearance-dim", "model.base-channels", "model.mid-channels",
-            "model.frame-mid-channels", "discriminator.num-frames", "discriminator.channels",
-            "discriminator.ada-ramp", "loss.penalty-every", "data.stride", "data.num-shapes",
-            "data.cache-bytes", "train.steps", "train.batch-size", "train.accumulate",
-            "train.log-every", "train.save-every", "train.keep", "train.keep-every",
-            "train.devices", "train.nodes",
-        )
-        for value in (0, -1)
-    ],
-    *[
-        (f"--{name} -1", f"--{name} must be at least 0, got -1")
-        for name in ("loss.clip-singular-values-every", "data.workers", "train.sample-every",
-                     "train.skip-steps")
-    ],
-    *[
-        (f"--loss.{name} {value}", f"--loss.{name} must be finite and at least 0, got {value}")
-        for name in ("reconstruction", "video", "image", "prediction")
-        for value in ("-1.0", "nan", "inf")
-    ],
-    ("--train.max-minutes nan", "--train.max-minutes must be at least 0, got nan"),
-    ("--train.learning-rate 0", "--train.learning-rate must be finite and more than 0, got 0.0"),
-    ("--train.ema-decay 1", "--train.ema-decay must be in [0, 1), got 1.0"),
-    ("--train.betas 0.5 1", "--train.betas must be in [0, 1), got 1.0"),
-    ("--train.seed -1", "--train.seed must be between 0 and 4294967295, got -1"),
-    ("--loss.penalties r1 inf", "--loss.penalties must be finite and more than 0, got inf"),
-    ("--loss.generator-terms ssim_2d -1", "generator-terms must be finite and more than 0, got -1"),
-]  # fmt: skip
-OF_FILES = [
-    "--data.validation */a*", "--data.validation-list list.txt", "--data.stride 2",
-    "--data.condition neutral", "--data.resize crop", "--data.flip", "--data.skip-broken",
-    "--data.cache-bytes None",
-]  # fmt: skip
-WITHOUT_A_WORD = [
-    *[(option, f"{option.split()[0]} must come with --data.root") for option in OF_FILES],
-    ("--loss.penalties r1 1 r2 1 r1 2", "--loss.penalties must name each term once, got 'r1' 2"),
-    ("--loss.generator_terms ssim_2d 1 ssim_2d 2", "must name each term once, got 'ssim_2d' 2"),
-    (
-        "--loss.penalties r1 1 {name:\u00a0r1} 2",
-        "loss.penalties must name each term once, got 'r1'",
-    ),
-    ("--loss.generator-terms perceptual 1", "perceptual' must say which weights its network has"),
-]
-IN_WORDS_OF_PYTHON = [
-    ("--loss.penalties r7 1", "loss.penalties has no entry named 'r7'; known: balanced_consiste"),
-    ("--model.conv conv3d", "no entry named 'conv3d'; known: conv_transpose_1p2d"),
+WRONG = [
+    ("--model.z-dim 0", "model.z_dim must be at least 1, got 0"),
+    ("--train.seed -1", "train.seed must be at least 0, got -1"),
+    ("--train.max-minutes nan", "train.max_minutes must be a finite number, got nan"),
+    ("--loss.reconstruction -1", "loss.reconstruction must be at least 0, got -1"),
+    ("--loss.penalties r1 inf", "'r1' must have a finite weight of at least 0, got inf"),
+    ("--loss.penalties r1 1 r1 2", "each name once, got 'r1' 2 times"),
+    ("--loss.generator-terms perceptual 1", "which weights the network of 'perceptual' has"),
+    ("--loss.penalties r7 1", "no entry named 'r7'"),
+    ("--loss.family l1", "a loss with a half for each player, got 'l1'"),
+    ("--data.flip", "data.flip is about files, got no data.root"),
+    ("--data.validation */a*", "data.validation is about files, got no data.root"),
+    ("--train.accumulate 3", "batch_size 4 cannot be shared by 1 process in 3 parts each"),
+    ("--train.compile inducto", "train.compile must be a backend of torch.compile, got 'inducto'"),
+    ("--train.shard", "train.shard shares networks among processes, but there is one process"),
     ("--train.accelerator bogus", "accelerator bogus with devices 1 is not to be"),
+    ("--preset huge", "has no preset named 'huge'"),
+    ("--model.image-size 17 16", "nearest size that can be reached"),
+    ("--config nowhere.yaml", "nowhere.yaml"),
+    ("--resume", "holds no config.yaml to resume from"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("option", "message"), OUT_OF_RANGE + WITHOUT_A_WORD + IN_WORDS_OF_PYTHON, ids=str
-)
+@pytest.mark.parametrize(("option", "message"), WRONG, ids=str)
 def test_a_setting_that_cannot_be_followed_leaves_no_folder(
     option: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # One word with a space in it is written with one that does not part words.
-    given = [word.replace("\u00a0", " ") for word in option.split(" ")]
     out = tmp_path / "run"
-    assert message in refusal(lambda: train.main([*TINY, "--out", str(out), *given]), capsys)
+    given = [*TINY, "--out", str(out), *option.split(" ")]
+    with pytest.raises(SystemExit, match="2"):
+        train.main(given)
+    printed = capsys.readouterr()
+    assert message in " ".join((printed.err + printed.out).replace("│", "").split())
     assert not out.exists()
 
 
@@ -92,7 +62,10 @@ def test_a_device_that_is_not_there_is_told(
     ("options", "message"),
     [
         (["--data.validation", "jump/*"], "class 'jump' of {root} has no training clips; hold out"),
-        (["--data.validation", "*/a*", "--data.validation-list", "{list}"], "got */a* and {list}"),
+        (
+            ["--data.validation", "*/a*", "--data.validation-list", "{list}"],
+            "either patterns or files for the validation clips, got both",
+        ),
         (["--data.validation-list", "{list}"], "{list} names 'wave/z.png', which is no clip of"),
         (
             ["--model.num-frames", "8"],
@@ -141,7 +114,7 @@ def test_a_run_says_first_which_clips_it_works_on(
 def test_the_best_by_a_value_that_is_not_logged_is_refused_at_the_first_line(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [*TINY, "--out", str(tmp_path / "run"), "--train.keep-best", name]
+    given = [*TINY, "--out", str(tmp_path / "run"), "--train.keep.best", name]
     told = refusal(lambda: train.main([*given, "--train.steps", "9"]), capsys)
     assert f"no value to keep the best by named '{name}'; " in told
     assert ("did you mean 'generator/total'?" in told) == (name == "generator/tota")
@@ -151,27 +124,10 @@ def test_the_best_by_a_value_that_is_not_logged_is_refused_at_the_first_line(
 def test_the_best_by_a_penalty_that_is_not_due_at_the_first_line_is_kept(tmp_path: Path) -> None:
     lines = train_run(
         tmp_path / "run", "--train.steps", "4", "--loss.penalties", "r1", "1",
-        "--loss.penalty-every", "2", "--train.keep-best", "discriminator/r1",
+        "--loss.penalty-every", "2", "--train.keep.best", "discriminator/r1",
     )  # fmt: skip
     # The test is about a line without it that comes first, or is about nothing.
     assert any("discriminator/r1" not in line for line in lines)
-
-
-def test_a_resumed_run_takes_no_other_preset_and_no_file(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    resume = ["--out", str(run), "--resume"]
-    recorded = (run / "config.yaml").read_text(encoding="utf-8")
-    for options, message in (
-        (["--preset", "modern"], "trained with another preset (tiny there, modern here)"),
-        (["--config", str(tmp_path / "no.yaml")], "no.yaml is not read where a run is resumed"),
-        (["--config", str(run / "config.yaml")], "config.yaml is not read where a run is resumed"),
-    ):
-        given = [*resume, *options]
-        assert message in refusal(lambda given=given: train.main(given), capsys)
-        assert (run / "config.yaml").read_text(encoding="utf-8") == recorded
-    # A script that starts and resumes a run with one line names the preset both times.
-    assert train.parse_settings([*resume, "--preset", "tiny"]).preset == "tiny"
 
 
 def test_a_run_is_resumed_where_its_clips_have_moved(
@@ -181,20 +137,12 @@ def test_a_run_is_resumed_where_its_clips_have_moved(
     shutil.copytree(run, out)
     shutil.copytree(videos, moved)
     resume = ["--out", str(out), "--resume", "--train.steps", "4"]
-    train.main([*resume, "--data.root", str(moved), "--data.cache-bytes", "100000000"])
+    train.main([*resume, "--data.root", str(moved), "--data.workers", "1"])
     assert f"data: {moved}, 8 training and 4 validation clips" in capsys.readouterr().out
     assert read_settings(out / "config.yaml").data.root == moved
     other = class_folder(tmp_path / "other", jump=["subject0.png", "subject5.png", "a.png"])
     told = refusal(lambda: train.main([*resume, "--data.root", str(other)]), capsys)
     assert "was trained with classes slide, swell, got jump" in told
-
-
-def test_a_run_on_moving_shapes_is_not_resumed_on_clips(
-    videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    train_run(tmp_path / "run", "--train.steps", "1")
-    resume = ["--out", str(tmp_path / "run"), "--resume", "--data.root", str(videos)]
-    assert "data.root (None there, " in refusal(lambda: train.main(resume), capsys)
 
 
 @pytest.mark.parametrize("moment", ["open_run", "train"])

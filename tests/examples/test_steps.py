@@ -13,16 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks._agree import stepped_gradients
 from examples.imaginator.config import LossSettings
 from examples.imaginator.model import ImaGINator
-from examples.imaginator.objective import build_objective
 from stgan.discriminators import StreamOutput
 from stgan.functional import r1_penalty, r2_penalty
 from stgan.layers import MinibatchStddev, SpectralNorm
 from stgan.losses import NonSaturatingLoss, RelativisticPairingLoss
-from stgan.training import View, draw_step
-from tests.examples.games import CHANNELS, Game, game, step
+from stgan.training import View, build_objective, draw_step
+from tests.examples.games import Game, game, step
 from tests.strategies import SEEDS
 
 ADVERSARIAL = NonSaturatingLoss()
+TWO_FRAMES = {"name": "image", "sampler": {"name": "random_frames", "count": 2}}
 
 
 def judged(gan: ImaGINator, video: Tensor, played: Game, **options: Any) -> Any:
@@ -73,7 +73,7 @@ SIMULTANEOUS: list[tuple[LossSettings, dict[str, Any]]] = [
     (LossSettings(family="relativistic_pairing", penalties={"r1": 1.0, "r2": 1.0}),
      {"video": "first_frame_video", "augment": "diff_augment"}),
     (LossSettings(generator_terms={"feature_matching": 1.0, "mode_seeking": 1.0}),
-     {"video_head": "auxiliary_classifier"}),
+     {"video": {"name": "video", "head": "auxiliary_classifier"}}),
 ]  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_one_pass_for_both_is_the_generator_first(
     [
         *SIMULTANEOUS,
         (LossSettings(penalties={"lecam": 0.1}), {"video": "pair"}),
-        (LossSettings(), {"image_sampler": "all_frames", "image": "image_residual"}),
+        (LossSettings(), {"image": {"name": "image_residual", "sampler": "all_frames"}}),
     ],
 )
 def test_one_call_for_real_and_generated_clips_is_two(
@@ -153,10 +153,9 @@ def test_how_often_an_iteration_normalizes_each_weight(
 @pytest.mark.parametrize("coupled", [nn.BatchNorm2d(3), MinibatchStddev(3)])
 def test_what_looks_at_whole_batches_is_called_twice(coupled: nn.Module) -> None:
     critic = game().gan.discriminator
-    settings = CHANNELS
-    assert not build_objective(LossSettings(), settings, critic, ()).whole_batch
+    assert not build_objective({}, critic).whole_batch
     critic.video.add_module("coupled", coupled)
-    assert build_objective(LossSettings(), settings, critic, ()).whole_batch
+    assert build_objective({}, critic).whole_batch
 
 
 def test_a_counter_of_torch_can_follow_one_pass_for_both() -> None:
@@ -219,7 +218,7 @@ def test_totals_are_the_weighted_sums_of_their_terms(seed: int) -> None:
 def test_penalties_are_of_each_stream_by_itself_on_what_it_was_shown() -> None:
     played = game(
         LossSettings(penalties={"r1": 1.0, "r2": 1.0}),
-        video="first_frame_video", num_frames=2, augment="diff_augment",
+        video="first_frame_video", image=TWO_FRAMES, augment="diff_augment",
     )  # fmt: skip
     before = copy.deepcopy(played.gan)
     losses = step(played)
@@ -244,7 +243,7 @@ def test_penalties_are_of_each_stream_by_itself_on_what_it_was_shown() -> None:
 
 
 def test_real_and_generated_clips_are_augmented_before_both_players() -> None:
-    plain, changed = game(), game(augment="{name: diff_augment, policies: [translation]}")
+    plain, changed = game(), game(augment={"name": "diff_augment", "policies": ["translation"]})
     before = copy.deepcopy(changed.gan)
     losses, without = step(changed), step(plain)
     assert not torch.equal(losses["discriminator/video"], without["discriminator/video"])
@@ -262,21 +261,21 @@ def test_real_and_generated_clips_are_augmented_before_both_players() -> None:
 
 
 def test_ada_follows_what_is_said_of_real_clips() -> None:
-    played = game(augment="ada", ada_ramp=16)
+    played = game(augment={"name": "ada", "adapt": {"ramp": 16}})
     assert played.objective.state_dict()["augment.augment.probability"] == 0
     for _ in range(4):  # it moves after four updates of two clips, by half of its way
         played.objective.advance({"video": torch.ones(2)})
     assert played.objective.state_dict()["augment.augment.probability"] == 0.5
-    fixed = game(augment="{name: ada, probability: 0.25}", ada_target=None)
+    fixed = game(augment={"name": "ada", "probability": 0.25, "adapt": None})
     for _ in range(4):
         fixed.objective.advance({"video": torch.ones(2)})
     assert fixed.objective.state_dict()["augment.probability"] == 0.25
 
 
 def test_singular_values_are_clipped_every_so_many_steps() -> None:
-    free = "{{name: {}, spectral_norm: false, init_std: 0.5}}"
+    free = {"spectral_norm": False, "init_std": 0.5}
     loss = LossSettings(clip_singular_values_every=2)
-    played = game(loss, video=free.format("video"), image=free.format("image"))
+    played = game(loss, video={"name": "video", **free}, image={"name": "image", **free})
     weights = [w for w in played.gan.discriminator.parameters() if w.ndim > 1]
 
     def largest() -> float:
@@ -290,7 +289,7 @@ def test_singular_values_are_clipped_every_so_many_steps() -> None:
     step(played)
     assert largest() > 1.5
     assert played.objective.schedules.state_dict()["clipping"] == {"every": 2, "phase": 0}
-    resumed = game(loss, video=free.format("video"), image=free.format("image")).objective
+    resumed = game(loss, video={"name": "video", **free}, image={"name": "image", **free}).objective
     resumed.schedules.load_state_dict({"penalties": {"every": 1, "phase": 0},
                                  "clipping": {"every": 2, "phase": 1}})  # fmt: skip
     assert resumed.schedules.state_dict()["clipping"]["phase"] == 1
@@ -326,10 +325,13 @@ def test_mode_seeking_compares_clips_of_two_noises() -> None:
 
 @pytest.mark.parametrize(
     ("head", "terms"),
-    [("auxiliary_classifier", {"video_label"}), ("{name: infogan, code_dim: 2}", {"video_code"})],
+    [
+        ("auxiliary_classifier", {"video_label"}),
+        ({"name": "infogan", "code_dim": 2}, {"video_code"}),
+    ],
 )
-def test_what_heads_predict_is_a_term_of_both_players(head: str, terms: set[str]) -> None:
-    losses = step(game(LossSettings(prediction=0.5), video_head=head))
+def test_what_heads_predict_is_a_term_of_both_players(head: Any, terms: set[str]) -> None:
+    losses = step(game(LossSettings(prediction=0.5), video={"name": "video", "head": head}))
     for player in ("generator", "discriminator"):
         assert {f"{player}/{name}" for name in terms} <= set(losses)
         own = sum(losses[f"{player}/{name}"] for name in terms)
@@ -339,7 +341,7 @@ def test_what_heads_predict_is_a_term_of_both_players(head: str, terms: set[str]
 
 
 def test_draws_done_again_are_the_same() -> None:
-    options: dict[str, Any] = {"augment": "diff_augment", "num_frames": 2}
+    options: dict[str, Any] = {"augment": "diff_augment", "image": TWO_FRAMES}
     played, again = game(**options), game(**options)
     torch.testing.assert_close(played.draws, again.draws, rtol=0, atol=0)
     apart = draw_step(

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import stgan
-from examples.imaginator.config import PRESETS, read_settings, write_settings
+from examples.imaginator.config import PRESETS, read_settings
 from stgan.data import ClipFolder, split_clips
 from stgan.errors import ConfigError, DataError, ShapeError, UnknownNameError
 from stgan.io import count_frames, read_image, read_video
 from stgan.registry import REGISTRIES
+from stgan.settings import write_settings
 from tests.faults.soak import BAD, PERHAPS, SOUND
 
 NAMES = sorted(name for registry in REGISTRIES.values() for name in registry)
@@ -79,7 +80,7 @@ def test_a_bottomless_file_is_refused(tmp_path: Path, suffix: str) -> None:
     path.write_text("[" * 3_000)
     with pytest.raises(ConfigError, match=f"^{path} must be nested at most 50 levels deep"):
         stgan.build(path)
-    with pytest.raises(DataError, match=f"^{path} must be nested at most 50 levels deep"):
+    with pytest.raises(ConfigError, match=f"^{path} must be nested at most 50 levels deep"):
         read_settings(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match=f"{path} cannot be read: it is not text in UTF-8"):
@@ -108,31 +109,11 @@ def test_any_file_is_the_settings_of_a_run_or_refused(
 ) -> None:
     path = tmp_path_factory.mktemp("settings") / "config.yaml"
     path.write_bytes(content)
-    with suppress(DataError, UnknownNameError):
+    with suppress(ConfigError, UnknownNameError):
         settings = read_settings(path)
         # What is read can be written and read again.
         path.write_text(write_settings(settings), encoding="utf-8")
         assert repr(read_settings(path)) == repr(settings)
-
-
-@pytest.mark.parametrize(
-    ("part", "key", "value", "told"),
-    [
-        ("train", "steps", "many", "'many' for train.steps, which must be int"),
-        ("train", "steps", True, "True for train.steps, which must be int"),
-        ("train", "precision", "16", "'16' for train.precision, which must be Literal"),
-        ("model", "image_size", [8], r"\[8\] for model.image_size, which must be tuple"),
-        ("data", "validation", [1], r"\[1\] for data.validation, which must be tuple"),
-        ("train", "betas", None, "None for train.betas, which must be tuple"),
-    ],
-)
-def test_a_setting_of_another_type_is_named(
-    tmp_path: Path, part: str, key: str, value: Any, told: str
-) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(WHOLE | {part: {**WHOLE[part], key: value}}))
-    with pytest.raises(DataError, match=f"{path} has {told}"):
-        read_settings(path)
 
 
 @pytest.fixture(scope="module")

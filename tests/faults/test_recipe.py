@@ -195,8 +195,8 @@ def test_a_damaged_checkpoint_of_the_recipe_is_passed_over_and_said(
 
 
 def test_rules_keep_checkpoints_of_the_recipe(tmp_path: Path) -> None:
-    lines = _train(tmp_path / "run", "--train.steps", 5, "--train.keep", 1,
-                   "--train.keep-every", 2, "--train.keep-best", "generator/image")  # fmt: skip
+    lines = _train(tmp_path / "run", "--train.steps", 5, "--train.keep.last", 1,
+                   "--train.keep.every", 2, "--train.keep.best", "generator/image")  # fmt: skip
     best = min(lines, key=lambda line: line["generator/image"])["step"]
     kept = {int(p.name[5:]) for p in list_checkpoints(tmp_path / "run" / "checkpoints")}
     assert kept == {5, 2, 4, best}
@@ -214,7 +214,14 @@ def test_a_stopped_run_keeps_the_best_that_it_would_have_kept_without(
     tmp_path: Path, stops: Sequence[int]
 ) -> None:
     # Where the log is not written at every step, a checkpoint has the numbers of the line before.
-    options = ["--train.log-every", 3, "--train.keep", 2, "--train.keep-best", "generator/image"]
+    options = [
+        "--train.log-every",
+        3,
+        "--train.keep.last",
+        2,
+        "--train.keep.best",
+        "generator/image",
+    ]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     _train(whole, *options, "--train.steps", 8)
     _train(parts, *options, "--train.steps", stops[0])
@@ -225,7 +232,7 @@ def test_a_stopped_run_keeps_the_best_that_it_would_have_kept_without(
 
 
 def test_a_checkpoint_between_the_others_is_not_ranked(tmp_path: Path) -> None:
-    out, rules = tmp_path / "run", ["--train.keep", 1, "--train.keep-best", "generator/image"]
+    out, rules = tmp_path / "run", ["--train.keep.last", 1, "--train.keep.best", "generator/image"]
     _train(out, *rules, "--train.steps", 3, "--train.save-every", 2)
     assert _kept(out)["step_00000003"] == "{}"
     train.main(["--out", str(out), "--resume", "--train.steps", "4"])

@@ -201,7 +201,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_by_all_who_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     out = tmp_path / "run"
-    train_run(out, "--train.steps", "4", "--train.save-every", "1", "--train.keep", "2")
+    train_run(out, "--train.steps", "4", "--train.save-every", "1", "--train.keep.last", "2")
     newest = latest_checkpoint(out / "checkpoints")
     data = bytearray((newest / name).read_bytes())
     data[-3] ^= 1
