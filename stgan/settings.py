@@ -1,8 +1,8 @@
 """Settings of a recipe: from a preset, a file and the command line into one checked dataclass.
 
-A recipe declares dataclasses derived from :class:`SettingsGroup`; their types and bounds are checked by
-pydantic, and their options are read by tyro. A part is named by its name on the command line; its
-own settings stand in a file, where nested data needs no quotes.
+A recipe declares dataclasses derived from :class:`SettingsGroup`; their types and bounds are
+checked by pydantic, and their options are read by tyro. A part is named by its name on the command
+line; its own settings stand in a file, where nested data needs no quotes.
 """
 
 import json
