@@ -27,7 +27,7 @@ class Example:
     - ``"N < 6"``: integers from 0 to 5, as class labels;
     - ``"= T H W"``: the sizes themselves, as a tuple; ``"= T"`` as a number;
     - a tuple of layouts: a tuple of such inputs;
-    - a mapping: a part that :func:`stgan.build` makes of it, such as a critic.
+    - a mapping: a part that :func:`stgan.build` makes of it, such as a discriminator.
 
     Raises:
         ValueError: If a layout cannot be read, or ``smallest`` or ``steps`` name no axis.

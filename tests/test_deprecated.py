@@ -46,6 +46,18 @@ RENAMED: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+_MIX = torch.tensor([0.25, 0.75])
+PENALTIES: dict[str, dict[str, Any]] = {
+    "r1_penalty": {"real": REAL},
+    "r2_penalty": {"fake": FAKE},
+    "gradient_penalty": {"real": REAL, "fake": FAKE, "mix": _MIX},
+    "zero_centered_penalty": {"real": REAL, "fake": FAKE, "mix": _MIX},
+    "dragan_penalty": {"real": REAL, "noise": FAKE},
+    "consistency_penalty": {"real": REAL, "augment": torch.neg},
+    "balanced_consistency_penalty": {"real": REAL, "fake": FAKE, "augment": torch.neg},
+}
+
+
 # Public functions and methods of all that compares two sides.
 PUBLIC = [
     function
@@ -74,7 +86,23 @@ def test_a_former_name_works_and_names_the_new_one(name: str) -> None:
 def test_every_renaming_is_in_the_table() -> None:
     wrapped = renamed("0")(len).__code__
     found = {f.__qualname__ for f in PUBLIC if f.__code__ is wrapped}
-    assert found == {*RENAMED, "LpipsNetwork.forward"}
+    assert found == {*RENAMED, *PENALTIES, "LpipsNetwork.forward"}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_the_discriminator_of_a_penalty_was_called_critic(name: str) -> None:
+    penalty, settings = getattr(functional, name), PENALTIES[name]
+    network = nn.Sequential(nn.Flatten(), nn.Linear(REAL[0].numel(), 1), nn.Tanh())
+    with pytest.warns(DeprecationWarning, match=rf"^{name}\(critic=\) is discriminator= now"):
+        got = penalty(critic=network, **settings)
+    torch.testing.assert_close(got, penalty(network, **settings), rtol=0, atol=0)
+
+
+def test_the_interface_of_penalties_had_another_name() -> None:
+    with pytest.warns(DeprecationWarning, match="CriticPenalty is DiscriminatorPenalty now"):
+        assert losses.CriticPenalty is losses.DiscriminatorPenalty
+    with pytest.raises(AttributeError, match="has no attribute 'CritPenalty'"):
+        _ = losses.CritPenalty
 
 
 def test_the_sides_are_called_fake_and_real() -> None:

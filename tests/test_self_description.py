@@ -42,3 +42,19 @@ def test_no_part_is_asked_who_it_is(path: Path) -> None:
 )
 def test_the_test_sees_what_it_looks_for(code: str) -> None:
     assert _asked(ast.parse(code)) & (CLASSES | NAMES)
+
+
+# Former names, and the word of papers, once.
+FORMER = ("critic=", "CriticPenalty", "papers on Wasserstein losses call a critic")
+
+
+def test_a_discriminator_is_called_a_discriminator() -> None:
+    files = [*(ROOT / "stgan").rglob("*.py"), *(ROOT / "docs").rglob("*.*")]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files
+        if path.suffix in (".py", ".md", ".rst", ".json") and "_build" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if "critic" in line.lower() and not any(former in line for former in FORMER)
+    ]
+    assert not found, "\n".join(found)

@@ -4,7 +4,7 @@ A video GAN of your own
 
 stgan's layers are made to be used in networks that are not in any paper. This tutorial builds a
 small one: a DCGAN-like generator of clips that is given noise and the name of a motion, and no
-picture. Two critics teach it. After a minute on two CPU cores one sees it move.
+picture. Two discriminators teach it. After a minute on two CPU cores one sees it move.
 
 The generator has two branches. One draws pictures, as DCGAN does, and knows nothing of time. The
 other makes what moves, by transposed (1+2)D convolutions. At every resolution a fusion block joins
@@ -104,46 +104,46 @@ generator = Generator(len(motions))
 print(tuple(generator(torch.randn(2, 32), torch.tensor([0, 2])).shape))
 
 # %%
-# The critics and the rules of the game
+# The discriminators and the rules of the game
 # -------------------------------------
 #
-# One critic judges clips and knows the label, the other judges single frames and does not. The loss
-# is relativistic pairing with :math:`R_1` and :math:`R_2` penalties, as R3GAN has it; the penalties
-# are computed at every fourth step, four times as heavy.
+# One discriminator judges clips and knows the label, the other judges single frames and does not.
+# The loss is relativistic pairing with :math:`R_1` and :math:`R_2` penalties, as R3GAN has it; the
+# penalties are computed at every fourth step, four times as heavy.
 
-critics = TwoStreamDiscriminator(
+discriminators = TwoStreamDiscriminator(
     video=VideoDiscriminator((8, 32, 32), in_channels=1, num_classes=3, base_channels=12),
     image=ImageDiscriminator(32, in_channels=1, base_channels=12),
 )
 loss, penalties, lazy = RelativisticPairingLoss(), (R1Penalty(), R2Penalty()), LazySchedule(every=4)
 for_generator = torch.optim.Adam(generator.parameters(), lr=2e-3, betas=(0.0, 0.99))
-for_critics = torch.optim.Adam(critics.parameters(), lr=2e-3, betas=(0.0, 0.99))
+for_discriminators = torch.optim.Adam(discriminators.parameters(), lr=2e-3, betas=(0.0, 0.99))
 average = ExponentialMovingAverage(generator, decay=0.98)
 
 
-def step_of_critics(real, fake, label):
+def step_of_discriminators(real, fake, label):
     """Take one step; the frames of the image stream are the same of both."""
-    frames = critics.sample(real)
-    of_real, of_fake = (critics(clips, label, indices=frames) for clips in (real, fake))
+    frames = discriminators.sample(real)
+    of_real, of_fake = (discriminators(clips, label, indices=frames) for clips in (real, fake))
     total = sum(loss.discriminator(real=of_real[k], fake=of_fake[k]) for k in of_real)
     for name in of_real if lazy.due else ():
 
         def one(clips, name=name):
-            return critics(clips, label, indices=frames, only=(name,))[name]
+            return discriminators(clips, label, indices=frames, only=(name,))[name]
 
         total = total + lazy.scale * sum(p(one, real=real, fake=fake) for p in penalties)
     lazy.advance()
-    for_critics.zero_grad()
+    for_discriminators.zero_grad()
     total.backward()
-    for_critics.step()
+    for_discriminators.step()
     return total.item()
 
 
 def step_of_generator(real, fake, label):
-    """Take one step; the critics only pass the gradient on."""
-    frames = critics.sample(real)
-    with frozen(critics):
-        of_real, of_fake = (critics(clips, label, indices=frames) for clips in (real, fake))
+    """Take one step; the discriminators only pass the gradient on."""
+    frames = discriminators.sample(real)
+    with frozen(discriminators):
+        of_real, of_fake = (discriminators(clips, label, indices=frames) for clips in (real, fake))
         total = sum(loss.generator(real=of_real[k], fake=of_fake[k]) for k in of_real)
         for_generator.zero_grad()
         total.backward()
@@ -175,7 +175,7 @@ for step in range(1, 321):
     picked = torch.randint(len(videos), (16,), generator=order)
     real, label = videos[picked], labels[picked]
     fake = generator(torch.randn(16, 32, generator=order), label)
-    step_of_critics(real, fake.detach(), label)
+    step_of_discriminators(real, fake.detach(), label)
     step_of_generator(real, fake, label)
     average.update(generator, step)
     if step % 80 == 0:
@@ -215,8 +215,8 @@ movie = FuncAnimation(
 # In numbers, with what a reader should hold against them. The motion is the one that was asked for
 # much more often than by chance. The clips also flicker: their frames differ more from each other
 # than those of real clips do, which motion energy counts as motion; and the last transposed
-# convolution leaves a checkerboard. More steps take much of it away. A critic of pairs of frames
-# (:doc:`plot_02_two_streams`) and a last layer that resizes and convolves
+# convolution leaves a checkerboard. More steps take much of it away. A discriminator of pairs of
+# frames (:doc:`plot_02_two_streams`) and a last layer that resizes and convolves
 # (:class:`~stgan.layers.ResizeConv3d`) would be the next things to try.
 
 accuracy = condition_accuracy(judge, clips, shown)

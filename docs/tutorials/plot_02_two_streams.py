@@ -45,7 +45,7 @@ torch.manual_seed(0)
 frames, side = 16, 32
 image = ImageDiscriminator(side, base_channels=16)
 motion = PairDiscriminator(side, num_frames=frames, base_channels=16)
-critics = TwoStreamDiscriminator(
+discriminators = TwoStreamDiscriminator(
     image=StreamSpec(image, takes="frames", sampler=BetaPair(), labeled=False),
     streams={"motion": StreamSpec(motion, sampler=BetaPair(), labeled=False, timed=True)},
 )
@@ -60,7 +60,7 @@ print(stgan.list("discriminators", "*pair*"), stgan.list("samplers", "*pair*"))
 
 shapes = MovingShapes(8, num_frames=frames, image_size=side)
 real = torch.stack([shapes[i]["video"] for i in range(8)])
-pair = critics.sample(real, generator=torch.Generator().manual_seed(1))["motion"]
+pair = discriminators.sample(real, generator=torch.Generator().manual_seed(1))["motion"]
 indices = {"image": pair, "motion": pair}
 
 figure, axes = plt.subplots(4, frames, figsize=(9, 2.6), layout="constrained")
@@ -89,7 +89,7 @@ assert apart.mean() > frames / 3  # two uniform moments would be a third of the 
 generator = VideoDecoder(32, decoder_stages(plan((frames, side, side)), base_channels=16))
 noise = torch.randn(8, 32, generator=torch.Generator().manual_seed(3))
 fake = generator(noise)
-logits = critics(fake, indices=indices)
+logits = discriminators(fake, indices=indices)
 print(tuple(fake.shape), {name: tuple(value.shape) for name, value in logits.items()})
 
 # %%
@@ -105,25 +105,29 @@ print(tuple(fake.shape), {name: tuple(value.shape) for name, value in logits.ite
 
 loss, r1, lazy = NonSaturatingLoss(), R1Penalty(), LazySchedule(every=16)
 augment = DiffAugment(("color", "translation"))
-for_critics = torch.optim.Adam(critics.parameters(), lr=2e-4, betas=(0.0, 0.99))
+for_discriminators = torch.optim.Adam(discriminators.parameters(), lr=2e-4, betas=(0.0, 0.99))
 for_generator = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.0, 0.99))
 
 shown_real, shown_fake = augment(real), augment(fake.detach())
-of_real, of_fake = critics(shown_real, indices=indices), critics(shown_fake, indices=indices)
+of_real, of_fake = (
+    discriminators(shown_real, indices=indices),
+    discriminators(shown_fake, indices=indices),
+)
 terms = {
-    name: loss.discriminator(real=of_real[name], fake=of_fake[name]) for name in critics.weights
+    name: loss.discriminator(real=of_real[name], fake=of_fake[name])
+    for name in discriminators.weights
 }
 if lazy.due:
-    for name in critics.weights:
+    for name in discriminators.weights:
 
         def one_stream(video, name=name):
-            return critics(video, indices=indices, only=(name,))[name]
+            return discriminators(video, indices=indices, only=(name,))[name]
 
         terms[f"r1/{name}"] = lazy.scale * 0.5 * r1(one_stream, real=shown_real)
 lazy.advance()
-for_critics.zero_grad()
+for_discriminators.zero_grad()
 sum(terms.values()).backward()
-for_critics.step()
+for_discriminators.step()
 print({name: round(term.item(), 3) for name, term in terms.items()})
 
 # %%
@@ -133,16 +137,16 @@ print({name: round(term.item(), 3) for name, term in terms.items()})
 # :func:`~stgan.training.frozen` keeps this step from computing gradients of the discriminators that
 # nobody uses; the gradient to the generated clip flows through them as ever.
 
-before = [parameter.detach().clone() for parameter in critics.parameters()]
+before = [parameter.detach().clone() for parameter in discriminators.parameters()]
 for_generator.zero_grad()
-with frozen(critics):
-    of_fake = critics(augment(fake), indices=indices)
+with frozen(discriminators):
+    of_fake = discriminators(augment(fake), indices=indices)
     total = sum(loss.generator(fake=value) for value in of_fake.values())
     total.backward()
 for_generator.step()
 
 assert all(p.grad is not None and bool(p.grad.any()) for p in generator.parameters())
-assert all(torch.equal(p, old) for p, old in zip(critics.parameters(), before, strict=True))
+assert all(torch.equal(p, old) for p, old in zip(discriminators.parameters(), before, strict=True))
 print(f"generator {total.item():.3f}; the discriminators are as they were")
 
 # %%

@@ -140,17 +140,19 @@ axes.spines[["top", "right"]].set_visible(False)
 # whole. That is exact, up to rounding, for everything that judges each clip by itself; batch norm
 # and relativistic average losses compare the clips of a batch and would see a part.
 
-critic = VideoDiscriminator(size, num_classes=6, base_channels=8, spectral_norm=False).double()
+discriminator = VideoDiscriminator(
+    size, num_classes=6, base_channels=8, spectral_norm=False
+).double()
 batch = next(iter(endless_loader(shapes, batch_size=8)))
 
 
 def gradient(parts):
     """Gradient of the loss of real clips, in so many parts."""
-    critic.zero_grad()
+    discriminator.zero_grad()
     for part in split_batch(batch, parts):
-        logits = critic(part["video"].double(), part["label"])
+        logits = discriminator(part["video"].double(), part["label"])
         (torch.nn.functional.softplus(-logits).mean() / parts).backward()
-    return torch.cat([p.grad.flatten() for p in critic.parameters()])
+    return torch.cat([p.grad.flatten() for p in discriminator.parameters()])
 
 
 one = gradient(1)

@@ -211,12 +211,12 @@ axes.text(8.3, 0.85, "is it a\npicture?", va="center", fontsize=9)
 
 video = VideoDiscriminator((8, 16, 16), num_classes=classes, base_channels=8)
 image = ImageDiscriminator(16, base_channels=8)
-critics = TwoStreamDiscriminator(video=video, image=image, sampler=RandomFrames(1)).eval()
+discriminators = TwoStreamDiscriminator(video=video, image=image, sampler=RandomFrames(1)).eval()
 real, fake = torch.rand(2, n, 3, 8, 16, 16).mul(2).sub(1).unbind()
-frame = critics.sample(real)
+frame = discriminators.sample(real)
 
 loss = NonSaturatingLoss()
-of_real, of_fake = critics(real, c, indices=frame), critics(fake, c, indices=frame)
+of_real, of_fake = discriminators(real, c, indices=frame), discriminators(fake, c, indices=frame)
 assembled = sum(loss.discriminator(real=of_real[k], fake=of_fake[k]) for k in ("video", "image"))
 
 at = [take_frames(clip, frame)[:, :, 0] for clip in (real, fake)]

@@ -36,10 +36,10 @@ _DRAWS = {"blit": BLIT_DRAWS, "geometry": GEOMETRY_DRAWS, "color": COLOR_DRAWS}
 class ADAugment(Augmentation):
     """Apply each of thirteen transformations with a probability, all frames alike (ADA).
 
-    For few training clips: real and generated clips both go through it before every critic, in the
-    steps of the discriminators and of the generator. As long as the probability is below about 0.8,
-    the generator does not learn to show augmented clips. :class:`AdaptiveAugmentation` finds it
-    during training. The transformations, in groups:
+    For few training clips: real and generated clips both go through it before every discriminator,
+    in the steps of the discriminators and of the generator. As long as the probability is below
+    about 0.8, the generator does not learn to show augmented clips. :class:`AdaptiveAugmentation`
+    finds it during training. The transformations, in groups:
 
     - ``"blit"``: flip left and right, turn by quarters, move by whole pixels, up to an eighth;
     - ``"geometry"``: scale, turn, stretch, turn again and move, by any amount;

@@ -16,7 +16,7 @@ __all__ = ["AdaptiveAugmentation"]
 
 
 class AdaptiveAugmentation(Augmentation):
-    r"""Augment, and adapt the probability until the critic is right about a target part of clips.
+    r"""Augment, with a probability that keeps the discriminator right about a part of clips.
 
     .. math::
         r = \mathrm{E}[\mathrm{sign}(D(x))], \qquad
@@ -24,7 +24,8 @@ class AdaptiveAugmentation(Augmentation):
         \; 0, \; p_{\max}\Bigr)
 
     over the :math:`n` real clips since the last change, with :math:`R` clips for the way from 0 to
-    1. A critic that overfits is sure of the real clips, :math:`r \to 1`; then :math:`p` rises.
+    1. A discriminator that overfits is sure of the real clips, :math:`r \to 1`; then :math:`p`
+      rises.
 
     Call :meth:`update` with the logits of augmented real clips in every step of the discriminator.
     It halts no GPU. If ``torch.distributed`` is initialized, every process must call it as often;
@@ -129,14 +130,14 @@ class AdaptiveAugmentation(Augmentation):
         """Count the signs of real clips; in every so many calls, change the probability.
 
         Args:
-            real_logits: ``(N,)``, or ``(N, ...)`` for a critic that answers in patches.
+            real_logits: ``(N,)``, or ``(N, ...)`` for a discriminator that answers in patches.
         """
         if real_logits.ndim < 1 or real_logits.numel() == 0:
             raise ShapeError(
                 f"real_logits must be (N,) or (N, ...), got {tuple(real_logits.shape)}"
             )
         clips = real_logits.shape[0]
-        # One critic that fails must not make the probability fail for good.
+        # One discriminator that fails must not make the probability fail for good.
         mean = real_logits.float().nan_to_num(0.0).sign().mean().to(self.sums)
         new = torch.stack((mean * clips, torch.full_like(mean, clips), torch.zeros_like(mean)))
         if dist.is_available() and dist.is_initialized():

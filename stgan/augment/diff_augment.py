@@ -26,8 +26,8 @@ _DRAWS = {"color": 3, "translation": 2, "cutout": 2}
 class DiffAugment(Augmentation):
     """Change color, place and a hole of every clip, all frames of a clip alike (DiffAugment).
 
-    For few training clips: real and generated clips both go through it before every critic, in the
-    steps of the discriminators and of the generator. The policies, in the order given, are
+    For few training clips: real and generated clips both go through it before every discriminator,
+    in the steps of the discriminators and of the generator. The policies, in the order given, are
 
     - ``"color"``: brightness shifted by up to 0.5, saturation scaled by 0 to 2, contrast by 0.5 to
       1.5; see :func:`stgan.functional.jitter_color`;

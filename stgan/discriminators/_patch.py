@@ -72,8 +72,8 @@ class PatchDiscriminator(BaseDiscriminator, Generic[Size]):
 
         Example:
             >>> from stgan.discriminators import ImagePatchDiscriminator
-            >>> critic = ImagePatchDiscriminator(base_channels=4)
-            >>> critic.region((2, 0))
+            >>> discriminator = ImagePatchDiscriminator(base_channels=4)
+            >>> discriminator.region((2, 0))
             (slice(0, 63, None), slice(0, 47, None))
         """
         return tuple(slice(max(part.start, 0), part.stop) for part in self._spans(index))

@@ -152,9 +152,9 @@ class FirstFrameVideoDiscriminator(_FirstFrameDiscriminator[Size3], input_size=(
             asked for.
 
     Example:
-        >>> critic = FirstFrameVideoDiscriminator((8, 16, 16), base_channels=4)
+        >>> discriminator = FirstFrameVideoDiscriminator((8, 16, 16), base_channels=4)
         >>> video, image = torch.zeros(2, 3, 8, 16, 16), torch.zeros(2, 3, 16, 16)
-        >>> critic(video).shape, critic(video, image=image).shape
+        >>> discriminator(video).shape, discriminator(video, image=image).shape
         (torch.Size([2]), torch.Size([2]))
 
     Differs from the source:
@@ -210,9 +210,9 @@ class FirstFrameImageDiscriminator(
             asked for.
 
     Example:
-        >>> critic = FirstFrameImageDiscriminator(16, base_channels=4)
+        >>> discriminator = FirstFrameImageDiscriminator(16, base_channels=4)
         >>> frames, image = torch.zeros(2, 3, 5, 16, 16), torch.zeros(2, 3, 16, 16)
-        >>> critic(frames, image=image).shape
+        >>> discriminator(frames, image=image).shape
         torch.Size([2])
 
     References:

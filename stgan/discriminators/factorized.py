@@ -73,8 +73,8 @@ class VideoDiscriminator2Plus1d(BaseDiscriminator):
         ValueError: In ``forward``, if a label is missing or not expected.
 
     Example:
-        >>> critic = VideoDiscriminator2Plus1d((16, 64, 64), base_channels=4)
-        >>> critic(torch.zeros(2, 3, 16, 64, 64)).shape
+        >>> discriminator = VideoDiscriminator2Plus1d((16, 64, 64), base_channels=4)
+        >>> discriminator(torch.zeros(2, 3, 16, 64, 64)).shape
         torch.Size([2])
 
     Differs from the source:

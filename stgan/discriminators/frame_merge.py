@@ -98,9 +98,9 @@ class FrameMergeDiscriminator(BaseDiscriminator):
             layout or is too small.
 
     Example:
-        >>> critic = FrameMergeDiscriminator(32, num_frames=3, base_channels=4)
+        >>> discriminator = FrameMergeDiscriminator(32, num_frames=3, base_channels=4)
         >>> frames, indices = torch.zeros(2, 3, 3, 32, 32), torch.tensor([[0, 4, 9], [3, 4, 5]])
-        >>> critic(frames, indices=indices).shape
+        >>> discriminator(frames, indices=indices).shape
         torch.Size([2])
 
     Differs from the source:

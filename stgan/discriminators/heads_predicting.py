@@ -97,7 +97,7 @@ class _PredictingHead(Head):
 class AuxiliaryClassifierHead(_PredictingHead):
     """A logit, and logits of the classes, which the cross-entropy of both players then uses.
 
-    The critic is not told the label, so a stream with this head is built without classes.
+    The discriminator is not told the label, so a stream with this head is built without classes.
 
     Args:
         in_channels: C, channels of the features.

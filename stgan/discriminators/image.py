@@ -59,8 +59,8 @@ class ImageDiscriminator(OfFrames, StridedDiscriminator[Size2], input_size=64):
             in ``forward``, if a label or condition is missing or not expected.
 
     Example:
-        >>> critic = ImageDiscriminator(32, base_channels=8)
-        >>> critic(torch.zeros(2, 3, 32, 32)).shape
+        >>> discriminator = ImageDiscriminator(32, base_channels=8)
+        >>> discriminator(torch.zeros(2, 3, 32, 32)).shape
         torch.Size([2])
 
     References:

@@ -61,8 +61,8 @@ class VideoMultiScalePatchDiscriminator(BaseDiscriminator):
         ShapeError: If ``input_size``, or in ``forward`` a clip, is too small.
 
     Example:
-        >>> critic = VideoMultiScalePatchDiscriminator(base_channels=4)
-        >>> maps = critic(torch.zeros(2, 3, 8, 64, 64))
+        >>> discriminator = VideoMultiScalePatchDiscriminator(base_channels=4)
+        >>> maps = discriminator(torch.zeros(2, 3, 8, 64, 64))
         >>> {name: tuple(logits.shape) for name, logits in maps.items()}
         {'scale_0': (2, 4, 11, 11), 'scale_1': (2, 4, 7, 7)}
 

@@ -69,8 +69,9 @@ class PairDiscriminator(BaseDiscriminator):
         ShapeError: In ``forward``, if an input has another layout.
 
     Example:
-        >>> critic = PairDiscriminator(32, num_frames=16, base_channels=4)
-        >>> critic(torch.zeros(2, 3, 2, 32, 32), indices=torch.tensor([[0, 15], [3, 4]])).shape
+        >>> discriminator = PairDiscriminator(32, num_frames=16, base_channels=4)
+        >>> frames, indices = torch.zeros(2, 3, 2, 32, 32), torch.tensor([[0, 15], [3, 4]])
+        >>> discriminator(frames, indices=indices).shape
         torch.Size([2])
 
     Differs from the source:

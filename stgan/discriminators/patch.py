@@ -64,8 +64,8 @@ class ImagePatchDiscriminator(OfFrames, PatchDiscriminator[Size2]):
         ShapeError: If ``input_size``, or in ``forward`` a frame, is too small.
 
     Example:
-        >>> critic = ImagePatchDiscriminator(base_channels=4)
-        >>> critic(torch.zeros(2, 3, 64, 96)).shape, critic.receptive_field
+        >>> discriminator = ImagePatchDiscriminator(base_channels=4)
+        >>> discriminator(torch.zeros(2, 3, 64, 96)).shape, discriminator.receptive_field
         (torch.Size([2, 6, 10]), (70, 70))
 
     Differs from the source:
@@ -145,8 +145,8 @@ class VideoPatchDiscriminator(
         ShapeError: If ``input_size``, or in ``forward`` a clip, is too small.
 
     Example:
-        >>> critic = VideoPatchDiscriminator(base_channels=4)
-        >>> critic(torch.zeros(2, 3, 16, 64, 64)).shape, critic.receptive_field
+        >>> discriminator = VideoPatchDiscriminator(base_channels=4)
+        >>> discriminator(torch.zeros(2, 3, 16, 64, 64)).shape, discriminator.receptive_field
         (torch.Size([2, 4, 4, 4]), (13, 46, 46))
 
     Differs from the source:

@@ -60,8 +60,8 @@ class PooledVideoDiscriminator(BaseDiscriminator):
             asked for.
 
     Example:
-        >>> critic = PooledVideoDiscriminator((8, 32, 32), base_channels=4)
-        >>> critic(torch.zeros(2, 3, 8, 32, 32)).shape
+        >>> discriminator = PooledVideoDiscriminator((8, 32, 32), base_channels=4)
+        >>> discriminator(torch.zeros(2, 3, 8, 32, 32)).shape
         torch.Size([2])
 
     References:

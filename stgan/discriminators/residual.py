@@ -62,8 +62,8 @@ class ImageResidualDiscriminator(OfFrames, ResidualDiscriminator[Size2], input_s
             expected.
 
     Example:
-        >>> critic = ImageResidualDiscriminator(32, num_classes=6, base_channels=4)
-        >>> critic(torch.zeros(2, 3, 32, 32), torch.tensor([0, 5])).shape
+        >>> discriminator = ImageResidualDiscriminator(32, num_classes=6, base_channels=4)
+        >>> discriminator(torch.zeros(2, 3, 32, 32), torch.tensor([0, 5])).shape
         torch.Size([2])
 
     Differs from the source:
@@ -136,8 +136,8 @@ class VideoResidualDiscriminator(ResidualDiscriminator[Size3], input_size=(32, 6
             expected.
 
     Example:
-        >>> critic = VideoResidualDiscriminator((8, 16, 16), num_classes=6, base_channels=4)
-        >>> critic(torch.zeros(2, 3, 8, 16, 16), torch.tensor([0, 5])).shape
+        >>> discriminator = VideoResidualDiscriminator((8, 16, 16), num_classes=6, base_channels=4)
+        >>> discriminator(torch.zeros(2, 3, 8, 16, 16), torch.tensor([0, 5])).shape
         torch.Size([2])
 
     Differs from the source:

@@ -1,4 +1,4 @@
-"""Frame samplers that draw how far frames are apart, for critics that look at few of them."""
+"""Frame samplers that draw how far frames are apart, for discriminators of few frames."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -120,7 +120,7 @@ class StratifiedFrames(DrawnFrames):
 class FirstAndRandomFrames(DrawnFrames):
     """The first frame and k others, drawn uniformly without replacement and put in order.
 
-    For a critic that judges frames beside the image from which a clip began.
+    For a discriminator that judges frames beside the image from which a clip began.
 
     Args:
         count: k, frames besides the first.

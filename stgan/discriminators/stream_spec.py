@@ -39,8 +39,8 @@ class StreamSpec:
 
     Example:
         >>> from stgan.discriminators import StreamSpec, SubClip, VideoDiscriminator
-        >>> critic = VideoDiscriminator((8, 16, 16), base_channels=8)
-        >>> StreamSpec(critic, sampler=SubClip(8), weight=0.5, labeled=False).sampler
+        >>> discriminator = VideoDiscriminator((8, 16, 16), base_channels=8)
+        >>> StreamSpec(discriminator, sampler=SubClip(8), weight=0.5, labeled=False).sampler
         SubClip(8, stride=1)
     """
 

@@ -62,8 +62,9 @@ class TemporalPyramidDiscriminator(BaseDiscriminator):
             another size.
 
     Example:
-        >>> critic = TemporalPyramidDiscriminator((8, 16, 16), strides=(1, 2, 4), base_channels=4)
-        >>> logits = critic(torch.zeros(2, 3, 8, 16, 16))
+        >>> size, strides = (8, 16, 16), (1, 2, 4)
+        >>> discriminator = TemporalPyramidDiscriminator(size, strides=strides, base_channels=4)
+        >>> logits = discriminator(torch.zeros(2, 3, 8, 16, 16))
         >>> {rate: tuple(values.shape) for rate, values in logits.items()}
         {'stride_1': (2,), 'stride_2': (2,), 'stride_4': (2,)}
 

@@ -93,24 +93,24 @@ class TwoStreamDiscriminator(Streams):
     Example:
         >>> from stgan.discriminators import ImageDiscriminator, StreamSpec, SubClip
         >>> from stgan.discriminators import VideoDiscriminator
-        >>> critic = TwoStreamDiscriminator(
+        >>> discriminator = TwoStreamDiscriminator(
         ...     video=VideoDiscriminator((8, 16, 16), num_classes=6, base_channels=8),
         ...     image=ImageDiscriminator(16, base_channels=8),
         ...     sampler=RandomFrames(2),
         ... )
         >>> video, label = torch.zeros(4, 3, 8, 16, 16), torch.tensor([0, 1, 2, 3])
-        >>> {name: tuple(logits.shape) for name, logits in critic(video, label).items()}
+        >>> {name: tuple(logits.shape) for name, logits in discriminator(video, label).items()}
         {'video': (4,), 'image': (4,)}
         >>> short = VideoDiscriminator((4, 16, 16), base_channels=8)
-        >>> critic = TwoStreamDiscriminator(
+        >>> discriminator = TwoStreamDiscriminator(
         ...     image=ImageDiscriminator(16, base_channels=8),
         ...     streams={"short": StreamSpec(short, sampler=SubClip(4), weight=0.5)},
         ... )
-        >>> indices = critic.sample(video)
+        >>> indices = discriminator.sample(video)
         >>> {name: tuple(drawn.shape) for name, drawn in indices.items()}
         {'image': (4, 1), 'short': (4, 4)}
-        >>> logits = critic(video, indices=indices)
-        >>> critic.weighted({name: value.mean() for name, value in logits.items()}).shape
+        >>> logits = discriminator(video, indices=indices)
+        >>> discriminator.weighted({name: value.mean() for name, value in logits.items()}).shape
         torch.Size([])
 
     Differs from the source:

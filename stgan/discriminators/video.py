@@ -62,8 +62,8 @@ class VideoDiscriminator(StridedDiscriminator[Size3], input_size=(32, 64, 64)):
             in ``forward``, if a label or condition is missing or not expected.
 
     Example:
-        >>> critic = VideoDiscriminator((16, 32, 32), num_classes=6, base_channels=8)
-        >>> critic(torch.zeros(2, 3, 16, 32, 32), torch.tensor([0, 5])).shape
+        >>> discriminator = VideoDiscriminator((16, 32, 32), num_classes=6, base_channels=8)
+        >>> discriminator(torch.zeros(2, 3, 16, 32, 32), torch.tensor([0, 5])).shape
         torch.Size([2])
 
     Differs from the source:

@@ -44,7 +44,8 @@ def convolve(
 ) -> Tensor:
     """``torch.nn.functional.conv3d``."""
     if groups == 1 and not any(padding) and weight.shape[2:] == video.shape[2:]:
-        # One position, as at the end of a critic: a product, without a convolution's preparations.
+        # One position, as at the end of a discriminator: a product, without a convolution's
+        # preparations.
         return F.linear(video.flatten(1), weight.flatten(1), bias)[..., None, None, None]
     even = all(k % s == 0 for k, s in zip(weight.shape[2:], stride, strict=True))
     if groups == 1 and even and max(stride) > 1 and video.shape[1] < _BLOCK:

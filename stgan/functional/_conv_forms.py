@@ -4,14 +4,14 @@ All give the same values; they differ in time and memory. On a GPU whose tensor 
 those of ``_conv_cores``. On a CPU:
 
 - Where a kernel has more numbers than the columns that it meets, as in the first stages of a
-  decoder and the last of a critic, a matrix product: kernels of a convolution would be reordered
-  at every call, which there costs more than the convolution.
+  decoder and the last of a discriminator, a matrix product: kernels of a convolution would be
+  reordered at every call, which there costs more than the convolution.
 - Else, where a kernel looks at space only, time is folded into the batch; where it looks at time
   only, all places become one axis, unless that costs more than it saves. Both are views, and the
   kernels for images are the faster ones.
 - Else, a convolution over all axes. The gradient of a picture's few channels, as the first layer of
-  a critic has to tell it to a generator, is slow there; with as many positions as a stride passes
-  over taken for channels it is not.
+  a discriminator has to tell it to a generator, is slow there; with as many positions as a stride
+  passes over taken for channels it is not.
 
 All of them run on memory laid out channels-last, which passes from layer to layer without being
 reordered.

@@ -126,7 +126,7 @@ class _Linear(torch.autograd.Function):
 def _asked_for(ctx: Any, index: int) -> bool:
     """Whether this backward pass wants the gradient of an input, as torch's operators know it.
 
-    The slope of a critic along its clips, for one, asks for none of a weight.
+    The slope of a discriminator along its clips, for one, asks for none of a weight.
     """
     node = ctx.next_functions[index][0]
     if not ctx.needs_input_grad[index] or node is None or _WILL_RUN is None:

@@ -335,7 +335,7 @@ def wasserstein_generator_loss(*, fake: Tensor, reduction: Reduction = "mean") -
     r""":math:`-D(\text{fake})`.
 
     Args:
-        fake: What the critic says of generated samples.
+        fake: What the discriminator says of generated samples.
         reduction: ``"mean"``, ``"sum"`` or ``"none"``.
 
     Example:
@@ -354,11 +354,11 @@ def wasserstein_discriminator_loss(
 ) -> Tensor:
     r""":math:`-D(\text{real}) + D(\text{fake})`.
 
-    It has no lower bound unless the slope of the critic has one: train it with a gradient penalty,
-    or clip its weights.
+    It has no lower bound unless the slope of the discriminator has one: train it with a gradient
+    penalty, or clip its weights.
 
     Args:
-        real: What the critic says of real samples.
+        real: What the discriminator says of real samples.
         fake: What it says of generated samples.
         reduction: Applied to each of the two terms, which are then added.
 

@@ -1,16 +1,16 @@
-"""Penalties on the slope of a critic, one value for each sample.
+"""Penalties on the slope of a discriminator, one value for each sample.
 
-A critic is whatever is called as ``critic(samples, **condition)``: clips, images or latents with
-any number of axes go in, and logits come out, as ``(N,)``, as a map with the batch first, or as a
-mapping of named logits. Anything else is refused, such as the mean of a batch, whose slope at a
-sample is N times too small. What counts is the sum of all logits of a sample, so a map of n logits
-has the slope of n critics together.
+A discriminator is whatever is called as ``discriminator(samples, **condition)``: clips, images or
+latents with any number of axes go in, and logits come out, as ``(N,)``, as a map with the batch
+first, or as a mapping of named logits. Anything else is refused, such as the mean of a batch, whose
+slope at a sample is N times too small. What counts is the sum of all logits of a sample, so a map
+of n logits has the slope of n discriminators together.
 
-- The samples are detached: gradients reach the critic alone, never a generator.
-- The critic must judge every sample by itself. Batch normalization mixes them.
+- The samples are detached: gradients reach the discriminator alone, never a generator.
+- The discriminator must judge every sample by itself. Batch normalization mixes them.
 - No penalty is multiplied by a weight; the training loop does that in sight of the reader.
-- The slope is squared and summed up in float32 under autocast too, in which the critic itself may
-  still run.
+- The slope is squared and summed up in float32 under autocast too, in which the discriminator
+  itself may still run.
 """
 
 from typing import Any
@@ -19,9 +19,10 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_floats, check_layout
+from stgan._deprecated import renamed
 from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
-from stgan.functional._critic import Critic, check_samples, drawn, slope
+from stgan.functional._discriminator import Discriminator, check_samples, drawn, slope
 from stgan.functional._precision import full_precision
 
 __all__ = [
@@ -33,29 +34,30 @@ __all__ = [
 ]
 
 
+@renamed("0.2", critic="discriminator")
 @by_keyword
-def r1_penalty(critic: Critic, *, real: Tensor, **condition: Any) -> Tensor:
-    r"""Squared norm of the critic's gradient at real samples.
+def r1_penalty(discriminator: Discriminator, *, real: Tensor, **condition: Any) -> Tensor:
+    r"""Squared norm of the discriminator's gradient at real samples.
 
     .. math:: R_1(x) = \bigl\| \nabla_x D(x) \bigr\|_2^2
 
     Args:
-        critic: Called as ``critic(real, **condition)``; returns logits, or a mapping of them, of
-            which all of a sample are summed up.
+        discriminator: Called as ``discriminator(real, **condition)``; returns logits, or a mapping
+            of them, of which all of a sample are summed up.
         real: ``(N, ...)``, any number of axes.
-        **condition: What the critic also needs, such as ``label=``.
+        **condition: What the discriminator also needs, such as ``label=``.
 
     Returns:
         ``(N,)``, the sum over all axes but the first.
 
     Raises:
-        ShapeError: If the critic does not return logits for every sample.
+        ShapeError: If the discriminator does not return logits for every sample.
 
     Example:
-        >>> critic = nn.Linear(2, 1)
+        >>> discriminator = nn.Linear(2, 1)
         >>> with torch.no_grad():
-        ...     weight = critic.weight.copy_(torch.tensor([[3.0, 4.0]]))
-        >>> r1_penalty(critic, real=torch.zeros(2, 2)).tolist()
+        ...     weight = discriminator.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> r1_penalty(discriminator, real=torch.zeros(2, 2)).tolist()
         [25.0, 25.0]
 
     Differs from the source:
@@ -68,31 +70,32 @@ def r1_penalty(critic: Critic, *, real: Tensor, **condition: Any) -> Tensor:
         2018, equation 9; Saito et al., TGANv2, IJCV 2020.
     """
     check_samples(real, "real")
-    return _squared(slope(critic, real, condition))
+    return _squared(slope(discriminator, real, condition))
 
 
+@renamed("0.2", critic="discriminator")
 @by_keyword
-def r2_penalty(critic: Critic, *, fake: Tensor, **condition: Any) -> Tensor:
-    r"""Squared norm of the critic's gradient at generated samples.
+def r2_penalty(discriminator: Discriminator, *, fake: Tensor, **condition: Any) -> Tensor:
+    r"""Squared norm of the discriminator's gradient at generated samples.
 
     .. math:: R_2(\tilde x) = \bigl\| \nabla_{\tilde x} D(\tilde x) \bigr\|_2^2
 
     Args:
-        critic: As for :func:`r1_penalty`.
+        discriminator: As for :func:`r1_penalty`.
         fake: ``(N, ...)``, any number of axes.
-        **condition: What the critic also needs, such as ``label=``.
+        **condition: What the discriminator also needs, such as ``label=``.
 
     Returns:
         ``(N,)``, the sum over all axes but the first.
 
     Raises:
-        ShapeError: If the critic does not return logits for every sample.
+        ShapeError: If the discriminator does not return logits for every sample.
 
     Example:
-        >>> critic = nn.Linear(2, 1)
+        >>> discriminator = nn.Linear(2, 1)
         >>> with torch.no_grad():
-        ...     weight = critic.weight.copy_(torch.tensor([[3.0, 4.0]]))
-        >>> r2_penalty(critic, fake=torch.zeros(1, 2)).tolist()
+        ...     weight = discriminator.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> r2_penalty(discriminator, fake=torch.zeros(1, 2)).tolist()
         [25.0]
 
     Differs from the source:
@@ -102,12 +105,13 @@ def r2_penalty(critic: Critic, *, fake: Tensor, **condition: Any) -> Tensor:
         Mescheder, Geiger and Nowozin, ICML 2018, equation 10; Huang et al., R3GAN, NeurIPS 2024.
     """
     check_samples(fake, "fake")
-    return _squared(slope(critic, fake, condition))
+    return _squared(slope(discriminator, fake, condition))
 
 
+@renamed("0.2", critic="discriminator")
 @by_keyword
 def gradient_penalty(
-    critic: Critic,
+    discriminator: Discriminator,
     *,
     real: Tensor,
     fake: Tensor,
@@ -123,26 +127,26 @@ def gradient_penalty(
     The norm is that of each sample, so the value does not depend on how many there are.
 
     Args:
-        critic: As for :func:`r1_penalty`.
+        discriminator: As for :func:`r1_penalty`.
         real: ``(N, ...)``, any number of axes.
         fake: Of the same shape; sample n is mixed with real sample n and judged under the same
             condition.
         mix: ``(N,)``, the share :math:`\epsilon` of every real sample; drawn if not given.
         generator: Source of randomness for ``mix``; ``None`` for torch's own.
-        **condition: What the critic also needs, such as ``label=``.
+        **condition: What the discriminator also needs, such as ``label=``.
 
     Returns:
         ``(N,)``.
 
     Raises:
-        ShapeError: If real and fake differ in shape, ``mix`` is not ``(N,)``, or the critic does
-            not return logits for every sample.
+        ShapeError: If real and fake differ in shape, ``mix`` is not ``(N,)``, or the discriminator
+            does not return logits for every sample.
 
     Example:
-        >>> critic = nn.Linear(2, 1)
+        >>> discriminator = nn.Linear(2, 1)
         >>> with torch.no_grad():
-        ...     weight = critic.weight.copy_(torch.tensor([[3.0, 4.0]]))
-        >>> gradient_penalty(critic, real=torch.ones(2, 2), fake=torch.zeros(2, 2)).tolist()
+        ...     weight = discriminator.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> gradient_penalty(discriminator, real=torch.ones(2, 2), fake=torch.zeros(2, 2)).tolist()
         [16.0, 16.0]
 
     References:
@@ -150,12 +154,13 @@ def gradient_penalty(
         algorithm 1.
     """
     mixed = _mixed(real, fake, mix, generator)
-    return _unlike_one(slope(critic, mixed, condition))
+    return _unlike_one(slope(discriminator, mixed, condition))
 
 
+@renamed("0.2", critic="discriminator")
 @by_keyword
 def zero_centered_penalty(
-    critic: Critic,
+    discriminator: Discriminator,
     *,
     real: Tensor,
     fake: Tensor,
@@ -163,31 +168,32 @@ def zero_centered_penalty(
     generator: torch.Generator | None = None,
     **condition: Any,
 ) -> Tensor:
-    r"""Squared norm of the critic's gradient between real and generated samples.
+    r"""Squared norm of the discriminator's gradient between real and generated samples.
 
     .. math:: \bigl\| \nabla_{\hat x} D(\hat x) \bigr\|_2^2, \qquad
               \hat x = \alpha x + (1 - \alpha) \tilde x, \quad \alpha \sim U(0, 1)
 
     Args:
-        critic: As for :func:`r1_penalty`.
+        discriminator: As for :func:`r1_penalty`.
         real: ``(N, ...)``, any number of axes.
         fake: Of the same shape.
         mix: ``(N,)``, the share :math:`\alpha` of every real sample; drawn if not given.
         generator: Source of randomness for ``mix``; ``None`` for torch's own.
-        **condition: What the critic also needs, such as ``label=``.
+        **condition: What the discriminator also needs, such as ``label=``.
 
     Returns:
         ``(N,)``.
 
     Raises:
-        ShapeError: If real and fake differ in shape, ``mix`` is not ``(N,)``, or the critic does
-            not return logits for every sample.
+        ShapeError: If real and fake differ in shape, ``mix`` is not ``(N,)``, or the discriminator
+            does not return logits for every sample.
 
     Example:
-        >>> critic = nn.Linear(2, 1)
+        >>> discriminator = nn.Linear(2, 1)
         >>> with torch.no_grad():
-        ...     weight = critic.weight.copy_(torch.tensor([[3.0, 4.0]]))
-        >>> zero_centered_penalty(critic, real=torch.ones(1, 2), fake=torch.zeros(1, 2)).tolist()
+        ...     weight = discriminator.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> real, fake = torch.ones(1, 2), torch.zeros(1, 2)
+        >>> zero_centered_penalty(discriminator, real=real, fake=fake).tolist()
         [25.0]
 
     Differs from the source:
@@ -199,12 +205,13 @@ def zero_centered_penalty(
         Adversarial Networks, ICLR 2019 (0-GP).
     """
     mixed = _mixed(real, fake, mix, generator)
-    return _squared(slope(critic, mixed, condition))
+    return _squared(slope(discriminator, mixed, condition))
 
 
+@renamed("0.2", critic="discriminator")
 @by_keyword
 def dragan_penalty(
-    critic: Critic,
+    discriminator: Discriminator,
     *,
     real: Tensor,
     scale: float = 0.5,
@@ -218,25 +225,25 @@ def dragan_penalty(
               \hat x = x + c \, \mathrm{std}(x) \, \alpha u, \quad \alpha, u_i \sim U(0, 1)
 
     Args:
-        critic: As for :func:`r1_penalty`.
+        discriminator: As for :func:`r1_penalty`.
         real: ``(N, ...)``, any number of axes.
         scale: :math:`c`, how far from a sample, in standard deviations of its own values.
         noise: :math:`\alpha u`, in the shape of ``real``; drawn if not given.
         generator: Source of randomness for ``noise``; ``None`` for torch's own.
-        **condition: What the critic also needs, such as ``label=``.
+        **condition: What the discriminator also needs, such as ``label=``.
 
     Returns:
         ``(N,)``.
 
     Raises:
-        ShapeError: If ``noise`` has another shape than ``real``, or the critic does not return
-            logits for every sample.
+        ShapeError: If ``noise`` has another shape than ``real``, or the discriminator does not
+            return logits for every sample.
 
     Example:
-        >>> critic = nn.Linear(2, 1)
+        >>> discriminator = nn.Linear(2, 1)
         >>> with torch.no_grad():
-        ...     weight = critic.weight.copy_(torch.tensor([[3.0, 4.0]]))
-        >>> dragan_penalty(critic, real=torch.ones(1, 2)).tolist()
+        ...     weight = discriminator.weight.copy_(torch.tensor([[3.0, 4.0]]))
+        >>> dragan_penalty(discriminator, real=torch.ones(1, 2)).tolist()
         [16.0]
 
     Differs from the source:
@@ -259,7 +266,7 @@ def dragan_penalty(
     else:
         check_floats(noise, "noise", picture=False)
     std = x.std(dim=tuple(range(1, x.ndim)), correction=0, keepdim=True)
-    return _unlike_one(slope(critic, x + scale * std * noise, condition))
+    return _unlike_one(slope(discriminator, x + scale * std * noise, condition))
 
 
 def _squared(gradient: Tensor) -> Tensor:

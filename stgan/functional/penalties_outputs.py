@@ -1,4 +1,4 @@
-"""Penalties that need no critic, only what networks returned: logits, features, samples."""
+"""Penalties that need no discriminator, only what networks returned: logits, features, samples."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from stgan._checks import check_floats
 from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
-from stgan.functional._critic import check_samples
+from stgan.functional._discriminator import check_samples
 from stgan.functional._precision import full_precision
 from stgan.functional.adversarial import add_terms
 from stgan.typing import Reduction

@@ -1,4 +1,4 @@
-"""A channel by which a critic sees how much the samples of a batch differ."""
+"""A channel by which a discriminator sees how much the samples of a batch differ."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -32,7 +32,7 @@ _LAYOUTS = {False: "N C H W", True: "N C T H W"}
 class MinibatchStddev(nn.Module):
     """Append the standard deviation over the samples of a group as a constant channel.
 
-    A critic that sees it notices a generator whose samples are all alike. See
+    A discriminator that sees it notices a generator whose samples are all alike. See
     :func:`stgan.functional.minibatch_stddev`.
 
     Args:

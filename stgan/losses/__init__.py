@@ -1,5 +1,8 @@
 """Adversarial loss families, reconstruction losses, and the weights of their terms."""
 
+import warnings
+from typing import Any
+
 from stgan.losses.adversarial import (
     HingeLoss,
     LeastSquaresLoss,
@@ -21,7 +24,7 @@ from stgan.losses.penalties import (
     R2Penalty,
     ZeroCenteredPenalty,
 )
-from stgan.losses.penalties_base import CriticPenalty
+from stgan.losses.penalties_base import DiscriminatorPenalty
 from stgan.losses.penalties_consistency import BalancedConsistencyPenalty, ConsistencyPenalty
 from stgan.losses.penalties_outputs import (
     FeatureMatchingPenalty,
@@ -49,7 +52,7 @@ __all__ = [
     "BalancedConsistencyPenalty",
     "CharbonnierLoss",
     "ConsistencyPenalty",
-    "CriticPenalty",
+    "DiscriminatorPenalty",
     "DraganPenalty",
     "FeatureMatchingPenalty",
     "FirstFrameLoss",
@@ -85,3 +88,15 @@ __all__ = [
     "clip_singular_values_",
     "create_family",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "CriticPenalty":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(
+        "stgan.losses.CriticPenalty is DiscriminatorPenalty now; the former name is removed in "
+        "stgan 0.2",
+        DeprecationWarning,
+        stacklevel=2,
+    )
+    return DiscriminatorPenalty

@@ -230,7 +230,7 @@ class LeastSquaresLoss(_SmoothedLoss):
     example=_EXAMPLE,
 )
 class WassersteinLoss(AdversarialLoss):
-    """Wasserstein loss: a critic, whose slope must be bounded elsewhere, tells the two apart.
+    """Wasserstein loss: differences of logits, whose slope must be bounded elsewhere.
 
     See :func:`stgan.functional.wasserstein_generator_loss` and
     :func:`stgan.functional.wasserstein_discriminator_loss`.

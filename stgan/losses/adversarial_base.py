@@ -15,7 +15,7 @@ from stgan.typing import Reduction
 
 __all__ = ["AdversarialLoss", "create_family"]
 
-#: Logits of one critic, or of several by their names.
+#: Logits of one discriminator, or of several by their names.
 Logits: TypeAlias = Tensor | Mapping[str, Tensor]
 
 
@@ -29,7 +29,8 @@ class AdversarialLoss(nn.Module, ABC):
     Either half also takes mappings of named logits, such as those of
     :class:`~stgan.discriminators.TwoStreamDiscriminator`: each name is a loss of its own, reduced
     by itself, and their sum is returned, every name with the weight 1. For other weights, take the
-    names one by one; ``critic.weighted`` adds their losses up with the weights of the streams.
+    names one by one; ``discriminator.weighted`` adds their losses up with the weights of the
+    streams.
 
     A family of your own defines ``generator_half`` and ``discriminator_half``.
 

@@ -1,4 +1,4 @@
-"""Penalties on the slope of a critic, behind one interface."""
+"""Penalties on the slope of a discriminator, behind one interface."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -10,8 +10,8 @@ from stgan._keywords import by_keyword
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.functional import penalties as functional
-from stgan.functional._critic import Critic
-from stgan.losses.penalties_base import CLAIMS, CLIPS, CRITIC, CriticPenalty
+from stgan.functional._discriminator import Discriminator
+from stgan.losses.penalties_base import CLAIMS, CLIPS, DISCRIMINATOR, DiscriminatorPenalty
 from stgan.registry import PENALTIES
 from stgan.typing import Reduction
 
@@ -30,15 +30,15 @@ _CLAIMS = CLAIMS | {"compile": "torch.compile traces no derivative inside by def
     "r1",
     source="Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, "
     "equation 9",
-    shape="critic, real (N, ...) -> ()",
+    shape="discriminator, real (N, ...) -> ()",
     example=Example(
         settings={"reduction": "none"},
-        inputs={"critic": CRITIC, "real": CLIPS, "label": "N < 3"},
+        inputs={"discriminator": DISCRIMINATOR, "real": CLIPS, "label": "N < 3"},
         claims=_CLAIMS,
     ),
 )
-class R1Penalty(CriticPenalty):
-    """Squared norm of the critic's gradient at real samples.
+class R1Penalty(DiscriminatorPenalty):
+    """Squared norm of the discriminator's gradient at real samples.
 
     See :func:`stgan.functional.r1_penalty`; the usual weight is gamma / 2.
 
@@ -52,13 +52,14 @@ class R1Penalty(CriticPenalty):
 
     Raises:
         ValueError: If the reduction is none of the three; in ``forward``, if ``real`` is missing.
-        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        TypeError: In ``forward``, if the discriminator returns neither logits nor a mapping of
+            them.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> penalty = R1Penalty()
-        >>> (5.0 * penalty(critic, real=torch.zeros(2, 3, 4, 8, 8))).backward()
-        >>> critic[1].weight.grad.shape
+        >>> (5.0 * penalty(discriminator, real=torch.zeros(2, 3, 4, 8, 8))).backward()
+        >>> discriminator[1].weight.grad.shape
         torch.Size([1, 768])
 
     References:
@@ -69,7 +70,7 @@ class R1Penalty(CriticPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -77,22 +78,22 @@ class R1Penalty(CriticPenalty):
     ) -> Tensor:
         """Return the penalty; ``fake`` is not needed."""
         real = self._needed("real", real)
-        return self._reduced(functional.r1_penalty(critic, real=real, **condition))
+        return self._reduced(functional.r1_penalty(discriminator, real=real, **condition))
 
 
 @PENALTIES.register(
     "r2",
     source="Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, "
     "equation 10",
-    shape="critic, fake (N, ...) -> ()",
+    shape="discriminator, fake (N, ...) -> ()",
     example=Example(
         settings={"reduction": "none"},
-        inputs={"critic": CRITIC, "fake": CLIPS, "label": "N < 3"},
+        inputs={"discriminator": DISCRIMINATOR, "fake": CLIPS, "label": "N < 3"},
         claims=_CLAIMS,
     ),
 )
-class R2Penalty(CriticPenalty):
-    """Squared norm of the critic's gradient at generated samples.
+class R2Penalty(DiscriminatorPenalty):
+    """Squared norm of the discriminator's gradient at generated samples.
 
     See :func:`stgan.functional.r2_penalty`; the usual weight is gamma / 2.
 
@@ -105,11 +106,12 @@ class R2Penalty(CriticPenalty):
 
     Raises:
         ValueError: If the reduction is none of the three; in ``forward``, if ``fake`` is missing.
-        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        TypeError: In ``forward``, if the discriminator returns neither logits nor a mapping of
+            them.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
-        >>> R2Penalty(reduction="none")(critic, fake=torch.zeros(2, 3, 4, 8, 8)).shape
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
+        >>> R2Penalty(reduction="none")(discriminator, fake=torch.zeros(2, 3, 4, 8, 8)).shape
         torch.Size([2])
 
     References:
@@ -122,7 +124,7 @@ class R2Penalty(CriticPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -130,14 +132,14 @@ class R2Penalty(CriticPenalty):
     ) -> Tensor:
         """Return the penalty; ``real`` is not needed."""
         fake = self._needed("fake", fake)
-        return self._reduced(functional.r2_penalty(critic, fake=fake, **condition))
+        return self._reduced(functional.r2_penalty(discriminator, fake=fake, **condition))
 
 
-class _BetweenPenalty(CriticPenalty):
+class _BetweenPenalty(DiscriminatorPenalty):
     """What penalties between real and generated samples share."""
 
     def output_shape(
-        self, critic: Any, samples: Sequence[int], *others: Sequence[int]
+        self, discriminator: Any, samples: Sequence[int], *others: Sequence[int]
     ) -> tuple[int, ...]:
         """Shape of the penalty for real and fake samples of one shape."""
         if others and tuple(others[0]) != tuple(samples):
@@ -145,18 +147,24 @@ class _BetweenPenalty(CriticPenalty):
                 f"real and fake must have one shape to be mixed, got {tuple(samples)} and "
                 f"{tuple(others[0])}"
             )
-        return super().output_shape(critic, samples)
+        return super().output_shape(discriminator, samples)
 
 
 @PENALTIES.register(
     "wgan_gp",
     source="Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3",
-    shape="critic, real (N, ...), fake (N, ...) -> ()",
+    shape="discriminator, real (N, ...), fake (N, ...) -> ()",
     aliases=("gp",),
     example=Example(
         settings={"reduction": "none"},
         # What is drawn would differ from call to call.
-        inputs={"critic": CRITIC, "real": CLIPS, "fake": CLIPS, "mix": "N", "label": "N < 3"},
+        inputs={
+            "discriminator": DISCRIMINATOR,
+            "real": CLIPS,
+            "fake": CLIPS,
+            "mix": "N",
+            "label": "N < 3",
+        },
         claims=_CLAIMS,
     ),
 )
@@ -176,14 +184,15 @@ class GradientPenalty(_BetweenPenalty):
     Raises:
         ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
         ShapeError: In ``forward``, if real and fake differ in shape, or ``mix`` is not ``(N,)``.
-        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        TypeError: In ``forward``, if the discriminator returns neither logits nor a mapping of
+            them.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> with torch.no_grad():
-        ...     weight = critic[1].weight.fill_(0.5)
+        ...     weight = discriminator[1].weight.fill_(0.5)
         >>> real, fake = torch.ones(2, 1, 1, 2, 2), torch.zeros(2, 1, 1, 2, 2)
-        >>> GradientPenalty()(critic, real=real, fake=fake).item()
+        >>> GradientPenalty()(discriminator, real=real, fake=fake).item()
         0.0
 
     References:
@@ -194,7 +203,7 @@ class GradientPenalty(_BetweenPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -205,7 +214,7 @@ class GradientPenalty(_BetweenPenalty):
         """Return the penalty; ``generator`` draws the shares if ``mix`` is not given."""
         real, fake = self._needed("real", real), self._needed("fake", fake)
         values = functional.gradient_penalty(
-            critic, real=real, fake=fake, mix=mix, generator=generator, **condition
+            discriminator, real=real, fake=fake, mix=mix, generator=generator, **condition
         )
         return self._reduced(values)
 
@@ -213,15 +222,21 @@ class GradientPenalty(_BetweenPenalty):
 @PENALTIES.register(
     "zero_centered",
     source="Thanh-Tung et al., Improving Generalization and Stability of GANs, ICLR 2019",
-    shape="critic, real (N, ...), fake (N, ...) -> ()",
+    shape="discriminator, real (N, ...), fake (N, ...) -> ()",
     example=Example(
         settings={"reduction": "none"},
-        inputs={"critic": CRITIC, "real": CLIPS, "fake": CLIPS, "mix": "N", "label": "N < 3"},
+        inputs={
+            "discriminator": DISCRIMINATOR,
+            "real": CLIPS,
+            "fake": CLIPS,
+            "mix": "N",
+            "label": "N < 3",
+        },
         claims=_CLAIMS,
     ),
 )
 class ZeroCenteredPenalty(_BetweenPenalty):
-    """Squared norm of the critic's gradient between real and generated samples.
+    """Squared norm of the discriminator's gradient between real and generated samples.
 
     See :func:`stgan.functional.zero_centered_penalty`. For the penalty of TGANv2, see
     :class:`R1Penalty`.
@@ -237,14 +252,15 @@ class ZeroCenteredPenalty(_BetweenPenalty):
     Raises:
         ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
         ShapeError: In ``forward``, if real and fake differ in shape, or ``mix`` is not ``(N,)``.
-        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        TypeError: In ``forward``, if the discriminator returns neither logits nor a mapping of
+            them.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> with torch.no_grad():
-        ...     weight = critic[1].weight.fill_(0.5)
+        ...     weight = discriminator[1].weight.fill_(0.5)
         >>> real, fake = torch.ones(2, 1, 1, 2, 2), torch.zeros(2, 1, 1, 2, 2)
-        >>> ZeroCenteredPenalty()(critic, real=real, fake=fake).item()
+        >>> ZeroCenteredPenalty()(discriminator, real=real, fake=fake).item()
         1.0
 
     References:
@@ -255,7 +271,7 @@ class ZeroCenteredPenalty(_BetweenPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -266,7 +282,7 @@ class ZeroCenteredPenalty(_BetweenPenalty):
         """Return the penalty; ``generator`` draws the shares if ``mix`` is not given."""
         real, fake = self._needed("real", real), self._needed("fake", fake)
         values = functional.zero_centered_penalty(
-            critic, real=real, fake=fake, mix=mix, generator=generator, **condition
+            discriminator, real=real, fake=fake, mix=mix, generator=generator, **condition
         )
         return self._reduced(values)
 
@@ -274,14 +290,14 @@ class ZeroCenteredPenalty(_BetweenPenalty):
 @PENALTIES.register(
     "dragan",
     source="Kodali et al., On Convergence and Stability of GANs, 2017, arXiv 1705.07215",
-    shape="critic, real (N, ...) -> ()",
+    shape="discriminator, real (N, ...) -> ()",
     example=Example(
         settings={"reduction": "none"},
-        inputs={"critic": CRITIC, "real": CLIPS, "noise": CLIPS, "label": "N < 3"},
+        inputs={"discriminator": DISCRIMINATOR, "real": CLIPS, "noise": CLIPS, "label": "N < 3"},
         claims=_CLAIMS,
     ),
 )
-class DraganPenalty(CriticPenalty):
+class DraganPenalty(DiscriminatorPenalty):
     """Penalize a slope other than one around real samples (DRAGAN).
 
     See :func:`stgan.functional.dragan_penalty`; the usual weight is 10.
@@ -298,13 +314,14 @@ class DraganPenalty(CriticPenalty):
         ValueError: If ``scale`` is negative, or the reduction is none of the three; in ``forward``,
             if ``real`` is missing.
         ShapeError: In ``forward``, if ``noise`` has another shape than ``real``.
-        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        TypeError: In ``forward``, if the discriminator returns neither logits nor a mapping of
+            them.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
         >>> with torch.no_grad():
-        ...     weight = critic[1].weight.fill_(0.5)
-        >>> DraganPenalty()(critic, real=torch.ones(2, 1, 1, 2, 2)).item()
+        ...     weight = discriminator[1].weight.fill_(0.5)
+        >>> DraganPenalty()(discriminator, real=torch.ones(2, 1, 1, 2, 2)).item()
         0.0
 
     References:
@@ -321,7 +338,7 @@ class DraganPenalty(CriticPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -331,7 +348,7 @@ class DraganPenalty(CriticPenalty):
     ) -> Tensor:
         """Return the penalty; ``generator`` draws the noise if it is not given."""
         values = functional.dragan_penalty(
-            critic,
+            discriminator,
             real=self._needed("real", real),
             scale=self.scale,
             noise=noise,

@@ -1,4 +1,4 @@
-"""The interface of penalties on a critic, and the critic on which examples try them."""
+"""The interface of penalties on a discriminator, and the one on which examples try them."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -6,15 +6,15 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from stgan.functional._critic import Critic
+from stgan.functional._discriminator import Discriminator
 from stgan.functional.adversarial import check_reduction, reduce_loss
 from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.typing import Reduction
 
-__all__ = ["CLAIMS", "CLIPS", "CRITIC", "CriticPenalty"]
+__all__ = ["CLAIMS", "CLIPS", "DISCRIMINATOR", "DiscriminatorPenalty"]
 
 #: As an input of an example.
-CRITIC = {
+DISCRIMINATOR = {
     "kind": "discriminators",
     "name": "video",
     "input_size": (4, 8, 12),
@@ -28,23 +28,25 @@ CRITIC = {
 }
 CLIPS = "N 3 4 8 12"
 CLAIMS = {
-    "gradients": "samples are detached, so that only the critic is reached",
-    "gradcheck": "samples are detached, so that only the critic is reached",
-    "export": "a critic is an input, and torch exports tensors only",
+    "gradients": "samples are detached, so that only the discriminator is reached",
+    "gradcheck": "samples are detached, so that only the discriminator is reached",
+    "export": "a discriminator is an input, and torch exports tensors only",
 }
 
 
-class CriticPenalty(LossTerm, ABC):
-    """The interface of penalties on a critic: ``penalty(critic, real=..., fake=..., label=...)``.
+class DiscriminatorPenalty(LossTerm, ABC):
+    """The interface of penalties on a discriminator.
+
+    Each is called as ``penalty(discriminator, real=..., fake=..., label=...)``.
 
     A loop may hand over real and fake samples whatever the penalty; each takes what it needs, and
     says so if that is missing. Values come without a weight.
 
-    The critic is the module itself, not its compiled version, since what is compiled cannot be
-    differentiated twice. Under ``DistributedDataParallel`` it is the wrapped critic, so that the
-    gradients of the penalty are averaged over processes too. There it must share its backward pass
-    with a loss on logits: the slope does not depend on the bias of the last layer, and the wrapper
-    waits for a gradient of every parameter.
+    The discriminator is the module itself, not its compiled version, since what is compiled cannot
+    be differentiated twice. Under ``DistributedDataParallel`` it is the wrapped discriminator, so
+    that the gradients of the penalty are averaged over processes too. There it must share its
+    backward pass with a loss on logits: the slope does not depend on the bias of the last layer,
+    and the wrapper waits for a gradient of every parameter.
 
     Args:
         reduction: ``"mean"``, ``"sum"`` or ``"none"`` over the samples.
@@ -55,7 +57,8 @@ class CriticPenalty(LossTerm, ABC):
 
     Raises:
         ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
-        TypeError: In ``forward``, if the critic returns neither logits nor a mapping of them.
+        TypeError: In ``forward``, if the discriminator returns neither logits nor a mapping of
+            them.
         ShapeError: In ``forward``, if it does not return logits for every sample.
     """
 
@@ -69,7 +72,7 @@ class CriticPenalty(LossTerm, ABC):
     @abstractmethod
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -78,18 +81,18 @@ class CriticPenalty(LossTerm, ABC):
         """Return the penalty.
 
         Args:
-            critic: Called as ``critic(samples, **condition)``; returns logits, or a mapping of
-                named logits.
+            discriminator: Called as ``discriminator(samples, **condition)``; returns logits, or a
+                mapping of named logits.
             real: Real samples.
             fake: Generated samples.
-            **condition: What the critic also needs, such as ``label=``.
+            **condition: What the discriminator also needs, such as ``label=``.
         """
 
     def output_shape(
-        self, critic: Any, samples: Sequence[int], *others: Sequence[int]
+        self, discriminator: Any, samples: Sequence[int], *others: Sequence[int]
     ) -> tuple[int, ...]:
-        """Shape of the penalty for samples of a shape; a critic that promises shapes is asked."""
-        promise = getattr(critic, "output_shape", None)
+        """Shape of the penalty for samples of a shape, which the discriminator must accept."""
+        promise = getattr(discriminator, "output_shape", None)
         if promise is not None:
             promise(tuple(samples))
         return (samples[0],) if self.reduction == "none" else ()

@@ -1,4 +1,4 @@
-"""Penalties on a critic that changes its mind about a changed sample, as modules."""
+"""Penalties on a discriminator that changes its mind about a changed sample, as modules."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,8 +9,8 @@ from stgan._keywords import by_keyword
 from stgan.augment.diff_augment import DiffAugment
 from stgan.example import Example
 from stgan.functional import penalties_consistency as functional
-from stgan.functional._critic import Critic
-from stgan.losses.penalties_base import CLAIMS, CLIPS, CRITIC, CriticPenalty
+from stgan.functional._discriminator import Discriminator
+from stgan.losses.penalties_base import CLAIMS, CLIPS, DISCRIMINATOR, DiscriminatorPenalty
 from stgan.registry import PENALTIES
 from stgan.typing import Reduction
 
@@ -23,7 +23,7 @@ _SETTINGS = {
 }
 
 
-class _AugmentedPenalty(CriticPenalty):
+class _AugmentedPenalty(DiscriminatorPenalty):
     """What holds an augmentation."""
 
     def __init__(
@@ -43,16 +43,16 @@ class _AugmentedPenalty(CriticPenalty):
 @PENALTIES.register(
     "consistency",
     source="Zhang et al., Consistency Regularization for GANs, ICLR 2020, algorithm 1",
-    shape="critic, real (N, ...) -> ()",
+    shape="discriminator, real (N, ...) -> ()",
     aliases=("crgan",),
     example=Example(
         settings=_SETTINGS,
-        inputs={"critic": CRITIC, "real": CLIPS, "label": "N < 3"},
+        inputs={"discriminator": DISCRIMINATOR, "real": CLIPS, "label": "N < 3"},
         claims=CLAIMS,
     ),
 )
 class ConsistencyPenalty(_AugmentedPenalty):
-    """Squared difference of the critic's logits for real samples and for augmented ones.
+    """Squared difference of the discriminator's logits for real samples and for augmented ones.
 
     See :func:`stgan.functional.consistency_penalty`; the usual weight is 10.
 
@@ -67,13 +67,14 @@ class ConsistencyPenalty(_AugmentedPenalty):
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
     Raises:
-        TypeError: If ``augment`` cannot be called; in ``forward``, if the critic returns no logits.
+        TypeError: If ``augment`` cannot be called; in ``forward``, if the discriminator returns no
+            logits.
         ValueError: If the reduction is none of the three; in ``forward``, if ``real`` is missing.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> penalty = ConsistencyPenalty(augment=torch.fliplr)
-        >>> penalty(critic, real=torch.zeros(2, 3, 4, 8, 8)).item()
+        >>> penalty(discriminator, real=torch.zeros(2, 3, 4, 8, 8)).item()
         0.0
 
     References:
@@ -84,7 +85,7 @@ class ConsistencyPenalty(_AugmentedPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -92,7 +93,7 @@ class ConsistencyPenalty(_AugmentedPenalty):
     ) -> Tensor:
         """Return the penalty; ``fake`` is not needed."""
         values = functional.consistency_penalty(
-            critic, real=self._needed("real", real), augment=self.augment, **condition
+            discriminator, real=self._needed("real", real), augment=self.augment, **condition
         )
         return self._reduced(values)
 
@@ -100,11 +101,11 @@ class ConsistencyPenalty(_AugmentedPenalty):
 @PENALTIES.register(
     "balanced_consistency",
     source="Zhao et al., Improved Consistency Regularization for GANs, AAAI 2021, algorithm 1",
-    shape="critic, real (N, ...), fake (N, ...) -> ()",
+    shape="discriminator, real (N, ...), fake (N, ...) -> ()",
     aliases=("bcr",),
     example=Example(
         settings=_SETTINGS,
-        inputs={"critic": CRITIC, "real": CLIPS, "fake": CLIPS, "label": "N < 3"},
+        inputs={"discriminator": DISCRIMINATOR, "real": CLIPS, "fake": CLIPS, "label": "N < 3"},
         claims=CLAIMS,
     ),
 )
@@ -124,14 +125,15 @@ class BalancedConsistencyPenalty(_AugmentedPenalty):
         - Output: a scalar, or ``(N,)`` with ``reduction="none"``
 
     Raises:
-        TypeError: If ``augment`` cannot be called; in ``forward``, if the critic returns no logits.
+        TypeError: If ``augment`` cannot be called; in ``forward``, if the discriminator returns no
+            logits.
         ValueError: If the reduction is none of the three; in ``forward``, if samples are missing.
         ShapeError: In ``forward``, if there are not as many fake samples as real ones.
 
     Example:
-        >>> critic = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
+        >>> discriminator = nn.Sequential(nn.Flatten(), nn.Linear(3 * 4 * 8 * 8, 1))
         >>> video = torch.zeros(2, 3, 4, 8, 8)
-        >>> BalancedConsistencyPenalty(torch.fliplr)(critic, real=video, fake=video).item()
+        >>> BalancedConsistencyPenalty(torch.fliplr)(discriminator, real=video, fake=video).item()
         0.0
 
     References:
@@ -141,7 +143,7 @@ class BalancedConsistencyPenalty(_AugmentedPenalty):
     @by_keyword
     def forward(
         self,
-        critic: Critic,
+        discriminator: Discriminator,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -149,7 +151,7 @@ class BalancedConsistencyPenalty(_AugmentedPenalty):
     ) -> Tensor:
         """Return the penalty; it needs as many fake samples as real ones."""
         values = functional.balanced_consistency_penalty(
-            critic,
+            discriminator,
             real=self._needed("real", real),
             fake=self._needed("fake", fake),
             augment=self.augment,

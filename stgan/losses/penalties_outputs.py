@@ -1,4 +1,4 @@
-"""Penalties that need no critic, only what networks returned: logits, features, samples."""
+"""Penalties that need no discriminator, only what networks returned: logits, features, samples."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize
 from stgan._factories import check_module
 from stgan.example import Example
 from stgan.functional import penalties_weights as functional
-from stgan.losses.penalties_base import CRITIC
+from stgan.losses.penalties_base import DISCRIMINATOR
 from stgan.losses.terms import LossTerm, PlayerName, Takes
 from stgan.registry import PENALTIES
 
@@ -23,13 +23,13 @@ _WEIGHTS = "only weights matter; samples are taken and left unused"
 @PENALTIES.register(
     "orthogonal",
     source="Brock et al., BigGAN, ICLR 2019, equation 3",
-    shape="critic -> ()",
+    shape="discriminator -> ()",
     example=Example(
-        inputs={"critic": CRITIC, "real": "N 3 4 8 12"},
+        inputs={"discriminator": DISCRIMINATOR, "real": "N 3 4 8 12"},
         claims={
             "gradients": _WEIGHTS,
             "refusal": _WEIGHTS,
-            "export": "a critic is an input, and torch exports tensors only",
+            "export": "a discriminator is an input, and torch exports tensors only",
         },
     ),
 )
@@ -41,7 +41,7 @@ class OrthogonalPenalty(LossTerm):
     nor are those that a parametrization makes of several tensors. Of a spectrally normalized
     layer it is the weight before the division.
 
-    Samples may be handed over as to any penalty of a critic, and are left unused.
+    Samples may be handed over as to any penalty of a discriminator, and are left unused.
 
     Shape:
         - Output: a scalar
@@ -50,10 +50,10 @@ class OrthogonalPenalty(LossTerm):
         ValueError: In ``forward``, if the network has no such weight.
 
     Example:
-        >>> critic = nn.Sequential(nn.Linear(3, 3, bias=False))
-        >>> nn.init.eye_(critic[0].weight).shape
+        >>> discriminator = nn.Sequential(nn.Linear(3, 3, bias=False))
+        >>> nn.init.eye_(discriminator[0].weight).shape
         torch.Size([3, 3])
-        >>> OrthogonalPenalty()(critic).item()
+        >>> OrthogonalPenalty()(discriminator).item()
         0.0
 
     References:
@@ -66,7 +66,7 @@ class OrthogonalPenalty(LossTerm):
 
     def forward(
         self,
-        critic: nn.Module,
+        discriminator: nn.Module,
         *,
         real: Tensor | None = None,
         fake: Tensor | None = None,
@@ -75,17 +75,17 @@ class OrthogonalPenalty(LossTerm):
         """Return the penalty on the weights of a network, which may be a generator too."""
         parts = [
             functional.orthogonal_penalty(weight, axis=axis, groups=groups)
-            for weight, axis, groups in _weights(critic)
+            for weight, axis, groups in _weights(discriminator)
         ]
         if not parts:
             raise ValueError(
-                f"{type(critic).__name__} has no weight with two axes or more to penalize; pass a "
-                f"network with convolutions or linear maps"
+                f"{type(discriminator).__name__} has no weight with two axes or more to penalize; "
+                f"pass a network with convolutions or linear maps"
             )
         # Layers of a large network may be on several devices.
         return torch.stack([part.to(parts[0].device) for part in parts]).sum()
 
-    def output_shape(self, critic: Any, *others: Sequence[int]) -> tuple[int, ...]:
+    def output_shape(self, discriminator: Any, *others: Sequence[int]) -> tuple[int, ...]:
         """A scalar."""
         return ()
 
@@ -97,13 +97,14 @@ def clip_singular_values_(
     r"""Bring the singular values of all weights of a network down to a bound, in place.
 
     See :func:`stgan.functional.clip_singular_values`. This is a projection, to be called every few
-    steps of the critic's optimizer, and no penalty. The gains of batch normalization are clipped to
-    :math:`[0.01\,\sigma, \sigma]`, with :math:`\sigma` the standard deviation that it divides by in
-    evaluation mode, so that no such layer stretches either.
+    steps of the discriminator's optimizer, and no penalty. The gains of batch normalization are
+    clipped to :math:`[0.01\,\sigma, \sigma]`, with :math:`\sigma` the standard deviation that it
+    divides by in evaluation mode, so that no such layer stretches either.
 
     Args:
-        module: A critic; its weights are those of :class:`OrthogonalPenalty`. Clip no spectrally
-            normalized one, whose weights are divided by their largest singular value anyway.
+        module: A discriminator; its weights are those of :class:`OrthogonalPenalty`. Clip no
+            spectrally normalized one, whose weights are divided by their largest singular value
+            anyway.
         max_value: The bound of the singular values.
         linear: Whether to clip weights with two axes too, which are linear maps.
 
@@ -114,9 +115,9 @@ def clip_singular_values_(
         ValueError: If ``max_value`` is not positive.
 
     Example:
-        >>> critic = nn.Linear(2, 2, bias=False)
-        >>> critic.weight.data = torch.diag(torch.tensor([4.0, 0.5]))
-        >>> clip_singular_values_(critic).weight.diag()
+        >>> discriminator = nn.Linear(2, 2, bias=False)
+        >>> discriminator.weight.data = torch.diag(torch.tensor([4.0, 0.5]))
+        >>> clip_singular_values_(discriminator).weight.diag()
         tensor([1.0000, 0.5000], grad_fn=<DiagonalBackward0_copy>)
 
     Differs from the source:

@@ -93,7 +93,8 @@ class Subject:
     def changed(self, change: Callable[[str, Tensor], Tensor]) -> Inputs:
         """Return the inputs with every tensor changed, given its name and a copy of it.
 
-        A part that is an input, such as a critic, is copied too, and stays in evaluation mode.
+        A part that is an input, such as a discriminator, is copied too, and stays in evaluation
+        mode.
         """
 
         def one(path: str, item: Tensor | nn.Module) -> Any:

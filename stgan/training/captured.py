@@ -42,18 +42,18 @@ class CapturedStep:
 
     Example:
         >>> device = "cuda" if torch.cuda.is_available() else "cpu"
-        >>> critic = nn.Linear(4, 1, device=device)
-        >>> optimizer = torch.optim.Adam(critic.parameters(), capturable=device == "cuda")
+        >>> discriminator = nn.Linear(4, 1, device=device)
+        >>> optimizer = torch.optim.Adam(discriminator.parameters(), capturable=device == "cuda")
         >>> def step(inputs):
         ...     optimizer.zero_grad()
-        ...     loss = critic(inputs["video"]).square().mean()
+        ...     loss = discriminator(inputs["video"]).square().mean()
         ...     loss.backward()
         ...     optimizer.step()
-        ...     return {"critic": loss.detach()}
-        >>> take = CapturedStep(step, [critic]) if device == "cuda" else step
+        ...     return {"discriminator": loss.detach()}
+        >>> take = CapturedStep(step, [discriminator]) if device == "cuda" else step
         >>> for _ in range(5):
         ...     losses = take({"video": torch.randn(8, 4, device=device)})
-        >>> losses["critic"].shape
+        >>> losses["discriminator"].shape
         torch.Size([])
 
     References:

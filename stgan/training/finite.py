@@ -58,13 +58,14 @@ class FiniteGuard:
 
     Example:
         >>> network = nn.Linear(1, 1)
-        >>> guard = FiniteGuard({"critic": network}, skip=1)
+        >>> guard = FiniteGuard({"discriminator": network}, skip=1)
         >>> loss = network(torch.tensor([[float("nan")]])).sum(); loss.backward()
-        >>> guard.allows("critic", {"critic/total": loss}), guard.skipped
+        >>> guard.allows("discriminator", {"discriminator/total": loss}), guard.skipped
         (False, 1)
-        >>> guard.allows("critic", {"critic/total": loss})
+        >>> guard.allows("discriminator", {"discriminator/total": loss})
         Traceback (most recent call last):
-        FloatingPointError: critic/total and the gradients of critic.weight are not finite ...
+        FloatingPointError: discriminator/total and the gradients of discriminator.weight are not
+            finite ...
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], *, skip: int = 0) -> None:

@@ -26,11 +26,13 @@ def frozen(*modules: nn.Module) -> Iterator[None]:
             their parameters.
 
     Example:
-        >>> critic, fake = nn.Linear(3, 1), torch.zeros(2, 3, requires_grad=True)
-        >>> with frozen(critic):
-        ...     critic(fake).sum().backward()
-        >>> critic.weight.grad is None, fake.grad is not None, critic.weight.requires_grad
-        (True, True, True)
+        >>> discriminator, fake = nn.Linear(3, 1), torch.zeros(2, 3, requires_grad=True)
+        >>> with frozen(discriminator):
+        ...     discriminator(fake).sum().backward()
+        >>> discriminator.weight.grad is None, fake.grad is not None
+        (True, True)
+        >>> discriminator.weight.requires_grad
+        True
     """
     for module in modules:
         check_module(module, "a network")

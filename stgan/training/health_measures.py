@@ -23,10 +23,11 @@ __all__ = [
 
 @torch.no_grad()
 def logit_health(*, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    r"""Say how a critic tells real from generated samples.
+    r"""Say how a discriminator tells real from generated samples.
 
     Args:
-        real: Logits of real samples, ``(N,)`` or ``(N, ...)`` for a critic that answers in patches.
+        real: Logits of real samples, ``(N,)`` or ``(N, ...)`` for a discriminator that answers in
+            patches.
         fake: Logits of generated samples.
 
     Returns:
@@ -49,7 +50,7 @@ def logit_health(*, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         raise ShapeError(
             f"real and fake must hold logits, got {tuple(real.shape)} and {tuple(fake.shape)}"
         )
-    # A patch critic ranks clips by their means: all pairs of patches would be too many.
+    # A patch discriminator ranks clips by their means: all pairs of patches would be too many.
     real_clips, fake_clips = (x.float().flatten(1).mean(1) if x.ndim > 1 else x.float().flatten()
                               for x in (real, fake))  # fmt: skip
     real, fake = real.float().flatten(), fake.float().flatten()

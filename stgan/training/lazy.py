@@ -18,7 +18,7 @@ class LazySchedule:
         for ...:
             loss = adversarial.discriminator(real=..., fake=...)
             if lazy.due:
-                loss = loss + lazy.scale * 5.0 * r1(critic, real=real)
+                loss = loss + lazy.scale * 5.0 * r1(discriminator, real=real)
             ...
             lazy.advance()
 

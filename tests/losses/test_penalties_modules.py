@@ -18,7 +18,7 @@ from stgan import functional
 from stgan.errors import ShapeError
 from stgan.layers import ConvTranspose1Plus2d, spectral_norm
 from stgan.losses import (
-    CriticPenalty,
+    DiscriminatorPenalty,
     DraganPenalty,
     LecamPenalty,
     ModeSeekingPenalty,
@@ -74,7 +74,7 @@ def test_modules_and_functions_agree_in_every_reduction(name: str) -> None:
 @EVERY
 def test_a_loop_may_hand_over_both_and_hears_what_is_missing(name: str) -> None:
     _, settings, needed = ON_CRITICS[name]
-    penalty: CriticPenalty = stgan.create("penalties", name, **settings)
+    penalty: DiscriminatorPenalty = stgan.create("penalties", name, **settings)
     samples = _samples()
     both = {"real": samples["real"], "fake": samples["fake"]}
     assert torch.isfinite(penalty(_critic(), **both))
