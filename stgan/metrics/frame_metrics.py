@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from stgan._checks import as_integer
 from stgan._deprecated import renamed
 from stgan._factories import check_module
+from stgan._tensor_files import read_state_dict
 from stgan.errors import ShapeError
 from stgan.functional import fold_time
 from stgan.metrics._inputs import check_clips, check_outputs, check_returned
@@ -186,6 +187,7 @@ class FrameFrechetDistance(FrechetInceptionDistance):
         if not isinstance(network, str | Path):
             check_module(network, "network")
         found = checked_sha256(network, sha256)
+        read_state_dict(network)  # refuses what torch-fidelity would read
         super().__init__(feature=2048, feature_extractor_weights_path=str(network), **kwargs)
         self.name, self.sha256 = "Inception of torch-fidelity, 2048 features", found
         self.resize, self.range = "299 x 299, within the network", "bytes"

@@ -93,12 +93,18 @@ def test_the_length_of_features_must_be_known(tmp_path: Path) -> None:
         FrameFrechetDistance(_Colors()).update(torch.zeros(1, 3, 2, 8, 8).byte(), real=True)
 
 
+def test_a_program_is_no_inception_network(tmp_path: Path) -> None:
+    torch.save({"weight": print}, tmp_path / "inception.pth")
+    with pytest.raises(CheckpointError, match=r"it would run code when loaded: \w+\.print"):
+        FrameFrechetDistance(tmp_path / "inception.pth")
+
+
 def test_fid_proper_needs_torch_fidelity(tmp_path: Path) -> None:
     from torchmetrics.image import fid
 
     if fid._TORCH_FIDELITY_AVAILABLE:
         pytest.skip("torch-fidelity is installed")
-    (tmp_path / "inception.pth").write_bytes(b"weights")
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "inception.pth")
     with pytest.raises(ModuleNotFoundError, match=r"[Tt]orch-fidelity"):
         FrameFrechetDistance(tmp_path / "inception.pth")
 
