@@ -105,7 +105,7 @@ print(tuple(generator(torch.randn(2, 32), torch.tensor([0, 2])).shape))
 
 # %%
 # The discriminators and the rules of the game
-# -------------------------------------
+# --------------------------------------------
 #
 # One discriminator judges clips and knows the label, the other judges single frames and does not.
 # The loss is relativistic pairing with :math:`R_1` and :math:`R_2` penalties, as R3GAN has it; the
