@@ -2,38 +2,27 @@
 
 A configuration is made of dicts, lists, strings and numbers only, so it can stand in JSON or YAML
 beside a checkpoint. It may come from a stranger: building one calls nothing but registered parts,
-classes of ``torch.nn`` and of stgan that are modules, and a few names that are listed here.
+classes of ``torch.nn`` and of stgan that are modules, and the few names in ``stgan._described``.
 """
 
 import functools
-import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from stgan._checks import plain_integers
+from stgan._described import FUNCTIONS, RECORDS, at, joined, public, to_config
 from stgan._excerpt import brief, excerpt
 from stgan._plain import check_bounds, dump_yaml, load_yaml, read_plain
-from stgan._settings import recorded_settings
 from stgan.errors import ConfigError
 from stgan.example import Example
 from stgan.registry import REGISTRIES, unknown_name
 
 __all__ = ["build", "dump_yaml", "load_yaml", "make_inputs", "read_plain", "to_config"]
-
-# All that a configuration may name besides registered parts and modules.
-_FUNCTIONS = ("stgan.layers.leaky_relu",)
-_RECORDS = (
-    "stgan.decoders.DecoderStage",
-    "stgan.discriminators.StreamSpec",
-    "stgan.shapes.Stage",
-)
-
 
 _MOST_SAID = 2500  # characters of an error that lists what is known; of others a fifth is shown
 
@@ -142,35 +131,6 @@ def make_inputs(
     return {name: make(layout) for name, layout in example.inputs.items()}
 
 
-def to_config(module: Any) -> dict[str, Any]:
-    """Write down what a registered part was built from, as plain data for :func:`build`.
-
-    All settings are written, defaults too, so that the architecture stays what it is when a
-    default changes. Weights are not part of it: save the state dict beside it.
-
-    Args:
-        module: An instance of a registered class.
-
-    Raises:
-        ConfigError: If the part, or something inside it, is not registered or cannot be plain.
-
-    Example:
-        >>> import stgan
-        >>> layer = stgan.create("projectors", "one_hot", 6)
-        >>> stgan.to_config(layer)
-        {'kind': 'projectors', 'name': 'one_hot', 'num_classes': 6}
-        >>> stgan.build(stgan.to_config(layer)).num_classes
-        6
-    """
-    config = _plain(module, "")
-    if not isinstance(config, dict) or "kind" not in config:
-        raise ConfigError(
-            f"{type(module).__name__} is not registered; register its class, or write down the "
-            f"registered parts inside it"
-        )
-    return config
-
-
 @dataclass(frozen=True)
 class _Builder:
     """Makes objects of plain data; what may be named is decided here."""
@@ -184,7 +144,7 @@ class _Builder:
             for marker, make in makers.items():
                 if marker in value:
                     return make(value, path)
-            return {key: self.value(item, _join(path, key)) for key, item in value.items()}
+            return {key: self.value(item, joined(path, key)) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return tuple(self.value(item, f"{path}[{index}]") for index, item in enumerate(value))
         return value
@@ -192,18 +152,16 @@ class _Builder:
     def _part(self, config: Mapping[str, Any], path: str) -> Any:
         kind = config["kind"]
         if not isinstance(kind, str):
-            raise ConfigError(
-                _at(f"kind must be the name of a registry, got {excerpt(kind)}", path)
-            )
+            raise ConfigError(at(f"kind must be the name of a registry, got {excerpt(kind)}", path))
         return self._call(_registered(kind, str(config.get("name")), path), config, path)
 
     def _record(self, config: Mapping[str, Any], path: str) -> Any:
         name = config["type"]
-        if name not in _RECORDS:
+        if name not in RECORDS:
             raise ConfigError(
-                _at(f"type must be one of {', '.join(_RECORDS)}, got {excerpt(name)}", path)
+                at(f"type must be one of {', '.join(RECORDS)}, got {excerpt(name)}", path)
             )
-        return self._call(_public(name), config, path)
+        return self._call(public(name), config, path)
 
     def _factory(self, config: Mapping[str, Any], path: str) -> Callable[..., Any]:
         name = str(config["factory"])
@@ -211,11 +169,11 @@ class _Builder:
         target = _registered(kind, entry, path) if slash else _callable(name, path)
         given = config.get("args", ())
         if not isinstance(given, list | tuple):
-            raise ConfigError(_at(f"args must be a list, got {excerpt(given)}", path))
+            raise ConfigError(at(f"args must be a list, got {excerpt(given)}", path))
         # What it will be called with is not known here.
         if not self.trust and (runs := getattr(target, "runs_files", {})):
-            raise ConfigError(_at(_untrusted(target, next(iter(runs))), path))
-        args = self.value(given, _join(path, "args"))
+            raise ConfigError(at(_untrusted(target, next(iter(runs))), path))
+        args = self.value(given, joined(path, "args"))
         settings = self._settings(target, config, ("factory", "args"), path)
         return functools.partial(target, *args, **settings) if args or settings else target
 
@@ -224,7 +182,7 @@ class _Builder:
         settings = self._settings(target, config, markers, path)
         for key, runs in () if self.trust else getattr(target, "runs_files", {}).items():
             if isinstance(settings.get(key), str | Path) and runs(settings[key]):
-                raise ConfigError(_at(_untrusted(target, key), path))
+                raise ConfigError(at(_untrusted(target, key), path))
         try:
             return target(**settings)
         except Exception as error:
@@ -234,7 +192,7 @@ class _Builder:
                 raise
             # A missing setting, or one of another type, is a mistake of the configuration here.
             said = f"{target.__name__} refuses these settings: {brief(error, _MOST_SAID // 5)}"
-            raise ConfigError(_at(said, path)) from (None if long else error)
+            raise ConfigError(at(said, path)) from (None if long else error)
 
     def _settings(
         self, target: Any, config: Mapping[str, Any], markers: tuple[str, ...], path: str
@@ -247,8 +205,8 @@ class _Builder:
                 continue
             if key not in parameters and not open_ended:
                 error = unknown_name(target.__name__, key, parameters, what="setting")
-                raise ConfigError(f"{_join(path, key)}: {error}")
-            settings[key] = self.value(value, _join(path, key))
+                raise ConfigError(f"{joined(path, key)}: {error}")
+            settings[key] = self.value(value, joined(path, key))
         if not path:  # what is known of the whole goes to the whole
             told = {key: value for key, value in self.given.items() if key in parameters}
             settings = told | settings
@@ -280,39 +238,24 @@ def of_kind(config: Any, kinds: tuple[str, ...]) -> dict[str, Any]:
 
 def _registered(kind: str, name: str, path: str) -> Any:
     if kind not in REGISTRIES:
-        raise unknown_name(_at("the set of registries", path), kind, REGISTRIES)
+        raise unknown_name(at("the set of registries", path), kind, REGISTRIES)
     if name not in REGISTRIES[kind]:
-        raise unknown_name(_at(kind, path), name, REGISTRIES[kind])
+        raise unknown_name(at(kind, path), name, REGISTRIES[kind])
     return REGISTRIES[kind][name]
 
 
 def _callable(name: str, path: str) -> Any:
     """Look up a module class or one of the few functions; nothing else is lent out."""
-    found = _public(name)
-    if name in _FUNCTIONS or (inspect.isclass(found) and issubclass(found, nn.Module)):
+    found = public(name)
+    if name in FUNCTIONS or (inspect.isclass(found) and issubclass(found, nn.Module)):
         return found
     raise ConfigError(
-        _at(
+        at(
             f"{excerpt(name)} is neither a module of torch.nn or stgan, nor a registered part as "
-            f"kind/name, nor {' or '.join(_FUNCTIONS)}",
+            f"kind/name, nor {' or '.join(FUNCTIONS)}",
             path,
         )
     )
-
-
-def _public(name: str) -> Any:
-    """Return a name of ``torch.nn``, or a public one of a package of stgan, or ``None``."""
-    module, _, attribute = name.rpartition(".")
-    if module == "torch.nn":
-        return getattr(nn, attribute, None)
-    top, _, room = module.partition(".")
-    if top != "stgan" or not room.isidentifier() or room.startswith("_"):
-        return None
-    try:
-        home = importlib.import_module(module)
-    except ImportError:  # of something that is not installed
-        return None
-    return getattr(home, attribute) if attribute in home.__all__ else None
 
 
 def _untrusted(target: Any, key: str) -> str:
@@ -320,85 +263,3 @@ def _untrusted(target: Any, key: str) -> str:
         f"{target.__name__} runs the file in {key!r} as a program, which a configuration may not "
         f"ask for; pass trust=True, or --trust to a command, if you trust the file"
     )
-
-
-def _plain(value: Any, path: str) -> Any:
-    value = plain_integers(value)
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item, _join(path, key)) for key, item in value.items()}
-    if isinstance(value, functools.partial):
-        kept = {key: _plain(item, _join(path, key)) for key, item in value.keywords.items()}
-        args = {"args": _plain(value.args, _join(path, "args"))} if value.args else {}
-        return {"factory": _name_of(value.func, path), **args, **kept}
-    if inspect.isclass(value) or inspect.isfunction(value):
-        return {"factory": _name_of(value, path)}
-    if (part := _part(value)) is not None:
-        kind, name, settings = part
-        # A part that was exchanged after building counts as it is now.
-        now = {key: _current(value, key, item) for key, item in settings.items()}
-        kept = {key: _plain(item, _join(path, key)) for key, item in now.items()}
-        return {"kind": kind, "name": name, **kept}
-    if is_dataclass(value) and _name(type(value)) in _RECORDS:
-        kept = {f.name: _plain(getattr(value, f.name), _join(path, f.name)) for f in fields(value)}
-        return {"type": _name(type(value)), **kept}
-    raise ConfigError(
-        _at(f"{type(value).__name__} cannot be written as plain data; register its class", path)
-    )
-
-
-def _part(value: Any) -> tuple[str, str, dict[str, Any]] | None:
-    """Kind, name and settings of a registered part that remembers them; of all else ``None``."""
-    if (settings := recorded_settings(value)) is not None:
-        for kind, registry in REGISTRIES.items():
-            if (name := registry.name_of(type(value))) is not None:
-                return kind, name, settings
-    return None
-
-
-def _current(module: Any, key: str, argument: Any) -> Any:
-    """The part that stands where the constructor put this one; a class or number stays."""
-    if argument is not None and recorded_settings(argument) is None:
-        return argument
-    now = getattr(module, key, argument)
-    # Where no act or norm was asked for stands torch's Identity, which anyone may have registered.
-    return argument if isinstance(now, nn.Identity) or _part(now) is None else now
-
-
-def _name_of(target: Any, path: str) -> str:
-    for kind, registry in REGISTRIES.items():
-        if (name := registry.name_of(target)) is not None:
-            return f"{kind}/{name}"
-    name = _name(target)
-    known = name in _FUNCTIONS or (inspect.isclass(target) and issubclass(target, nn.Module))
-    if known and _public(name) is target:
-        return name
-    raise ConfigError(
-        _at(
-            f"{name.rpartition('.')[2] or target} cannot be written by name; use a module of "
-            f"torch.nn or stgan, a registered part or {' or '.join(_FUNCTIONS)}",
-            path,
-        )
-    )
-
-
-def _name(target: Any) -> str:
-    """Name of a class or function where it is public, as ``stgan.shapes.Stage``."""
-    parts = getattr(target, "__module__", "").split(".")
-    home = "torch.nn" if parts[:2] == ["torch", "nn"] else ".".join(parts[:2])
-    return f"{home}.{getattr(target, '__name__', '')}"
-
-
-def _join(path: str, key: object) -> str:
-    word = brief(key, 60)
-    joined = f"{path}.{word}" if path else word
-    return joined if len(joined) < 200 else f"...{joined[-190:]}"
-
-
-def _at(text: str, path: str) -> str:
-    return f"{path}: {text}" if path else text

@@ -16,10 +16,10 @@ import stgan
 ROOT = Path(stgan.__file__).parent
 # What each room may import besides itself. Ground files may import ground files.
 GROUND = {
-    "errors", "typing", "_answers", "_checks", "_deprecated", "_excerpt", "_factories", "_files",
-    "_keywords", "_pickles", "_plain", "_tensor_files", "example", "_settings", "_plugins",
-    "_progress", "registry", "config", "shapes", "_timm_loading", "_torchvision", "_trees",
-    "_version",
+    "errors", "typing", "_answers", "_checks", "_deprecated", "_described", "_excerpt",
+    "_factories", "_files", "_keywords", "_pickles", "_plain", "_tensor_files", "example",
+    "_settings", "_plugins", "_progress", "registry", "config", "shapes", "_timm_loading",
+    "_torchvision", "_trees", "_version",
 }  # fmt: skip
 BELOW: dict[str, set[str]] = {
     "functional": GROUND,
