@@ -41,184 +41,116 @@ Width = Count | Literal["out", "match", "released"]
 class ModelSettings(SettingsGroup):
     """What the networks look like."""
 
-    num_frames: Count = 32
-    """Frames in a clip."""
-    image_size: tuple[Count, Count] = (64, 64)
-    """Height and width of the frames."""
-    z_dim: Count = 512
-    """Length of the noise vector z."""
-    appearance_dim: Rare[Count] = 100
-    """Length of the appearance vector p that joins the noise."""
-    base_channels: Count = 64
-    """Width of the finest stages; towards the coarse end it doubles, up to eight times this."""
-    encoder: Part = "image_pyramid"
-    """Of the image: image_pyramid, or a network of timm, such as timm/resnet18."""
-    conv: Part = "conv_transpose_1p2d"
-    """Of every decoder stage: conv_transpose_* or resize_* in stgan.list("layers")."""
-    fusion: Part = "concat"
-    """How appearance and label join the video: a name in stgan.list("fusions")."""
-    norm: Literal["batch", "group"] = "batch"
+    num_frames: Count = 32  # Frames in a clip.
+    image_size: tuple[Count, Count] = (64, 64)  # Height and width of the frames.
+    z_dim: Count = 512  # Length of the noise vector z.
+    appearance_dim: Rare[Count] = 100  # Length of the appearance vector p that joins the noise.
+    base_channels: Count = 64  # Width of the finest stages; coarser ones have up to 8 times that.
+    encoder: Part = "image_pyramid"  # Of the image; or a network of timm, such as timm/resnet18.
+    conv: Part = "conv_transpose_1p2d"  # Of decoder stages: conv_transpose_* or resize_* of layers.
+    fusion: Part = "concat"  # How appearance and label join the video: one of fusions.
     # Batch norm lets the other clips of a small batch tint each clip; group norm does not.
-    """Of encoder and decoder; for batches under about 16 take group (8 channels a group)."""
-    mid_channels: Width = "match"
+    norm: Literal["batch", "group"] = "batch"  # For batches under 16 take group, 8 channels each.
     # The published widths have 2.2 times the weights of the dense convolution they replace.
-    """Inside the (1+2)D convolutions; match: as many weights as a dense one; out: far fewer."""
-    frame_mid_channels: Rare[Width | None] = None
-    """The same inside the last stage, which makes the frames; none: as all others."""
-    bias_before_norm: Rare[bool] = False
-    """Keep convolution biases that a norm takes out again, as the published weights do."""
-    init: Rare[Literal["normal", "released"]] = "normal"
+    mid_channels: Width = "match"  # Inside (1+2)D convolutions; match: weights as a dense one.
+    frame_mid_channels: Rare[Width | None] = None  # The same in the last stage, which makes frames.
+    bias_before_norm: Rare[bool] = False  # Biases that a norm takes out again, as published.
     # The published code means the first, but its decoder keeps torch's default.
-    """Normal: all convolutions from N(0, 0.02); released: the decoder's are torch's default."""
+    init: Rare[Literal["normal", "released"]] = "normal"  # Convolutions from N(0, 0.02).
 
 
 @dataclass(frozen=True)
 class DiscriminatorSettings(SettingsGroup):
-    """Who judges the clips, and what is shown to them.
+    """Who judges the clips; in a file a stream may have head, sampler and label, too."""
 
-    The mapping of a stream may hold, beside the discriminator's own settings, its head, its sampler
-    and whether it is told the label.
-    """
-
-    video: Part = "video"
-    """D_V judges clips: a discriminator in stgan.list("discriminators"); none: nobody."""
-    image: Part = "image"
-    """D_I judges frames one by one, such as image, image_residual or first_frame_image."""
-    channels: Count | None = None
-    """Width of the finest stages, as model.base_channels; none: the same."""
-    same_frames: Rare[bool] = True
-    """Show the same moments of real and generated clips; off: two draws, as published."""
-    one_call: Rare[bool] = True
+    video: Part = "video"  # D_V judges clips: one of discriminators; none: nobody.
+    image: Part = "image"  # D_I judges frames, such as image, image_residual, first_frame_image.
+    channels: Count | None = None  # Width of the finest stages; none: as the generator.
+    same_frames: Rare[bool] = True  # Of real and generated clips; off: two draws, as published.
     # The published code calls twice, and so iterates its spectral norms twice.
-    """Judge real and generated clips in one call, unless a part looks at its whole batch."""
-    augment: Part = None
-    """Changes all that they see: an augmentation in stgan.list("augmentations")."""
+    one_call: Rare[bool] = True  # For real and generated clips, unless a part needs whole batches.
+    augment: Part = None  # Changes all that they see: one of augmentations.
 
 
 @dataclass(frozen=True)
 class LossSettings(SettingsGroup):
-    """What the networks are trained for.
+    """What the networks are trained for; terms are names with weights: r1 5 r2 5."""
 
-    Terms are given as names with weights: --loss.penalties r1 5 r2 5.
-    """
-
-    family: Part = "non_saturating"
-    """Adversarial loss: a family in stgan.list("losses"), such as hinge or least_squares."""
-    reconstruction: NotNegative = 100.0
-    """Weight of the L1 distance to the real clip."""
-    video: Rare[NotNegative] = 1.0
-    """Weight of the video stream in the generator's loss."""
-    image: Rare[NotNegative] = 1.0
-    """Weight of the image stream in the generator's loss."""
-    prediction: Rare[NotNegative] = 1.0
-    """Weight of what a head predicts, in both losses: auxiliary_classifier, infogan."""
-    generator_terms: Terms = field(default_factory=dict)
-    """More for the generator: frame_difference, ssim_2d, mode_seeking, feature_matching, ..."""
-    penalties: Terms = field(default_factory=dict)
-    """Of every discriminator: r1, r2, wgan_gp, lecam, consistency, orthogonal, ..."""
-    penalty_every: Count = 1
-    """Penalties at every so many steps only, and so many times as heavy."""
-    clip_singular_values_every: Rare[Times] = 0
-    """Bring those of the discriminators down to one every so many steps, as TGAN; 0: never."""
+    family: Part = "non_saturating"  # Adversarial loss, such as hinge or least_squares.
+    reconstruction: NotNegative = 100.0  # Weight of the L1 distance to the real clip.
+    video: Rare[NotNegative] = 1.0  # Weight of the video stream in the generator's loss.
+    image: Rare[NotNegative] = 1.0  # Weight of the image stream in the generator's loss.
+    prediction: Rare[NotNegative] = 1.0  # Weight of what a head predicts, in both losses.
+    generator_terms: Terms = field(default_factory=dict)  # More losses, such as ssim_2d 10.
+    penalties: Terms = field(default_factory=dict)  # Of every discriminator, such as r1 5.
+    penalty_every: Count = 1  # Penalties every so many steps only, and so many times as heavy.
+    clip_singular_values_every: Rare[Times] = 0  # Of discriminators, as TGAN; 0: never.
+    # Who steps first on the same clips. Simultaneous computes as generator_first in one pass.
     order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
-    # The last computes as the second does, but for the number of power iterations, and is faster.
-    """Who steps first on the same generated clips; simultaneous: both from one pass of theirs."""
 
 
 @dataclass(frozen=True)
 class DataSettings(SettingsGroup):
     """Where clips come from."""
 
-    root: Path | None = None
-    """Folder with one folder of clips for each class; none: drawn moving shapes."""
-    validation: tuple[str, ...] = ()
-    """Patterns such as "*/subject4_*": matching clips are kept for validation."""
-    validation_list: Path | None = None
-    """Text file that names the validation clips, one path relative to the root in a line."""
-    stride: Count = 1
-    """Take every n-th frame of a file."""
-    condition: Literal["first", "neutral", "random"] = "first"
-    """The image: first frame of the window, first frame of the file, or any frame of the window."""
-    resize: Literal["squash", "crop"] = "squash"
-    """How other sizes are made to fit."""
-    flip: bool = False
-    """Mirror half of the clips; off by default, since it swaps left and right."""
-    augment: Rare[Part] = None
-    """Change training clips when they are read: an augmentation, as discriminator.augment."""
-    skip_broken: bool = False
-    """Count and skip files that cannot be used; off: stop and name the first."""
-    num_shapes: Count = 2000
-    """How many clips of moving shapes there are."""
-    workers: Times = 2
-    """Processes that read clips."""
-    cache_bytes: Rare[Count | None] = 4 * 2**30
-    """Decoded clips kept in memory, once for all workers, up to so many bytes; none: no limit."""
+    root: Path | None = None  # One folder of clips for each class; none: drawn moving shapes.
+    validation: tuple[str, ...] = ()  # Patterns of clips that are held out, such as "*/subject4_*".
+    validation_list: Path | None = None  # Or a text file with a path below the root in each line.
+    stride: Count = 1  # Take every n-th frame of a file.
+    # First frame of the window, first frame of the file, or any frame of the window.
+    condition: Literal["first", "neutral", "random"] = (
+        "first"  # The image that a clip goes on from.
+    )
+    resize: Literal["squash", "crop"] = "squash"  # How other sizes are made to fit.
+    flip: bool = False  # Mirror half of the clips; it swaps left and right.
+    augment: Rare[Part] = None  # Change training clips as they are read: one of augmentations.
+    skip_broken: bool = False  # Skip files that cannot be used; off: stop and name the first.
+    num_shapes: Count = 2000  # How many clips of moving shapes there are.
+    workers: Times = 2  # Processes that read clips.
+    cache_bytes: Rare[Count | None] = 4 * 2**30  # Of decoded clips in memory, for all workers.
 
 
 @dataclass(frozen=True)
 class TrainSettings(SettingsGroup):
     """How long, how fast, on what."""
 
-    steps: Count = 55_000
-    """Iterations in all: 5001 epochs of 11 on MUG in the published run."""
-    max_minutes: NotNegative | None = None
-    """Stop after the first iteration that ends past this time; none: no limit."""
-    batch_size: Count = 64
-    """Clips in an iteration, all processes together."""
-    accumulate: Count = 1
+    steps: Count = 55_000  # Iterations in all: 5001 epochs of 11 on MUG in the published run.
+    max_minutes: NotNegative | None = None  # The iteration that ends past this time is the last.
+    batch_size: Count = 64  # Clips in an iteration, all processes together.
     # The generator runs once more for each part; batch norm and spectral norm see the parts.
-    """Parts in which each process takes its share of a batch, for less memory."""
-    checkpoint_activations: bool = False
-    """Compute the decoder's activations again for the backward pass: less memory, more time."""
-    learning_rate: Positive = 2e-4
-    """Of Adam, for all networks."""
-    betas: Rare[tuple[Share, Share]] = (0.5, 0.999)
-    """Of Adam."""
-    ema_decay: Share = 0.999
-    """Decay of the averaged generator that is evaluated; 0 to evaluate the last one."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 12345
-    """Fixes weights, noise, windows and frame draws."""
-    log_every: Count = 20
-    """Steps between lines in metrics.jsonl."""
-    sample_every: Times = 1000
-    """Steps between pictures of clips in TensorBoard, always of the same images; 0: never."""
-    save_every: Count = 1000
-    """Steps between checkpoints."""
-    keep: Retention = field(default_factory=Retention)
-    """Checkpoints that stay: the last ones, every so many steps, the best by metrics.jsonl."""
-    skip_steps: Rare[Times] = 0
-    """Optimizer steps with a loss or gradient that is not finite to skip; then, stop."""
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    """Of the computation; losses and penalties are computed in float32."""
-    compile: str | None = None
-    """Backend of torch.compile for the generator, such as inductor; none: not compiled."""
-    cuda_graph: bool = False
+    accumulate: Count = 1  # Parts in which a batch is taken, for less memory.
+    checkpoint_activations: bool = False  # Of the decoder: less memory, more time.
+    learning_rate: Positive = 2e-4  # Of Adam, for all networks.
+    betas: Rare[tuple[Share, Share]] = (0.5, 0.999)  # Of Adam.
+    ema_decay: Share = 0.999  # Of the averaged generator that is evaluated; 0: the last one is.
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 12345  # Of weights, noise, windows, frame draws.
+    log_every: Count = 20  # Steps between lines in metrics.jsonl.
+    sample_every: Times = 1000  # Steps between pictures of the same clips in TensorBoard; 0: never.
+    save_every: Count = 1000  # Steps between checkpoints.
+    keep: Retention = field(default_factory=Retention)  # Which checkpoints stay.
+    skip_steps: Rare[Times] = 0  # Optimizer steps that are not finite to skip, before stopping.
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"  # Losses are computed in float32.
+    compile: str | None = None  # Backend of torch.compile for the generator, such as inductor.
     # Health is then seen only of the steps that are logged, which run as they are.
-    """Record the step once and let the GPU replay it, without waiting for the host."""
-    tf32: Rare[bool] = True
-    """Let GPUs round the factors of float32 products to TF32: twice as fast, fewer digits."""
-    accelerator: str = "auto"
-    """cpu, cuda, mps or auto."""
-    devices: Count = 1
-    """Processes on each machine, one for each device."""
-    nodes: Count = 1
-    """Machines; start the program on each with torchrun or srun."""
-    shard: bool = False
-    """Each process keeps a part of weights, gradients and moments (FSDP2); draws no pictures."""
+    cuda_graph: bool = False  # Record the step once and let the GPU replay it.
+    tf32: Rare[bool] = True  # Factors of float32 products in TF32 on a GPU: twice as fast.
+    accelerator: str = "auto"  # cpu, cuda, mps or auto.
+    devices: Count = 1  # Processes on each machine, one for each device.
+    nodes: Count = 1  # Machines; start the program on each with torchrun or srun.
+    shard: bool = False  # Each process keeps a part of the networks (FSDP2); draws no pictures.
 
 
 @dataclass(frozen=True)
 class Settings(RunSettings):
     """Train ImaGINator: an image, an action label and noise become a video.
 
-    Without data it trains on drawn moving shapes. The commands evaluate and generate take the run
-    folder afterwards. What is set rarely stands in the config.yaml of a run.
+    Without data it trains on drawn moving shapes. Presets are imaginator, released, modern and
+    tiny. The commands evaluate and generate take the run folder afterwards; its config.yaml has
+    further settings, which a file for --config may have, too.
     """
 
     preset: str = "imaginator"
-    """Where the other settings start: imaginator, released, modern or tiny."""
     out: Path = Path("runs/imaginator")
-    """Run folder: checkpoints, metrics.jsonl, TensorBoard, config.yaml."""
     model: ModelSettings = field(default_factory=ModelSettings)
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     loss: LossSettings = field(default_factory=LossSettings)

@@ -6,7 +6,7 @@ and the label into every level. Two discriminators judge the clip with its label
 """
 
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,12 @@ from stgan.functional import one_hot_label
 from stgan.layers import fold_batch_norms, init_normal_
 from stgan.registry import REGISTRIES
 from stgan.shapes import plan
-from stgan.training import open_trained
+from stgan.training import TrainedRun, open_trained
 from stgan.typing import Norm
 
 from .config import PRESETS, DiscriminatorSettings, ModelSettings, Settings, read_settings
 
-__all__ = [
-    "Generator",
-    "ImaGINator",
-    "TrainedGenerator",
-    "build",
-    "build_generator",
-    "load_generator",
-    "without_weights",
-]
+__all__ = ["Generator", "ImaGINator", "build", "build_generator", "load_generator"]
 
 
 def _group_norm(channels: int) -> nn.Module:
@@ -51,12 +43,6 @@ _NORMS: dict[str, tuple[Norm, Norm]] = {
 class Generator(nn.Module):
     """Image, noise and label to video.
 
-    Args:
-        encoder: Appearance vector and maps of an image.
-        decoder: Latent vector, maps and label to a clip.
-        z_dim: Length of the noise.
-        num_classes: K.
-
     Shape:
         - ``image``: ``(N, 3, H, W)``, in [-1, 1]
         - ``z``: ``(N, z_dim)``, standard normal
@@ -68,10 +54,8 @@ class Generator(nn.Module):
         self, encoder: nn.Module, decoder: VideoDecoder, *, z_dim: int, num_classes: int
     ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-        self.z_dim = z_dim
-        self.num_classes = num_classes
+        self.encoder, self.decoder = encoder, decoder
+        self.z_dim, self.num_classes = z_dim, num_classes
 
     def forward(self, image: Tensor, z: Tensor, label: Tensor) -> Tensor:
         """Generate one clip for each image, noise and label."""
@@ -81,69 +65,44 @@ class Generator(nn.Module):
                 f"got {tuple(image.shape)}, {tuple(z.shape)} and {tuple(label.shape)}"
             )
         rows = one_hot_label(label, self.num_classes, dtype=z.dtype)
-        features = self.encoder(image)
+        features = self.encoder(image)  # p and the maps
         latent = torch.cat([z, rows, features.vector], dim=1)
         video: Tensor = self.decoder(latent, features.maps, rows)
         return video
 
 
 class ImaGINator(nn.Module):
-    """The generator and its two discriminators.
-
-    Args:
-        settings: Of the generator, and the size of the clips.
-        discriminator: Of the discriminators.
-        num_classes: K.
-        trust: Whether files that the settings name may be run, see :func:`stgan.build`.
+    """The generator G and its discriminators, D_V and D_I.
 
     Attributes:
         generator: ``generator(image, z, label) -> video``.
         discriminator: ``discriminator(video, label) -> {"video": (N,), "image": (N,)}``, made of
-            ``discriminator.video(video, label)`` and ``discriminator.image(image)``, unless the
-            settings name other streams.
+            ``discriminator.video(video, label)`` and ``discriminator.image(image)``.
         streams: Names of the logits that it returns.
         z_dim: Length of the noise.
-        num_classes: K.
-        settings: What the networks were built from.
     """
 
     def __init__(
-        self,
-        settings: ModelSettings,
-        discriminator: DiscriminatorSettings,
-        num_classes: int,
-        *,
-        trust: bool = False,
-    ) -> None:
+        self, settings: ModelSettings, discriminator: DiscriminatorSettings, num_classes: int,
+        *, trust: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.settings = settings
         self.z_dim = settings.z_dim
-        self.num_classes = num_classes
         self.generator = build_generator(settings, num_classes)
         size = (settings.num_frames, *settings.image_size)
-        judged: dict[str, Any] = {
-            "size": size,
-            "stages": plan(size).stages,
-            "num_classes": num_classes,
-            "base_channels": discriminator.channels or settings.base_channels,
-            "trust": trust,
-        }
-        streams: Any = {"video": discriminator.video, "image": discriminator.image}
-        specs: Any = {
-            stream: build_stream(part, stream=stream, **judged)
-            for stream, part in streams.items()
-            if part is not None
-        }
-        self.discriminator = TwoStreamDiscriminator(**specs)
+        width = discriminator.channels or settings.base_channels
+        parts: Any = {"video": discriminator.video, "image": discriminator.image}
+        streams: Any = {
+            name: build_stream(part, stream=name, size=size, stages=plan(size).stages,
+                               num_classes=num_classes, base_channels=width, trust=trust)
+            for name, part in parts.items() if part is not None
+        }  # fmt: skip
+        self.discriminator = TwoStreamDiscriminator(**streams)
         self.streams = tuple(self.discriminator.output_shape((1, 3, *size)))
 
 
 def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
     """Build the generator alone, as it is used once it is trained.
-
-    Args:
-        settings: Of the networks.
-        num_classes: K, the number of actions.
 
     Raises:
         ShapeError: If no stack of stages reaches the clip size; names one that is near.
@@ -155,36 +114,21 @@ def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
     route = plan((settings.num_frames, *settings.image_size))
     widths = {"base_channels": settings.base_channels, "max_channels": 8 * settings.base_channels}
     norm_2d, norm_3d = _NORMS[settings.norm]
+    common: dict[str, Any] = {"bias_before_norm": settings.bias_before_norm}
     encoder = stgan.build(
-        _encoder(settings.encoder),
-        kind="encoders",
-        given={
-            "image_size": settings.image_size,
-            "stages": route.stages,
-            "out_channels": settings.appearance_dim,
-            "norm": norm_2d,
-            "bias_before_norm": settings.bias_before_norm,
-            **widths,
-        },
-    )
-    stages = decoder_stages(
-        route,
-        appearance_channels=encoder.channels,
-        frame_mid_channels=settings.frame_mid_channels,
-        **widths,
-    )
+        _of_timm(settings.encoder), kind="encoders",
+        given={"image_size": settings.image_size, "stages": route.stages, "norm": norm_2d,
+               "out_channels": settings.appearance_dim, **common, **widths},
+    )  # fmt: skip
+    stages = decoder_stages(route, appearance_channels=encoder.channels,
+                            frame_mid_channels=settings.frame_mid_channels, **widths)  # fmt: skip
     decoder = stgan.build(
         {"name": "video", "conv": _factory("layers", settings.conv),
          "fusion": _factory("fusions", settings.fusion)},
         kind="decoders",
-        given={
-            "latent_channels": settings.z_dim + num_classes + settings.appearance_dim,
-            "stages": stages,
-            "num_classes": num_classes,
-            "mid_channels": settings.mid_channels,
-            "norm": norm_3d,
-            "bias_before_norm": settings.bias_before_norm,
-        },
+        given={"latent_channels": settings.z_dim + num_classes + settings.appearance_dim,
+               "stages": stages, "num_classes": num_classes, "norm": norm_3d,
+               "mid_channels": settings.mid_channels, **common},
     )  # fmt: skip
     # A network that came with weights keeps them, and a fusion begins as it means to.
     for own in encoder.untrained:
@@ -193,28 +137,29 @@ def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
     return Generator(encoder, decoder, z_dim=settings.z_dim, num_classes=num_classes)
 
 
-def without_weights(settings: ModelSettings) -> ModelSettings:
-    """The same networks, when a checkpoint has their weights: their file may be gone by then."""
-    encoder = settings.encoder
-    if isinstance(encoder, dict):
-        encoder = {key: value for key, value in encoder.items() if key != "weights"}
-    return replace(settings, encoder=encoder)
+def _mapping(part: Any) -> dict[str, Any]:
+    return {"name": part} if isinstance(part, str) else dict(part or {})
 
 
-def _encoder(part: Any) -> dict[str, Any]:
+def _of_timm(part: Any) -> dict[str, Any]:
     """An encoder by its settings; timm/resnet18 is the one of timm with this model."""
-    config = {"name": part} if isinstance(part, str) else dict(part or {})
+    config = _mapping(part)
     name, slash, model = str(config.get("name")).partition("/")
     return config | {"name": name} | ({"model": model} if slash else {})
 
 
 def _factory(kind: str, part: Any) -> dict[str, Any]:
     """What makes a part at every level; a fusion makes no copies of what stands still if it can."""
-    config = {"name": part} if isinstance(part, str) else dict(part or {})
+    config = _mapping(part)
     name = str(config.pop("name", None))
-    takes = inspect.signature(REGISTRIES[kind][name]).parameters
-    usual = {"lazy": True} if "lazy" in takes else {}
-    return {"factory": f"{kind}/{name}", **usual, **config}
+    lazy = "lazy" in inspect.signature(REGISTRIES[kind][name]).parameters
+    return {"factory": f"{kind}/{name}", **({"lazy": True} if lazy else {}), **config}
+
+
+def without_weights(settings: ModelSettings) -> ModelSettings:
+    """The same networks where a checkpoint has their weights: the encoder's file may be gone."""
+    encoder = {key: value for key, value in _mapping(settings.encoder).items() if key != "weights"}
+    return replace(settings, encoder=encoder)
 
 
 def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> ImaGINator:
@@ -229,17 +174,14 @@ def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> 
     Raises:
         UnknownNameError: If there is no such preset, or a part is not registered.
         TypeError: If an override is no setting of the model.
-        ShapeError: If no stack of stages reaches ``(num_frames, *image_size)``; names one that
-            is near.
+        ShapeError: If no stack of stages reaches ``(num_frames, *image_size)``.
 
     Example:
         >>> gan = build("tiny", num_classes=6, num_frames=8, image_size=(24, 32))
         >>> label = torch.tensor([0, 5])
         >>> video = gan.generator(torch.zeros(2, 3, 24, 32), torch.randn(2, gan.z_dim), label)
-        >>> video.shape
-        torch.Size([2, 3, 8, 24, 32])
-        >>> gan.discriminator.video(video, label).shape
-        torch.Size([2])
+        >>> video.shape, gan.discriminator.video(video, label).shape
+        (torch.Size([2, 3, 8, 24, 32]), torch.Size([2]))
     """
     if preset not in PRESETS:
         raise UnknownNameError(f"there is no preset {preset!r}; choose one of {', '.join(PRESETS)}")
@@ -247,33 +189,14 @@ def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> 
     return ImaGINator(replace(start.model, **overrides), start.discriminator, num_classes)
 
 
-@dataclass(frozen=True)
-class TrainedGenerator:
-    """A generator that is ready to be used.
-
-    Attributes:
-        generator: ``generator(image, z, label) -> video``, in eval mode, without gradients.
-        settings: Of its run.
-        classes: Names of the actions, in the order of the labels.
-        step: Iterations that it was trained for.
-        checkpoint: Where it came from.
-    """
-
-    generator: nn.Module
-    settings: Settings
-    classes: tuple[str, ...]
-    step: int
-    checkpoint: Path
-
-
-def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedGenerator:
-    """Load the newest sound generator of a run, the averaged one if there is one.
+def load_generator(run: Path) -> tuple[nn.Module, Settings, TrainedRun]:
+    """Load the newest sound generator of a run or a checkpoint, the averaged one if there is one.
 
     Nothing else of the run is built: its settings may come from a stranger.
 
-    Args:
-        run: A run folder, or one of its checkpoints.
-        device: Where to put it.
+    Returns:
+        ``generator(image, z, label) -> video`` in eval mode, the settings of its run, and what else
+        is known of it, such as its classes.
 
     Raises:
         CheckpointError: If the folder holds no sound checkpoint.
@@ -284,10 +207,4 @@ def load_generator(run: Path, *, device: torch.device | str = "cpu") -> TrainedG
     settings = read_settings(trained.config)
     generator = build_generator(without_weights(settings.model), len(trained.classes))
     trained.load({"generator_ema" if settings.train.ema_decay else "generator": generator})
-    return TrainedGenerator(
-        fold_batch_norms(generator.to(device)),
-        settings,
-        trained.classes,
-        trained.step,
-        trained.checkpoint,
-    )
+    return fold_batch_norms(generator), settings, trained

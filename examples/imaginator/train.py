@@ -10,7 +10,7 @@ VIDEOS holds one folder of clips for each class: video files, frame strips or fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,57 +21,33 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 import stgan
+from stgan import data, training
 from stgan.cli import interruptible, user_errors
-from stgan.data import (
-    Splits,
-    batch_share,
-    draw_splits,
-    endless_loader,
-    naming_dead_workers,
-    numbered_generator,
-    open_splits,
-)
 from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
 from stgan.report import FixedSamples
 from stgan.settings import check_settings, write_settings
-from stgan.training import (
-    ExponentialMovingAverage,
-    FiniteGuard,
-    GANStep,
-    HealthMonitor,
-    Objective,
-    Part,
-    Player,
-    RecordedStep,
-    Run,
-    allow_tf32,
-    build_objective,
-    checkpoint_activations,
-    cut_tree,
-    draw_step,
-    open_fabric,
-    seed_everything,
-    shard_stages,
-    synchronize_batch_norm,
-)
 
-from .config import DiscriminatorSettings, LossSettings, Settings, parse_settings
+from .config import DataSettings, DiscriminatorSettings, LossSettings, Settings, parse_settings
 from .model import ImaGINator, without_weights
 
-__all__ = ["ImaGINatorStep", "Training", "main", "open_run", "train"]
+__all__ = ["ImaGINatorStep", "Training", "main", "open_clips", "open_run", "train"]
 
 
-class ImaGINatorStep(GANStep):
+Parts = Sequence[training.Part]
+Losses = dict[str, Tensor]
+
+
+class ImaGINatorStep(training.GANStep):
     """The two steps of an iteration, on the same generated clips x^ = G(x_0, z, c)."""
 
-    def discriminator_step(self, parts: Sequence[Part], *, due: bool = False) -> dict[str, Tensor]:
+    def discriminator_step(self, parts: Parts, *, due: bool = False) -> Losses:
         """D_V and D_I learn to tell real clips x from generated ones.
 
         L_D = d(D_V(x, c), D_V(x^, c)) + d(D_I(x[t]), D_I(x^[t'])) + penalties
         """
         said = []
 
-        def loss(part: Part) -> dict[str, Tensor]:
+        def loss(part: training.Part) -> Losses:
             said.append(self.judge(part))  # D_V and D_I of the real clips, and of the generated
             return self.discriminator_loss(part, *said[-1])
 
@@ -79,13 +55,13 @@ class ImaGINatorStep(GANStep):
         self.finish(said)
         return losses
 
-    def generator_step(self, parts: Sequence[Part], *, due: bool = False) -> dict[str, Tensor]:
+    def generator_step(self, parts: Parts, *, due: bool = False) -> Losses:
         """G learns to come near the real clip, and to pass for real.
 
         L_G = w_rec mean|x^ - x| + w_V g(D_V(x^, c)) + w_I g(D_I(x^[t'])) + more terms
         """
 
-        def loss(part: Part) -> dict[str, Tensor]:
+        def loss(part: training.Part) -> Losses:
             part = self.again(part)  # where gradients are gathered in parts
             return self.generator_loss(part, *self.judge_generated(part))
 
@@ -99,62 +75,53 @@ class Training:
 
     settings: Settings
     fabric: Fabric
-    clips: Splits
+    clips: data.Splits
     gan: ImaGINator
-    objective: Objective
-    average: ExponentialMovingAverage | None
+    objective: training.Objective
+    average: training.ExponentialMovingAverage | None
     optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer]
-    health: HealthMonitor
-    run: Run
+    run: training.Run
 
     def step(self, generator: Any, discriminator: Any, *optimizers: Any) -> ImaGINatorStep:
         """The iteration's steps, by networks and optimizers as Fabric wraps them."""
-        settings, fabric, run = self.settings, self.fabric, self.run
-        watch: dict[str, Any] = {"backward": fabric.backward, "hold": fabric.no_backward_sync}
-        watch |= {"guard": run.guard, "health": self.health}
+        settings, fabric = self.settings, self.fabric
+        watch: dict[str, Any] = {"backward": fabric.backward, "hold": fabric.no_backward_sync,
+                                 "guard": self.run.guard, "health": self.run.health}  # fmt: skip
         return ImaGINatorStep(
-            generator=Player("generator", generator, optimizers[0], **watch),
-            discriminator=Player("discriminator", discriminator, optimizers[1], **watch),
+            generator=training.Player("generator", generator, optimizers[0], **watch),
+            discriminator=training.Player("discriminator", discriminator, optimizers[1], **watch),
             generate=lambda batch, z: generator(batch["image"], z, batch["label"]),
-            objective=self.objective,
-            order=settings.loss.order,
-            accumulate=settings.train.accumulate,
-            one_call=settings.discriminator.one_call,
-        )
+            objective=self.objective, order=settings.loss.order,
+            accumulate=settings.train.accumulate, one_call=settings.discriminator.one_call,
+        )  # fmt: skip
 
     def draw(self) -> dict[str, Any]:
         """Draw what is random in the next step, numbered by seed and step, for this process."""
         settings, fabric = self.settings, self.fabric
-        draws = draw_step(
-            self.gan.discriminator,
-            self.objective,
-            num_clips=settings.train.batch_size,
-            num_frames=settings.model.num_frames,
-            z_dim=self.gan.z_dim,
+        draws = training.draw_step(
+            self.gan.discriminator, self.objective, num_clips=settings.train.batch_size,
+            num_frames=settings.model.num_frames, z_dim=self.gan.z_dim, device=fabric.device,
             same_frames=settings.discriminator.same_frames,
-            generator=numbered_generator(settings.train.seed, self.run.step, 0),
-            device=fabric.device,
-        )
-        own: dict[str, Any] = cut_tree(draws, slice(fabric.global_rank, None, fabric.world_size))
-        return own
+            generator=data.numbered_generator(settings.train.seed, self.run.step, 0),
+        )  # fmt: skip
+        mine = slice(fabric.global_rank, None, fabric.world_size)
+        return cast(dict[str, Any], training.cut_tree(draws, mine))
 
 
-def open_clips(settings: Settings) -> Splits:
-    """Open the clips that the settings name, or draw moving shapes; say which are skipped.
-
-    Raises:
-        DataError: If a folder, class or file is missing, empty, broken or too short.
-    """
-    data, model = settings.data, settings.model
-    size: dict[str, Any] = {"num_frames": model.num_frames, "image_size": model.image_size}
-    size["seed"] = settings.train.seed
-    if data.augment is not None:
-        size["augment"] = stgan.build(data.augment, kind="augmentations", trust=settings.trust)
-    if data.root is None:
-        return draw_splits(data.num_shapes, num_validation=96, **size)
-    given = {key: value for key, value in vars(data).items()
-             if key not in ("augment", "num_shapes", "workers")}  # fmt: skip
-    clips = open_splits(**given, **size)
+def open_clips(settings: Settings) -> data.Splits:
+    """Open the clips that the settings name, or draw moving shapes; say which are skipped."""
+    told = dict(vars(settings.data))
+    num_shapes, _ = told.pop("num_shapes"), told.pop("workers")
+    common: dict[str, Any] = {"num_frames": settings.model.num_frames, "seed": settings.train.seed,
+                              "image_size": settings.model.image_size}  # fmt: skip
+    if (augment := told.pop("augment")) is not None:
+        common["augment"] = stgan.build(augment, kind="augmentations", trust=settings.trust)
+    if settings.data.root is None:
+        for name, value in told.items():
+            if value != getattr(DataSettings(), name):
+                raise ConfigError(f"data.{name} is about files, got no data.root; name one")
+        return data.draw_splits(num_shapes, num_validation=96, **common)
+    clips = data.open_splits(**told, **common)
     for path, reason in clips.skipped.items():
         print(printable(f"skipped {path}: {reason.partition('; ')[0]}"))
     return clips
@@ -162,19 +129,18 @@ def open_clips(settings: Settings) -> Splits:
 
 def objective_of(loss: LossSettings, discriminator: DiscriminatorSettings) -> dict[str, Any]:
     """The terms of both losses, as :func:`stgan.training.build_objective` reads them."""
+    weights = {"video": loss.video, "image": loss.image}
     reconstruction = {"name": "l1", "weight": loss.reconstruction}
-    streams = ("video", "image")
     return {
         "adversarial": loss.family,
         "generator": {"reconstruction": reconstruction, **loss.generator_terms},
         "penalties": loss.penalties,
-        "stream_weights": {one: getattr(loss, one) for one in streams
-                           if getattr(discriminator, one) is not None},
+        "stream_weights": {k: w for k, w in weights.items() if getattr(discriminator, k)},
         "prediction": loss.prediction,
         "penalty_every": loss.penalty_every,
         "clip_every": loss.clip_singular_values_every,
         "augment": discriminator.augment,
-    }  # fmt: skip
+    }
 
 
 def open_run(settings: Settings) -> Training:
@@ -183,8 +149,13 @@ def open_run(settings: Settings) -> Training:
     Whatever a user can get wrong is found here, before the first step.
     """
     settings = check_settings(settings)
-    options = settings.train
-    _check_together(settings)
+    options, processes = settings.train, settings.train.devices * settings.train.nodes
+    data.batch_share(options.batch_size, world_size=processes, parts=options.accumulate)
+    if options.shard and (settings.loss.penalties or options.compile or processes == 1):
+        raise ConfigError(
+            "train.shard shares networks among several processes, without loss.penalties and "
+            "train.compile, got others; leave it out"
+        )
     # Data
     clips = open_clips(settings)
     # Such a run would never have seen the class that it is asked for; one that has begun may go on.
@@ -193,202 +164,126 @@ def open_run(settings: Settings) -> Training:
             f"class {clips.untrained[0]!r} of {settings.data.root} has no training clips; hold out "
             f"fewer for validation, or add some"
         )
-    several = options.devices * options.nodes > 1
-    allow_tf32(options.tf32)  # Fabric asks for a choice where it finds none
-    fabric = open_fabric(
-        accelerator=options.accelerator,
-        devices=options.devices,
-        nodes=options.nodes,
-        precision=options.precision,
-        shard=options.shard,
+    training.allow_tf32(options.tf32)
+    fabric = training.open_fabric(
+        accelerator=options.accelerator, devices=options.devices, nodes=options.nodes,
+        precision=options.precision, shard=options.shard,
         loggers=TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard"),
-    )
+    )  # fmt: skip
     fabric.launch()
-    seed_everything(options.seed)
-    # All clips have one size, so that trying cuDNN's algorithms once pays; which one is fastest is
-    # not the same every time.
+    training.seed_everything(options.seed)
+    # All clips have one size, so that trying cuDNN's algorithms pays; which is fastest may change.
     torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
     # Networks. A checkpoint holds the encoder's weights; the file that they began as may be gone.
-    begun = without_weights(settings.model) if settings.resume else settings.model
-    gan = ImaGINator(begun, settings.discriminator, len(clips.classes), trust=settings.trust)
+    model = without_weights(settings.model) if settings.resume else settings.model
+    gan = ImaGINator(model, settings.discriminator, len(clips.classes), trust=settings.trust)
     gan = gan.to(fabric.device)
-    # What both are trained for.
-    objective = build_objective(
-        objective_of(settings.loss, settings.discriminator),
-        gan.discriminator,
-        logits=gan.streams,
-        trust=settings.trust,
-    ).to(fabric.device)
-    if several:
-        synchronize_batch_norm(gan)
+    objective = training.build_objective(
+        objective_of(settings.loss, settings.discriminator), gan.discriminator,
+        logits=gan.streams, trust=settings.trust,
+    ).to(fabric.device)  # fmt: skip
+    if processes > 1:
+        training.synchronize_batch_norm(gan)
     if options.checkpoint_activations:
-        checkpoint_activations(*gan.generator.decoder.stages)
-    networks: dict[str, nn.Module] = {
-        "generator": gan.generator,
-        "discriminator": gan.discriminator,
-    }
+        training.checkpoint_activations(*gan.generator.decoder.stages)
+    if options.compile not in (None, *torch.compiler.list_backends(())):
+        raise ConfigError(f"train.compile must be a backend of torch.compile, got "
+                          f"{options.compile!r}; choose inductor, for one")  # fmt: skip
+    networks = {"generator": gan.generator, "discriminator": gan.discriminator}
+    shared = list(networks.values())
     if objective.state_dict():  # what LeCam and ADA remember
         networks["objective"] = objective
-    guard = FiniteGuard(networks, skip=options.skip_steps)
+    guard = training.FiniteGuard(networks, skip=options.skip_steps)
     average = None
     if options.ema_decay:
-        average = ExponentialMovingAverage(gan.generator, options.ema_decay)
+        average = training.ExponentialMovingAverage(gan.generator, options.ema_decay)
         networks["generator_ema"] = average.module
+        shared.append(average.module)
     # The run: everything stateful by name. Opened last, so that what was wrong leaves no folder.
-    health = HealthMonitor()
-    run = Run(
-        settings.out,
-        networks,
-        steps=options.steps,
-        resume=settings.resume,
-        config=write_settings(settings),
-        facts={"classes": clips.classes},
-        guard=guard,
-        health=health,
-        loggers=[fabric.logger],
-        log_every=options.log_every,
-        save_every=options.save_every,
-        keep=options.keep,
+    run = training.Run(
+        settings.out, networks, steps=options.steps, resume=settings.resume,
+        config=write_settings(settings), facts={"classes": clips.classes}, guard=guard,
+        health=training.HealthMonitor(), loggers=[fabric.logger], log_every=options.log_every,
+        save_every=options.save_every, keep=options.keep, batch_size=options.batch_size,
         known_metrics=[f"discriminator/{name}" for name in objective.penalties],
-        batch_size=options.batch_size,
         max_minutes=options.max_minutes,
-    )
+    )  # fmt: skip
     with run.closing_on_error():
-        if options.shard:  # after networks are loaded whole, before optimizers hold parameters
-            for name in networks.keys() - {"objective"}:  # which has no weights
-                shard_stages(networks[name], fabric.strategy.device_mesh)
-        optimizers = _adam(gan.generator, settings), _adam(gan.discriminator, settings)
-        training = Training(
-            settings, fabric, clips, gan, objective, average, optimizers, health, run
-        )
+        for network in shared if options.shard else ():  # loaded whole, before optimizers hold them
+            training.shard_stages(network, fabric.strategy.device_mesh)
+        pace: dict[str, Any] = {"lr": options.learning_rate, "betas": options.betas}
+        pace |= {"capturable": options.cuda_graph}
+        g = torch.optim.Adam(gan.generator.parameters(), fused=True, **pace)
+        d = torch.optim.Adam(gan.discriminator.parameters(), fused=True, **pace)
+        opened = Training(settings, fabric, clips, gan, objective, average, (g, d), run)
         if options.cuda_graph:
-            step = training.step(gan.generator, gan.discriminator, *optimizers)
-            RecordedStep.check(step, fabric.device)
-        run.track(
-            generator_optimizer=optimizers[0],
-            discriminator_optimizer=optimizers[1],
-            schedules=objective.schedules,
-        )
-        for optimizer in optimizers:  # a resumed run may go on more slowly
-            for group in optimizer.param_groups:
-                group |= _pace(settings)
-    return training
+            step = opened.step(gan.generator, gan.discriminator, g, d)
+            training.RecordedStep.check(step, fabric.device)
+        run.track(generator_optimizer=g, discriminator_optimizer=d, schedules=objective.schedules)
+        for group in (*g.param_groups, *d.param_groups):  # a resumed run may go on more slowly
+            group |= pace
+    return opened
 
 
-def train(training: Training) -> Path:
+def train(opened: Training) -> Path:
     """Train to the last step, and return the folder of the last checkpoint."""
-    settings, options, fabric = training.settings, training.settings.train, training.fabric
-    run, gan, first = training.run, training.gan, fabric.is_global_zero
+    settings, options, fabric = opened.settings, opened.settings.train, opened.fabric
+    run, gan, clips, first = opened.run, opened.gan, opened.clips, opened.fabric.is_global_zero
     for reason in run.skipped.values() if first else ():
         print(f"passed over: {printable(reason)}")
     if options.compile:
         gan.generator.compile(backend=options.compile)
-    step = training.step(
-        fabric.setup_module(gan.generator),
-        fabric.setup_module(gan.discriminator),
-        *map(fabric.setup_optimizers, training.optimizers),
-    )
-    recorded = RecordedStep(step) if options.cuda_graph else None
-    rank, world = fabric.global_rank, fabric.world_size
-    loader = endless_loader(
-        training.clips.training,
-        batch_size=options.batch_size,
-        seed=options.seed,
-        step=run.step,
-        rank=rank,
-        world_size=world,
-        workers=settings.data.workers,
+    step = opened.step(*map(fabric.setup_module, (gan.generator, gan.discriminator)),
+                       *map(fabric.setup_optimizers, opened.optimizers))  # fmt: skip
+    health = cast(training.HealthMonitor, run.health)
+    recorded = training.RecordedStep(step) if options.cuda_graph else None
+    loader = data.endless_loader(
+        clips.training, batch_size=options.batch_size, seed=options.seed, step=run.step,
+        rank=fabric.global_rank, world_size=fabric.world_size, workers=settings.data.workers,
         pin_memory=torch.cuda.is_available(),
-    )
+    )  # fmt: skip
     batches: Any = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
-    # Sharded, one process alone has no network that could make them.
-    shown = first and options.sample_every and not options.shard
+    evaluated: nn.Module = gan.generator if opened.average is None else opened.average.module
     samples = None
-    if shown:
-        clips = training.clips
-        samples = FixedSamples(
-            clips.validation or clips.training, clips.classes, z_dim=gan.z_dim, seed=options.seed
-        )
+    if first and options.sample_every and not options.shard:  # alone, it has no network to show
+        source = clips.validation or clips.training
+        samples = FixedSamples(source, clips.classes, z_dim=gan.z_dim, seed=options.seed)
 
     with run, tqdm(total=run.steps, initial=run.step, unit="step", disable=not first) as bar:
         while not run.done:
-            batch, draws = next(batches), training.draw()
-            if recorded is None or run.due:
-                losses = step(batch, draws, due=run.due)
-            else:
-                losses = recorded(batch, draws)
-            if training.average is not None:
-                training.average.update(gan.generator, run.step + 1)
+            batch, draws = next(batches), opened.draw()
+            replays = recorded is not None and not run.due
+            losses = recorded(batch, draws) if replays else step(batch, draws, due=run.due)
+            if opened.average is not None:
+                opened.average.update(gan.generator, run.step + 1)
             line = run.advance(losses)  # counts, and logs and saves where it is time to
             bar.update()
             if line is not None:
                 bar.set_postfix_str(
                     f"L1 {line['generator/reconstruction']:.3f}, "
                     f"G {line['generator/total']:.2f}, D {line['discriminator/total']:.2f}, "
-                    f"{training.health.line()}, {line['speed/clips_per_second']:.1f} clips/s"
+                    f"{health.line()}, {line['speed/clips_per_second']:.1f} clips/s"
                 )
-                for reason in training.clips.news():
+                for reason in clips.news():
                     bar.write(f"broken since the start: {printable(reason)}")
             if samples is not None and run.step % options.sample_every == 0:
-                # By the generator that would be evaluated.
-                made_by = gan.generator if training.average is None else training.average.module
-                picture = samples.picture(made_by)
-                run.show("samples/images_by_label", picture)
+                run.show("samples/images_by_label", samples.picture(evaluated))
     if run.stopped_by and first:
         print(f"stopped by {run.stopped_by} after step {run.step}; add --resume to go on")
     return cast(Path, run.checkpoint)
-
-
-def _adam(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(network.parameters(), fused=True, **_pace(settings))
-
-
-def _pace(settings: Settings) -> dict[str, Any]:
-    options = settings.train
-    return {"lr": options.learning_rate, "betas": options.betas, "capturable": options.cuda_graph}
-
-
-def _check_together(settings: Settings) -> None:
-    """Refuse settings that do not go together, or that would do nothing without a word."""
-    data, options = settings.data, settings.train
-    processes = options.devices * options.nodes
-    batch_share(options.batch_size, world_size=processes, parts=options.accumulate)
-    idle = [one.name for one in fields(data) if one.name not in ("augment", "num_shapes", "workers")
-            and getattr(data, one.name) != one.default]  # fmt: skip
-    if data.root is None and idle:
-        raise ConfigError(
-            f"data.{idle[0]} is about files, got no data.root, which trains on moving shapes; name "
-            f"the folder of clips or leave it out"
-        )
-    # Which backends there are takes seconds to load, so only those who want one wait.
-    if options.compile is not None and options.compile not in torch.compiler.list_backends(()):
-        raise ConfigError(
-            f"train.compile must be a backend of torch.compile, got {options.compile!r}; choose "
-            f"one of {', '.join(torch.compiler.list_backends())}"
-        )
-    obstacles = {
-        "there is one process only": processes == 1,
-        "loss.penalties may go back through a gradient": bool(settings.loss.penalties),
-        "train.compile makes programs of whole networks": options.compile is not None,
-    }
-    for obstacle, there in obstacles.items():
-        if options.shard and there:
-            raise ConfigError(
-                f"train.shard shares networks among processes, but {obstacle}; leave it out"
-            )
 
 
 def main(args: list[str] | None = None) -> None:
     """Train from the command line."""
     with interruptible():
         with user_errors():
-            training = open_run(parse_settings(args))
-            if training.fabric.is_global_zero:
-                print(printable(f"data: {training.clips}"))
+            opened = open_run(parse_settings(args))
+            if opened.fabric.is_global_zero:
+                print(printable(f"data: {opened.clips}"))
         told = (DataError, CheckpointError, FloatingPointError, OSError, UnknownNameError)
-        with user_errors(told), naming_dead_workers():
-            checkpoint = train(training)
-        if training.fabric.is_global_zero:
+        with user_errors(told), data.naming_dead_workers():
+            checkpoint = train(opened)
+        if opened.fabric.is_global_zero:
             print(f"checkpoint: {printable(checkpoint)}")
 
 
