@@ -106,12 +106,12 @@ def result(preset: str, seed: int, arguments: Arguments) -> dict[str, dict[str, 
     if not path.exists():
         print(f"training {preset}, seed {seed}", file=sys.stderr)
         train(open_run(settings))
-        trained = load_generator(settings.out)
+        generator, _, trained = load_generator(settings.out)
         clips = open_clips(settings)
         assert clips.validation is not None
         z_dim = settings.model.z_dim
         scores = score_generator(
-            trained.generator, clips.validation, clips.classes, z_dim=z_dim,
+            generator, clips.validation, clips.classes, z_dim=z_dim,
             training=clips.training, batch_size=32,
         ).scores  # fmt: skip
         path.write_text(json.dumps(scores, indent=2) + "\n", encoding="utf-8")

@@ -16,7 +16,7 @@ import tyro
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from tyro.constructors import PrimitiveConstructorSpec
 
-from stgan._excerpt import excerpt
+from stgan._excerpt import excerpt, reason
 from stgan.config import dump_yaml, read_plain
 from stgan.errors import CheckpointError, ConfigError
 from stgan.registry import unknown_name
@@ -213,7 +213,14 @@ def read_settings(
     if not isinstance(content, Mapping):
         raise ConfigError(f"{path} must hold a mapping of settings, got {excerpt(content)}")
     told = {key: value for key, value in content.items() if key not in _OF_THE_START}
-    told = told if convert is None else convert(told)
+    if convert is not None:
+        try:
+            told = convert(told)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ConfigError(
+                f"{path} must hold all settings of an older version as it wrote them, got others: "
+                f"{reason(error)}"
+            ) from error
     name = preset or told.get("preset") or next(iter(presets))
     start = _preset(presets, str(name))
     merged = _merged(_plain(asdict(start)), told, start) | {"preset": str(name)}

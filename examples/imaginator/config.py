@@ -158,6 +158,12 @@ class Settings(RunSettings):
     train: TrainSettings = field(default_factory=TrainSettings)
 
 
+_TINY = ModelSettings(
+    num_frames=16, image_size=(32, 32), z_dim=8, appearance_dim=64, base_channels=32, norm="group",
+    mid_channels="out", init="released",
+    frame_mid_channels="match",  # three channels could not carry the picture
+)  # fmt: skip
+
 PRESETS: dict[str, Settings] = {
     # The method with its defects mended; the README lists every deviation and its reason.
     "imaginator": Settings(),
@@ -190,28 +196,12 @@ PRESETS: dict[str, Settings] = {
     "tiny": Settings(
         preset="tiny",
         out=Path("runs/tiny"),
-        model=ModelSettings(
-            num_frames=16,
-            image_size=(32, 32),
-            z_dim=8,
-            appearance_dim=64,
-            base_channels=32,
-            norm="group",
-            mid_channels="out",
-            frame_mid_channels="match",  # three channels could not carry the picture
-            init="released",
-        ),
+        model=_TINY,
         discriminator=DiscriminatorSettings(channels=8),
-        train=TrainSettings(
-            steps=650,
-            batch_size=16,
-            learning_rate=3e-3,
-            ema_decay=0.99,
-            sample_every=100,
-            save_every=250,
-        ),
+        train=TrainSettings(steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99,
+                            sample_every=100, save_every=250),
     ),
-}
+}  # fmt: skip
 
 # A resumed run may change its length, pace and machine, but not what it is.
 _MAY_CHANGE = ("data.workers", "data.cache_bytes", *(
@@ -222,12 +212,9 @@ _MAY_CHANGE = ("data.workers", "data.cache_bytes", *(
 
 def parse_settings(args: list[str] | None = None) -> Settings:
     """Read the settings of a run from the command line."""
+    program = "python -m examples.imaginator.train"
     return settings.parse_settings(
-        PRESETS,
-        args,
-        prog="python -m examples.imaginator.train",
-        may_change=_MAY_CHANGE,
-        convert=convert_settings,
+        PRESETS, args, prog=program, may_change=_MAY_CHANGE, convert=convert_settings
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import tyro
+from torch import Tensor, nn
 
 from stgan.cli import user_errors
 from stgan.data import MovingShapes
@@ -20,7 +21,7 @@ from stgan.report import score_generator, score_table
 from stgan.visual import clip_grid, film_strip_grid, plot_curves, write_picture
 
 from .config import PRESETS
-from .model import TrainedGenerator, load_generator
+from .model import load_generator
 from .train import open_clips, open_run, train
 
 __all__ = ["run_demo"]
@@ -33,18 +34,15 @@ _PANELS = {
 }
 
 
-def write_grids(trained: TrainedGenerator, shapes: MovingShapes, out: Path) -> None:
+def write_grids(generator: nn.Module, shapes: MovingShapes, noise: Tensor, out: Path) -> None:
     """Draw real and generated clips of four images under every label, as a film and as a still."""
-    labels = torch.arange(len(trained.classes))
-    noise = torch.randn(
-        4, 1, trained.settings.model.z_dim, generator=torch.Generator().manual_seed(0)
-    )
+    labels = torch.arange(len(shapes.classes))
     rows = []
     for scene, z in zip(map(shapes.scene, range(4)), noise, strict=True):
-        real = [shapes.render(scene, motion) for motion in trained.classes]
+        real = [shapes.render(scene, motion) for motion in shapes.classes]
         image = real[0][:, 0].expand(len(labels), -1, -1, -1)
-        rows += [real, list(trained.generator(image, z.expand(len(labels), -1), labels))]
-    names: Any = {"row_labels": ["real", "generated"] * 4, "column_labels": trained.classes}
+        rows += [real, list(generator(image, z.expand(len(labels), -1), labels))]
+    names: Any = {"row_labels": ["real", "generated"] * 4, "column_labels": [*shapes.classes]}
     write_video(clip_grid(rows, scale=3, **names), out / "grid.gif", fps=10)
     write_picture(film_strip_grid(rows, scale=2, num_frames=5, **names), out / "grid.png")
 
@@ -64,17 +62,19 @@ def run_demo(out: Path | None = None, steps: int = 650, max_minutes: float = 2.2
     print("training on drawn moving shapes", flush=True)
     checkpoint = train(open_run(settings))
     print("scoring on clips that it has not seen", flush=True)
-    trained, clips = load_generator(out), open_clips(settings)
+    (generator, *_), clips = load_generator(out), open_clips(settings)
+    z_dim = settings.model.z_dim
     assert isinstance(clips.validation, MovingShapes)
-    scored = score_generator(trained.generator, clips.validation, trained.classes, batch_size=32,
-                             z_dim=settings.model.z_dim, training=clips.training)  # fmt: skip
+    scored = score_generator(generator, clips.validation, clips.classes, batch_size=32,
+                             z_dim=z_dim, training=clips.training)  # fmt: skip
     scored.save(out / "evaluation.json")
-    write_grids(trained, clips.validation, out)
+    noise = torch.randn(4, 1, z_dim, generator=torch.Generator().manual_seed(0))
+    write_grids(generator, clips.validation, noise, out)
     plot_curves(out / "metrics.jsonl", out / "curves.png", groups=_PANELS, title="ImaGINator, tiny")
 
     print(f"\n{score_table(scored.results)}\n")
     print(f"The asked motion is recognized in {scored.scores['generated']['accuracy']:.0%} of the "
-          f"generated clips (chance: {1 / len(trained.classes):.0%}).\n")  # fmt: skip
+          f"generated clips (chance: {1 / len(clips.classes):.0%}).\n")  # fmt: skip
     for what, name in {
         "real and generated clips, moving": "grid.gif", "the same as film strips": "grid.png",
         "loss curves": "curves.png", "every logged number": "metrics.jsonl",

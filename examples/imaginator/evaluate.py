@@ -44,8 +44,8 @@ def evaluate(
         root: Folder of the clips, with the classes of the run; none: where they were in training.
         validation_list: Text file that names the validation clips; none: that of the run.
     """
-    trained = load_generator(run)
-    settings, data = trained.settings, trained.settings.data
+    generator, settings, trained = load_generator(run)
+    data = settings.data
     data = replace(data, root=root or data.root,
                    validation_list=validation_list or data.validation_list)  # fmt: skip
     source = printable(data.root or "drawn moving shapes")
@@ -60,7 +60,7 @@ def evaluate(
         raise DataError(f"clips of {run}: {error}; give --root or --validation-list") from error
     check_run_folder(run)  # before minutes of scoring
     scored = score_generator(
-        trained.generator, clips.validation, trained.classes, z_dim=settings.model.z_dim,
+        generator, clips.validation, trained.classes, z_dim=settings.model.z_dim,
         training=clips.training if classifier else None, samples=samples, batch_size=batch_size,
         seed=seed, stride=data.stride, clip_rule=f"first window of each clip, fit by {data.resize}",
     )  # fmt: skip
@@ -79,7 +79,7 @@ def evaluate(
                 "scored on": f"{scored.clips} clips kept for validation",
             },
             results=scored.results,
-            figures=scored.figures(trained.generator),
+            figures=scored.figures(generator),
             log=run / "metrics.jsonl",
             settings=asdict(settings),
             usual=asdict(replace(PRESETS.get(settings.preset, Settings()), out=settings.out)),

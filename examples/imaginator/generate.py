@@ -57,12 +57,12 @@ def generate(
         raise DataError(f"--overview {overview} must be an mp4, avi or gif in a folder that exists "
                         f"and is not {place}, where it would count as a clip")  # fmt: skip
     picture = read_image(image, dtype=torch.uint8)[:, None]
-    trained = load_generator(run)
-    model, names = trained.settings.model, trained.classes
+    generator, settings, trained = load_generator(run)
+    model, names = settings.model, trained.classes
     labels = range(len(names)) if label is None else [check_choice(label, names, "label")]
     if out is None:
         check_run_folder(run, ["generated"])
-    resized = resize_frames(picture, model.image_size, resize=trained.settings.data.resize)
+    resized = resize_frames(picture, model.image_size, resize=settings.data.resize)
     x = from_uint8(resized).transpose(0, 1)  # (1, 3, H, W)
     # The same noise for every label, so that only the action differs between them.
     noise = torch.randn(samples, model.z_dim, generator=torch.Generator().manual_seed(seed))
@@ -72,7 +72,7 @@ def generate(
         for row, c in zip(rows, labels, strict=True):
             for number, z in enumerate(noise):
                 # One by one: the same clip, however many are asked for.
-                [clip] = trained.generator(x, z[None], torch.tensor([c]))
+                [clip] = generator(x, z[None], torch.tensor([c]))
                 yield f"{image.stem}_{names[c]}_{number}", clip
                 row += [clip] if overview else []
         if overview:

@@ -252,8 +252,10 @@ def train(opened: Training) -> Path:
     with run, tqdm(total=run.steps, initial=run.step, unit="step", disable=not first) as bar:
         while not run.done:
             batch, draws = next(batches), opened.draw()
-            replays = recorded is not None and not run.due
-            losses = recorded(batch, draws) if replays else step(batch, draws, due=run.due)
+            if recorded is None or run.due:
+                losses = step(batch, draws, due=run.due)
+            else:
+                losses = recorded(batch, draws)
             if opened.average is not None:
                 opened.average.update(gan.generator, run.step + 1)
             line = run.advance(losses)  # counts, and logs and saves where it is time to
