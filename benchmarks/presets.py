@@ -106,7 +106,7 @@ def result(preset: str, seed: int, arguments: Arguments) -> dict[str, dict[str, 
     if not path.exists():
         print(f"training {preset}, seed {seed}", file=sys.stderr)
         train(open_run(settings))
-        generator, _, trained = load_generator(settings.out)
+        generator, _, _ = load_generator(settings.out)
         clips = open_clips(settings)
         assert clips.validation is not None
         z_dim = settings.model.z_dim

@@ -53,7 +53,8 @@ def test_a_discriminator_is_called_a_discriminator() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in files
-        if path.suffix in (".py", ".md", ".rst", ".json") and "_build" not in path.parts
+        if path.suffix in (".py", ".md", ".rst", ".json")
+        and not {"_build", "gallery"} & set(path.parts)  # which are made from the others
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if "critic" in line.lower() and not any(former in line for former in FORMER)
     ]

@@ -129,10 +129,12 @@ def test_drawn_shapes_have_no_folder(
     videos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train_run(tmp_path / "run", "--train.steps", "1")
-    for given in (["--root", str(videos)], ["--validation-list", str(tmp_path / "none.txt")]):
+    for given, told in (
+        (["--root", str(videos)], "is not what the run was trained on: left_right, "),
+        (["--validation-list", str(tmp_path / "none.txt")], "is about files, got no data.root"),
+    ):
         given = [str(tmp_path / "run"), *QUICK, *given]
-        refused = refusal(lambda given=given: evaluate.main(given), capsys)
-        assert "is not what the run was trained on: left_right, " in refused
+        assert told in refusal(lambda given=given: evaluate.main(given), capsys)
 
 
 def test_scores_and_report_lie_in_the_run_folder(

@@ -25,7 +25,7 @@ WRONG = [
     ("--data.validation */a*", "data.validation is about files, got no data.root"),
     ("--train.accumulate 3", "batch_size 4 cannot be shared by 1 process in 3 parts each"),
     ("--train.compile inducto", "train.compile must be a backend of torch.compile, got 'inducto'"),
-    ("--train.shard", "train.shard shares networks among processes, but there is one process"),
+    ("--train.shard", "train.shard shares networks among several processes"),
     ("--train.accelerator bogus", "accelerator bogus with devices 1 is not to be"),
     ("--preset huge", "has no preset named 'huge'"),
     ("--model.image-size 17 16", "nearest size that can be reached"),

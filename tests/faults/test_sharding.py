@@ -52,22 +52,21 @@ def test_a_resumed_run_of_shares_ends_as_one_that_was_never_stopped(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    "options",
     [
-        ([], "there is one process only"),
-        (["--train.devices", "2", "--loss.penalties", "r1", "1"], "loss.penalties may go back"),
-        (["--train.devices", "2", "--train.compile", "eager"], "train.compile makes programs"),
+        [],
+        ["--train.devices", "2", "--loss.penalties", "r1", "1"],
+        ["--train.devices", "2", "--train.compile", "eager"],
     ],
 )
 def test_what_shares_cannot_do_is_refused(
-    options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
     error = refusal(
         lambda: train.main([*TINY, "--out", str(out), "--train.shard", *options]), capsys
     )
-    assert "train.shard shares networks among processes, but " + told in error
-    assert error.endswith("leave out --train.shard")
+    assert "among several processes, without loss.penalties and train.compile" in error
     assert not out.exists()
 
 
