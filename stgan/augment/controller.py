@@ -25,7 +25,7 @@ class AdaptiveAugmentation(Augmentation):
 
     over the :math:`n` real clips since the last change, with :math:`R` clips for the way from 0 to
     1. A discriminator that overfits is sure of the real clips, :math:`r \to 1`; then :math:`p`
-      rises.
+    rises.
 
     Call :meth:`update` with the logits of augmented real clips in every step of the discriminator.
     It halts no GPU. If ``torch.distributed`` is initialized, every process must call it as often;
