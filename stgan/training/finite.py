@@ -64,8 +64,7 @@ class FiniteGuard:
         (False, 1)
         >>> guard.allows("discriminator", {"discriminator/total": loss})
         Traceback (most recent call last):
-        FloatingPointError: discriminator/total and the gradients of discriminator.weight are not
-            finite ...
+        FloatingPointError: discriminator/total and the gradients of discriminator.weight ...
     """
 
     def __init__(self, networks: Mapping[str, nn.Module], *, skip: int = 0) -> None:
