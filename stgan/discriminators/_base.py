@@ -13,8 +13,19 @@ from stgan.functional.one_hot import as_label, one_hot_label
 from stgan.shapes import Stage
 from stgan.typing import Size2, Size3
 
-__all__ = ["BaseDiscriminator", "Discriminator", "Network", "OfFrames", "exactly_one"]
+__all__ = [
+    "PICKLE",
+    "TINY",
+    "BaseDiscriminator",
+    "Discriminator",
+    "Network",
+    "OfFrames",
+    "exactly_one",
+]
 
+#: Of the examples on which every discriminator is tried.
+TINY = {"num_classes": 3, "base_channels": 2, "max_channels": 4}
+PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
 #: Makes a network: called with ``input_size``, ``in_channels``, ``num_classes`` and settings.
 Network: TypeAlias = Callable[..., nn.Module]
 

@@ -8,10 +8,9 @@ from torch import Tensor, nn
 from stgan._checks import doubled_widths
 from stgan.discriminators._base import BaseDiscriminator
 from stgan.discriminators._outputs import StreamOutput
-from stgan.discriminators._stages import down_stages, run_stages, with_label
+from stgan.discriminators._stages import down_stages, run_stages, size_after, with_label
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import prepare
-from stgan.shapes import conv_size
 from stgan.typing import Act, Norm, Size
 
 __all__ = ["PatchDiscriminator"]
@@ -49,7 +48,8 @@ class PatchDiscriminator(BaseDiscriminator, Generic[Size]):
             raise ValueError(
                 f"strides must be two at least, one for every convolution, got {self.strides}"
             )
-        *between, last = [(self.kernel_size, stride, self.padding) for stride in self.strides]
+        self._geometry = [(self.kernel_size, stride, self.padding) for stride in self.strides]
+        *between, last = self._geometry
         widths = doubled_widths(base_channels, max_channels, len(between))
         *channels, to_head = with_label(self.in_channels, widths, self.num_classes)
         prepared: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
@@ -57,7 +57,7 @@ class PatchDiscriminator(BaseDiscriminator, Generic[Size]):
         conv: Any = nn.Conv2d if len(self.kernel_size) == 2 else nn.Conv3d
         self.head = prepare(conv(to_head, 1, *last), **prepared)
         if self.input_size is not None:
-            self._map_size(self.input_size)
+            size_after(self.input_size, self._geometry)
 
     @property
     def receptive_field(self) -> tuple[int, ...]:
@@ -89,16 +89,9 @@ class PatchDiscriminator(BaseDiscriminator, Generic[Size]):
             spans.append(slice(start, stop))
         return spans
 
-    def _map_size(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        for stride in self.strides:
-            size = conv_size(
-                size, kernel_size=self.kernel_size, stride=stride, padding=self.padding
-            )
-        return size
-
     def _judge(self, x: Tensor, label: Tensor | None, detailed: bool) -> Tensor | StreamOutput:
         self._check(x)
-        self._map_size(tuple(x.shape[2:]))
+        size_after(x.shape[2:], self._geometry)  # refuses inputs that are too small
         x, features = run_stages(self.stages, x, self._rows(label, x))
         logits: Tensor = self.head(x).squeeze(1)
         return StreamOutput(logits, {}, features) if detailed else logits
@@ -112,4 +105,4 @@ class PatchDiscriminator(BaseDiscriminator, Generic[Size]):
             ShapeError: If ``forward`` would refuse the input's shape.
         """
         shape = self._check_shape(input_shape)
-        return (shape[0], *self._map_size(shape[2:]))
+        return (shape[0], *size_after(shape[2:], self._geometry))

@@ -10,9 +10,9 @@ from stgan._checks import doubled_widths
 from stgan._factories import make_act, make_norm
 from stgan.discriminators._base import BaseDiscriminator
 from stgan.discriminators._outputs import StreamOutput
-from stgan.discriminators._stages import stages_of
+from stgan.discriminators._stages import size_after, stages_of
 from stgan.layers.init import prepare
-from stgan.shapes import Stage, conv_size
+from stgan.shapes import Stage
 from stgan.typing import Act, Norm, Size
 
 __all__ = ["ResidualDiscriminator"]
@@ -98,8 +98,9 @@ class ResidualDiscriminator(BaseDiscriminator, Generic[Size]):
         self.pooling = pooling
         geometry = stages_of(self.input_size, stages, self._usual_size)
         self.strides = tuple(stride for _, stride, _ in geometry)
+        self._averages = [(stride, stride, (0,) * len(stride)) for stride in self.strides]
         if self.input_size is not None:
-            self._left(self.input_size)
+            size_after(self.input_size, self._averages)
         prepared: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
         widths = doubled_widths(base_channels, max_channels, len(self.strides))
         # The last block keeps the size, and the width with it.
@@ -117,14 +118,9 @@ class ResidualDiscriminator(BaseDiscriminator, Generic[Size]):
             rows = nn.Linear(self.num_classes, widths[-1], bias=False)
             self.embed = prepare(rows, **prepared)
 
-    def _left(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        for stride in self.strides:
-            size = conv_size(size, kernel_size=stride, stride=stride)
-        return size
-
     def _judge(self, x: Tensor, label: Tensor | None, detailed: bool) -> Tensor | StreamOutput:
         self._check(x)
-        self._left(tuple(x.shape[2:]))
+        size_after(x.shape[2:], self._averages)  # refuses inputs that are too small
         rows = self._rows(label, x)
         features: list[Tensor] = []
         for block in self.blocks:
@@ -146,5 +142,5 @@ class ResidualDiscriminator(BaseDiscriminator, Generic[Size]):
             ShapeError: If ``forward`` would refuse the input's shape.
         """
         shape = self._check_shape(input_shape)
-        self._left(shape[2:])
+        size_after(shape[2:], self._averages)
         return (shape[0],)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan._settings import recorded_settings
 from stgan.functional._random import random_source
 
 
@@ -48,6 +49,12 @@ class DrawnFrames(ABC):
         """Shape of the indices; refuses clips that are too short, as a call does."""
         self._check(num_frames)
         return num_clips, self.count
+
+    def __repr__(self) -> str:
+        settings = recorded_settings(self) or {}
+        given = [f"{name}={value!r}" for name, value in settings.items()]
+        first = [repr(value) for value in settings.values()][:1]
+        return f"{type(self).__name__}({', '.join(first + given[1:])})"
 
 
 def draw_places(num_clips: int, num_places: int, count: int, **source: Any) -> Tensor:

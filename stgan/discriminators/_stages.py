@@ -10,10 +10,18 @@ from stgan._factories import check_factories
 from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.errors import ShapeError
 from stgan.functional.one_hot import spread_rows
-from stgan.shapes import Stage, plan
+from stgan.shapes import Stage, conv_size, plan
 from stgan.typing import Act, Norm
 
-__all__ = ["Geometry", "down_stages", "run_stages", "spread_label", "stages_of", "with_label"]
+__all__ = [
+    "Geometry",
+    "down_stages",
+    "run_stages",
+    "size_after",
+    "spread_label",
+    "stages_of",
+    "with_label",
+]
 
 #: Kernel, stride and padding of a stage, each with a number for every axis, two or three.
 Geometry: TypeAlias = tuple[Any, Any, Any]
@@ -45,6 +53,18 @@ def stages_of(
         raise ValueError("stages must be one at least, got none")
     last = slice(3 - len(usual), None)
     return [(s.kernel_size[last], s.stride[last], s.padding[last]) for s in reversed(stages)]
+
+
+def size_after(size: Sequence[int], geometry: Iterable[Geometry]) -> tuple[int, ...]:
+    """Return the size that stages leave of one.
+
+    Raises:
+        ShapeError: If it is too small for them.
+    """
+    left = tuple(size)
+    for kernel_size, stride, padding in geometry:
+        left = conv_size(left, kernel_size=kernel_size, stride=stride, padding=padding)
+    return left
 
 
 def with_label(in_channels: int, widths: Sequence[int], num_classes: int) -> list[int]:

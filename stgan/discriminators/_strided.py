@@ -6,13 +6,13 @@ from typing import Any, ClassVar, Generic, Literal, TypeAlias
 from torch import Tensor, nn
 
 from stgan._checks import check_count, check_layout, doubled_widths
-from stgan.blocks.down import DownStage2d, DownStage3d
 from stgan.discriminators._base import BaseDiscriminator
 from stgan.discriminators._head import HeadOutput, build_head
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators._stages import (
     down_stages,
     run_stages,
+    size_after,
     spread_label,
     stages_of,
     with_label,
@@ -22,7 +22,7 @@ from stgan.functional.one_hot import as_label
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import prepare
 from stgan.layers.minibatch_stddev import MinibatchStddev
-from stgan.shapes import Stage, conv_size
+from stgan.shapes import Stage
 from stgan.typing import Act, Norm, Size
 
 __all__ = ["LabelTo", "StridedDiscriminator"]
@@ -70,12 +70,10 @@ class StridedDiscriminator(BaseDiscriminator, Generic[Size]):
         *channels, last = with_label(self.in_channels, widths, joining)
         prepared: dict[str, Any] = {"spectral_norm": spectral_norm, "init_std": init_std}
         self.stages = down_stages(channels, widths, geometry, norm=norm, act=act, **prepared)
-        size = self.input_size
-        for kernel, stride, padding in geometry:
-            if size is not None:
-                size = conv_size(size, kernel_size=kernel, stride=stride, padding=padding)
+        self._geometry = geometry
+        size = None if self.input_size is None else size_after(self.input_size, geometry)
         self.minibatch_stddev = MinibatchStddev(last) if minibatch_stddev else None
-        last += int(minibatch_stddev)
+        self._width = last = last + int(minibatch_stddev)
         self._own_head = head is None
         if head is None:
             self.head = self._plain_head(last, size, **prepared)
@@ -155,15 +153,9 @@ class StridedDiscriminator(BaseDiscriminator, Generic[Size]):
             ShapeError: If ``forward`` would refuse the input's shape.
         """
         shape = self._check_shape(input_shape)
-        for index, stage in enumerate(self.stages):  # raises where the input is too small
-            assert isinstance(stage, DownStage2d | DownStage3d)
-            shape = stage.output_shape(shape)
-            if index == 0 and self.label_to == "stages":
-                shape = (shape[0], shape[1] + self.num_classes, *shape[2:])
-        if self.minibatch_stddev is not None:
-            shape = self.minibatch_stddev.output_shape(shape)
+        size = size_after(shape[2:], self._geometry)
         promise = None if self._own_head else getattr(self.head, "output_shape", None)
         if promise is None:
-            return (input_shape[0],)
-        promised = promise(shape)
+            return (shape[0],)
+        promised = promise((shape[0], self._width, *size))
         return tuple(promised.logits if isinstance(promised, HeadOutput) else promised)

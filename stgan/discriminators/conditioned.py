@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_axes, check_layout
-from stgan.discriminators._base import BaseDiscriminator, Network
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator, Network
 from stgan.discriminators._outputs import (
     Opinion,
     Shapes,
@@ -26,8 +26,6 @@ from stgan.registry import DISCRIMINATORS
 from stgan.typing import Size, Size2, Size3
 
 __all__ = ["FirstFrameImageDiscriminator", "FirstFrameVideoDiscriminator"]
-
-_PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
 
 
 class _FirstFrameDiscriminator(BaseDiscriminator, Generic[Size]):
@@ -113,14 +111,9 @@ class _FirstFrameDiscriminator(BaseDiscriminator, Generic[Size]):
     source="Tian et al., MoCoGAN-HD, ICLR 2021, in-domain; released code, train_func_*.py",
     shape="(N, C, T, H, W), (N,), (N, C, H, W) -> (N,)",
     example=Example(
-        settings={
-            "input_size": (4, 8, 12),
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (4, 8, 12), **TINY},
         inputs={"video": "N 3 4 8 12", "label": "N < 3", "image": "N 3 8 12"},
-        claims=_PICKLE,
+        claims=PICKLE,
     ),
 )
 class FirstFrameVideoDiscriminator(_FirstFrameDiscriminator[Size3], input_size=(32, 64, 64)):
@@ -173,9 +166,9 @@ class FirstFrameVideoDiscriminator(_FirstFrameDiscriminator[Size3], input_size=(
     source="Tian et al., MoCoGAN-HD, ICLR 2021, in-domain; released code, train_func_*.py",
     shape="(N, C, k, H, W), (N,), (N, C, H, W) -> (N,)",
     example=Example(
-        settings={"input_size": (8, 12), "num_classes": 3, "base_channels": 2, "max_channels": 4},
+        settings={"input_size": (8, 12), **TINY},
         inputs={"video": "N 3 T 8 12", "label": "N < 3", "image": "N 3 8 12"},
-        claims=_PICKLE,
+        claims=PICKLE,
     ),
 )
 class FirstFrameImageDiscriminator(

@@ -7,15 +7,15 @@ from torch import Tensor, nn
 
 from stgan._checks import check_positive, doubled_widths
 from stgan._factories import check_factories, make_act, make_norm
-from stgan.discriminators._base import BaseDiscriminator
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator
 from stgan.discriminators._outputs import StreamOutput
-from stgan.discriminators._stages import Geometry, run_stages, stages_of, with_label
+from stgan.discriminators._stages import Geometry, run_stages, size_after, stages_of, with_label
 from stgan.errors import ShapeError
 from stgan.example import Example
 from stgan.layers.act import leaky_relu
 from stgan.layers.conv import Conv2Plus1d
 from stgan.registry import DISCRIMINATORS
-from stgan.shapes import Stage, conv_size
+from stgan.shapes import Stage
 from stgan.typing import Act, Norm, Size3
 
 __all__ = ["VideoDiscriminator2Plus1d"]
@@ -26,15 +26,9 @@ __all__ = ["VideoDiscriminator2Plus1d"]
     source="Wang et al., G3AN, CVPR 2020; released code, networks.py",
     shape="(N, C, T, H, W), (N,) -> (N,)",
     example=Example(
-        settings={
-            "input_size": (5, 12, 16),
-            "temporal_kernel_size": 3,
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (5, 12, 16), "temporal_kernel_size": 3, **TINY},
         inputs={"video": "N 3 5 12 16", "label": "N < 3"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class VideoDiscriminator2Plus1d(BaseDiscriminator):
@@ -133,9 +127,7 @@ class VideoDiscriminator2Plus1d(BaseDiscriminator):
                 f"temporal_kernel_size of {kernel}, got {size[0]}; give longer clips, or a "
                 f"temporal_kernel_size of at most {fitting}"
             )
-        for kernel_size, stride, padding in self._geometry:
-            size = conv_size(size, kernel_size=kernel_size, stride=stride, padding=padding)
-        t, h, w = size
+        t, h, w = size_after(size, self._geometry)
         return t, h, w
 
     def forward(

@@ -10,16 +10,15 @@ from torch import Tensor, nn
 
 from stgan._checks import check_count, check_layout, check_positive, doubled_widths
 from stgan._factories import make_act
-from stgan.blocks.down import DownStage2d
-from stgan.discriminators._base import BaseDiscriminator, exactly_one
-from stgan.discriminators._stages import down_stages, stages_of
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator, exactly_one
+from stgan.discriminators._stages import down_stages, size_after, stages_of
 from stgan.discriminators.samplers_sparse import SparseSpan
 from stgan.example import Example
 from stgan.functional.frames import fold_time
 from stgan.layers.act import leaky_relu
 from stgan.layers.init import prepare
 from stgan.registry import DISCRIMINATORS
-from stgan.shapes import Stage, conv_size
+from stgan.shapes import Stage
 from stgan.typing import Act, Norm, Size2
 
 __all__ = ["FrameMergeDiscriminator"]
@@ -37,12 +36,10 @@ __all__ = ["FrameMergeDiscriminator"]
             "max_difference": 4,
             "feature_dim": 3,
             "embed_dim": 2,
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
+            **TINY,
         },
         inputs={"video": "N 3 3 12 16", "label": "N < 3", "indices": "N 3 < 5"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class FrameMergeDiscriminator(BaseDiscriminator):
@@ -137,16 +134,17 @@ class FrameMergeDiscriminator(BaseDiscriminator):
         spectral_norm: bool = True,
         init_std: float | None = 0.02,
     ) -> None:
-        sizes = {"T": check_count(num_frames, "num_frames", minimum=2)}
+        num_frames = check_count(num_frames, "num_frames", minimum=2)
+        sizes = {"T": num_frames}
         super().__init__(input_size, in_channels=in_channels, num_classes=num_classes, sizes=sizes)
         geometry = stages_of(self.input_size, stages, (64, 64))
-        if not 1 <= check_count(merge_after, "merge_after") < len(geometry):
+        merge_after = check_count(merge_after, "merge_after")
+        if not 1 <= merge_after < len(geometry):
             raise ValueError(
                 f"merge_after must be from 1 to {len(geometry) - 1}, so that stages come before "
                 f"and after it, got {merge_after}"
             )
-        self.num_frames = check_count(num_frames, "num_frames", minimum=2)
-        self.merge_after = check_count(merge_after, "merge_after")
+        self.num_frames, self.merge_after = num_frames, merge_after
         self.max_difference = check_positive(max_difference, "max_difference")
         self.feature_dim = check_positive(feature_dim, "feature_dim")
         check_positive(embed_dim, "embed_dim")
@@ -156,14 +154,13 @@ class FrameMergeDiscriminator(BaseDiscriminator):
         channels = [in_channels, *widths[:-1]]
         channels[merge_after] *= num_frames
         self.stages = down_stages(channels, widths, geometry, norm=norm, act=act, **prepared)
-        left = self.input_size or (1, 1)
-        for kernel, stride, padding in geometry if self.input_size is not None else ():
-            left = conv_size(left, kernel_size=kernel, stride=stride, padding=padding)
+        self._geometry = geometry
+        left: Any = (1, 1) if self.input_size is None else size_after(self.input_size, geometry)
 
         def linear(c_in: int, c_out: int) -> nn.Module:
             return prepare(nn.Linear(c_in, c_out), **prepared)
 
-        self.cover = prepare(nn.Conv2d(widths[-1], widths[-1], (left[0], left[1])), **prepared)
+        self.cover = prepare(nn.Conv2d(widths[-1], widths[-1], left), **prepared)
         self.features = nn.Sequential(make_act(act), linear(widths[-1], feature_dim))
         waves = max(1, math.ceil(math.log2(max_difference)))
         # Not in the state dict: it follows from the settings.
@@ -215,7 +212,7 @@ class FrameMergeDiscriminator(BaseDiscriminator):
             differences: ``(N, k - 1)``, times between frames, in place of indices.
         """
         self._check(video)
-        self._check_stages((1, self.in_channels, *video.shape[3:]))
+        size_after(video.shape[3:], self._geometry)  # refuses frames that are too small
         exactly_one(indices=indices, differences=differences)
         rows = self._rows(label, video)
         if indices is not None:
@@ -235,13 +232,6 @@ class FrameMergeDiscriminator(BaseDiscriminator):
         logits: Tensor = (features * condition).sum(1) / math.sqrt(self.feature_dim)
         return logits
 
-    def _check_stages(self, shape: tuple[int, ...]) -> None:
-        for index, stage in enumerate(self.stages):  # raises where the input is too small
-            assert isinstance(stage, DownStage2d)
-            if index == self.merge_after:
-                shape = (shape[0], shape[1] * self.num_frames, *shape[2:])
-            shape = stage.output_shape(shape)
-
     def output_shape(
         self,
         input_shape: Sequence[int],
@@ -255,7 +245,7 @@ class FrameMergeDiscriminator(BaseDiscriminator):
             ShapeError: If ``forward`` would refuse the shape of the frames.
         """
         shape = self._check_shape(input_shape)
-        self._check_stages((*shape[:2], *shape[3:]))
+        size_after(shape[3:], self._geometry)
         return (shape[0],)
 
     def extra_repr(self) -> str:

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stgan.discriminators._base import OfFrames
+from stgan.discriminators._base import PICKLE, TINY, OfFrames
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators._strided import StridedDiscriminator
 from stgan.example import Example
@@ -17,9 +17,9 @@ __all__ = ["ImageDiscriminator"]
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
     shape="(N, C, H, W), (N,) -> (N,)",
     example=Example(
-        settings={"input_size": (8, 12), "num_classes": 3, "base_channels": 2, "max_channels": 4},
+        settings={"input_size": (8, 12), **TINY},
         inputs={"image": "N 3 8 12", "label": "N < 3"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class ImageDiscriminator(OfFrames, StridedDiscriminator[Size2], input_size=64):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stgan._checks import check_positive, triple
-from stgan.discriminators._base import BaseDiscriminator
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator
 from stgan.discriminators._outputs import StreamOutput, judge
 from stgan.discriminators.patch import VideoPatchDiscriminator
 from stgan.example import Example
@@ -23,14 +23,11 @@ __all__ = ["VideoMultiScalePatchDiscriminator"]
     source="Tian et al., MoCoGAN-HD, ICLR 2021; released code, D_3d.py",
     shape="(N, C, T, H, W), (N,) -> {'scale_0': (N, T', H', W'), 'scale_1': ...}",
     example=Example(
-        settings={
-            "num_scales": 2, "strides": (2, 1), "num_classes": 3, "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"num_scales": 2, "strides": (2, 1), **TINY},
         inputs={"video": "N 3 T H W", "label": "N < 3"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
-)  # fmt: skip
+)
 class VideoMultiScalePatchDiscriminator(BaseDiscriminator):
     """Judge the patches of a clip at several resolutions: one map of logits per scale.
 

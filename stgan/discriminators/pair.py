@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from stgan._checks import check_count, check_layout
-from stgan.discriminators._base import BaseDiscriminator, Network, exactly_one
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator, Network, exactly_one
 from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.image import ImageDiscriminator
 from stgan.discriminators.samplers_sparse import BetaPair
@@ -24,15 +24,9 @@ __all__ = ["PairDiscriminator"]
     source="Yu et al., DIGAN, ICLR 2022, motion discriminator (figure 2b)",
     shape="(N, C, 2, H, W), (N,), (N, 2) -> (N,)",
     example=Example(
-        settings={
-            "input_size": (8, 12),
-            "num_frames": 5,
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (8, 12), "num_frames": 5, **TINY},
         inputs={"video": "N 3 2 8 12", "label": "N < 3", "indices": "N 2 < 5"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class PairDiscriminator(BaseDiscriminator):

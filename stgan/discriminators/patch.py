@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stgan.discriminators._base import OfFrames
+from stgan.discriminators._base import PICKLE, TINY, OfFrames
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators._patch import PatchDiscriminator
 from stgan.example import Example
@@ -11,8 +11,6 @@ from stgan.typing import Size2, Size3
 
 __all__ = ["ImagePatchDiscriminator", "VideoPatchDiscriminator"]
 
-_PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
-
 
 @DISCRIMINATORS.register(
     "image_patch",
@@ -20,14 +18,12 @@ _PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False
     shape="(N, C, H, W), (N,) -> (N, H', W'), x' by one conv_size for every stride",
     aliases=("patchgan",),
     example=Example(
-        settings={
-            "strides": (2, 1, 1), "num_classes": 3, "base_channels": 2, "max_channels": 4,
-        },
+        settings={"strides": (2, 1, 1), **TINY},
         inputs={"image": "N 3 H W", "label": "N < 3"},
         smallest={"H": 6, "W": 6},
-        claims=_PICKLE,
+        claims=PICKLE,
     ),
-)  # fmt: skip
+)
 class ImagePatchDiscriminator(OfFrames, PatchDiscriminator[Size2]):
     """Judge the patches of a frame: a map of logits, each of which sees a square.
 
@@ -97,15 +93,12 @@ class ImagePatchDiscriminator(OfFrames, PatchDiscriminator[Size2]):
     source="Tulyakov et al., MoCoGAN, CVPR 2018; released code, models.py, PatchVideoDiscriminator",
     shape="(N, C, T, H, W), (N,) -> (N, T', H', W'), x' by one conv_size for every stride",
     example=Example(
-        settings={
-            "kernel_size": (2, 4, 4), "strides": ((1, 2, 2), 1, 1), "num_classes": 3,
-            "base_channels": 2, "max_channels": 4,
-        },
+        settings={"kernel_size": (2, 4, 4), "strides": ((1, 2, 2), 1, 1), **TINY},
         inputs={"video": "N 3 T H W", "label": "N < 3"},
         smallest={"T": 4, "H": 6, "W": 6},
-        claims=_PICKLE,
+        claims=PICKLE,
     ),
-)  # fmt: skip
+)
 class VideoPatchDiscriminator(
     PatchDiscriminator[Size3], strides=((1, 2, 2),) * 4, padding=(0, 1, 1)
 ):

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stgan._checks import check_positive
-from stgan.discriminators._base import BaseDiscriminator, Network
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator, Network
 from stgan.discriminators._outputs import Opinion, Shapes, judge, promise
 from stgan.discriminators.residual import VideoResidualDiscriminator
 from stgan.example import Example
@@ -23,14 +23,9 @@ __all__ = ["PooledVideoDiscriminator"]
     source="Clark et al., DVD-GAN, 2019, part on dual discriminators (D_T)",
     shape="(N, C, T, H, W), (N,) -> what the network makes of (N, C, T, H / f, W / f)",
     example=Example(
-        settings={
-            "input_size": (4, 16, 24),
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (4, 16, 24), **TINY},
         inputs={"video": "N 3 4 16 24", "label": "N < 3"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class PooledVideoDiscriminator(BaseDiscriminator):

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from stgan.discriminators._base import OfFrames
+from stgan.discriminators._base import PICKLE, TINY, OfFrames
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators._residual import ResidualDiscriminator
 from stgan.example import Example
@@ -11,8 +11,6 @@ from stgan.typing import Size2, Size3
 
 __all__ = ["ImageResidualDiscriminator", "VideoResidualDiscriminator"]
 
-_PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"}
-
 
 @DISCRIMINATORS.register(
     "image_residual",
@@ -20,9 +18,9 @@ _PICKLE = {"pickle": "torch pickles no parametrized weights; spectral_norm=False
     "Koyama, cGANs with Projection Discriminator, ICLR 2018, section 3",
     shape="(N, C, H, W), (N,) -> (N,)",
     example=Example(
-        settings={"input_size": (8, 12), "num_classes": 3, "base_channels": 2, "max_channels": 4},
+        settings={"input_size": (8, 12), **TINY},
         inputs={"image": "N 3 8 12", "label": "N < 3"},
-        claims=_PICKLE,
+        claims=PICKLE,
     ),
 )
 class ImageResidualDiscriminator(OfFrames, ResidualDiscriminator[Size2], input_size=64):
@@ -93,14 +91,9 @@ class ImageResidualDiscriminator(OfFrames, ResidualDiscriminator[Size2], input_s
     source="Clark et al., DVD-GAN, 2019, part on dual discriminators (blocks of D_T)",
     shape="(N, C, T, H, W), (N,) -> (N,)",
     example=Example(
-        settings={
-            "input_size": (4, 8, 12),
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (4, 8, 12), **TINY},
         inputs={"video": "N 3 4 8 12", "label": "N < 3"},
-        claims=_PICKLE,
+        claims=PICKLE,
     ),
 )
 class VideoResidualDiscriminator(ResidualDiscriminator[Size3], input_size=(32, 64, 64)):

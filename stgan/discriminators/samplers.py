@@ -117,9 +117,6 @@ class RandomFrames(DrawnFrames):
         rows = num_clips if self.per_clip else 1
         return draw_places(rows, num_frames, self.count, **source).expand(num_clips, -1)
 
-    def __repr__(self) -> str:
-        return f"RandomFrames({self.count}, per_clip={self.per_clip})"
-
 
 @SAMPLERS.register(
     "sub_clip",
@@ -158,6 +155,3 @@ class SubClip(DrawnFrames):
     def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
         starts = torch.randint(num_frames - self.needed + 1, (num_clips, 1), **source)
         return starts + self.stride * torch.arange(self.count, device=starts.device)
-
-    def __repr__(self) -> str:
-        return f"SubClip({self.count}, stride={self.stride})"

@@ -59,9 +59,6 @@ class BetaPair(DrawnFrames):
         overrun = (second == num_frames).long()
         return torch.stack([first, second], dim=1) - overrun[:, None]
 
-    def __repr__(self) -> str:
-        return "BetaPair()"
-
 
 @SAMPLERS.register(
     "sparse_span",
@@ -122,6 +119,3 @@ class SparseSpan(DrawnFrames):
         keys = torch.rand(num_clips, num_frames, **source).masked_fill(~between, -1.0)
         inner = keys.topk(self.count - 2, dim=1).indices
         return torch.cat([ends, inner], dim=1).sort(dim=1).values
-
-    def __repr__(self) -> str:
-        return f"SparseSpan({self.count}, spans={self.spans})"

@@ -59,9 +59,6 @@ class StridedFrames(DrawnFrames):
         self._check(num_frames)
         return num_clips, num_frames // self.stride
 
-    def __repr__(self) -> str:
-        return f"StridedFrames({self.stride})"
-
 
 @SAMPLERS.register(
     "stratified",
@@ -102,9 +99,6 @@ class StratifiedFrames(DrawnFrames):
         inside = torch.rand(num_clips, self.count, **source) * edges.diff()
         return edges[:-1] + inside.long()
 
-    def __repr__(self) -> str:
-        return f"StratifiedFrames({self.count})"
-
 
 @SAMPLERS.register(
     "first_and_random",
@@ -144,6 +138,3 @@ class FirstAndRandomFrames(DrawnFrames):
     def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
         others = 1 + draw_places(num_clips, num_frames - 1, self.others, **source)
         return torch.cat([torch.zeros_like(others[:, :1]), others], dim=1)
-
-    def __repr__(self) -> str:
-        return f"FirstAndRandomFrames({self.others})"

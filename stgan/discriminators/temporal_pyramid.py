@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from stgan._checks import check_positive
-from stgan.discriminators._base import BaseDiscriminator, Network
+from stgan.discriminators._base import PICKLE, TINY, BaseDiscriminator, Network
 from stgan.discriminators._outputs import StreamOutput, judge, parts, promise
 from stgan.discriminators.video import VideoDiscriminator
 from stgan.example import Example
@@ -21,15 +21,9 @@ __all__ = ["TemporalPyramidDiscriminator"]
     source="Wang et al., InMoDeGAN, 2021, temporal pyramid discriminator",
     shape="(N, C, T, H, W), (N,) -> {'stride_1': (N,), 'stride_2': (N,), ...}",
     example=Example(
-        settings={
-            "input_size": (4, 8, 12),
-            "strides": (1, 2),
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (4, 8, 12), "strides": (1, 2), **TINY},
         inputs={"video": "N 3 4 8 12", "label": "N < 3"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class TemporalPyramidDiscriminator(BaseDiscriminator):

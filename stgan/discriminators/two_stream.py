@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from stgan._checks import check_axes, check_layout
 from stgan._factories import check_module
 from stgan.discriminators._asking import ask_stream, is_conditioned
+from stgan.discriminators._base import PICKLE
 from stgan.discriminators._head import Head
 from stgan.discriminators._outputs import StreamOutput, parts
 from stgan.discriminators._streams import Streams
@@ -48,7 +49,7 @@ __all__ = ["TwoStreamDiscriminator"]
         },
         # Drawn frames would differ from call to call.
         inputs={"video": "N 3 4 8 12", "label": "N < 3", "indices": "N k < 4"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class TwoStreamDiscriminator(Streams):

@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from stgan.discriminators._base import PICKLE, TINY
 from stgan.discriminators._outputs import StreamOutput
 from stgan.discriminators._strided import StridedDiscriminator
 from stgan.example import Example
@@ -16,14 +17,9 @@ __all__ = ["VideoDiscriminator"]
     source="Wang et al., ImaGINator, WACV 2020; released code, model/networks.py",
     shape="(N, C, T, H, W), (N,) -> (N,)",
     example=Example(
-        settings={
-            "input_size": (4, 8, 12),
-            "num_classes": 3,
-            "base_channels": 2,
-            "max_channels": 4,
-        },
+        settings={"input_size": (4, 8, 12), **TINY},
         inputs={"video": "N 3 4 8 12", "label": "N < 3"},
-        claims={"pickle": "torch pickles no parametrized weights; spectral_norm=False has none"},
+        claims=PICKLE,
     ),
 )
 class VideoDiscriminator(StridedDiscriminator[Size3], input_size=(32, 64, 64)):
