@@ -34,8 +34,8 @@ class Discriminator(nn.Module):
     """A network that judges clips or frames, and says how it wants to be built and called.
 
     :class:`StreamSpec` reads ``takes``, ``timed``, ``with_image`` and ``patch``;
-    :meth:`clip_settings` gives what its constructor is told for clips of a size. A discriminator of
-    your own, derived from it, is wired by a recipe as those of stgan are.
+    :meth:`clip_settings` gives what its constructor needs for clips of a size. A discriminator of
+    your own, derived from it, is built by :func:`build_stream` as those of stgan are.
 
     Attributes:
         stream: The stream of a :class:`TwoStreamDiscriminator` that it usually is.

@@ -47,7 +47,7 @@ def check_sampler(sampler: Any) -> None:
     shape="N, T -> (N, T) indices",
     example=Example(inputs={"num_clips": "= N", "num_frames": "= T"}, call="__call__"),
 )
-class AllFrames:
+class AllFrames(DrawnFrames):
     """Every frame of every clip, in order.
 
     Shape:
@@ -59,23 +59,14 @@ class AllFrames:
                 [0, 1, 2]])
     """
 
-    def __call__(
-        self,
-        num_clips: int,
-        num_frames: int,
-        *,
-        generator: torch.Generator | None = None,
-        device: torch.device | str | None = None,
-    ) -> Tensor:
-        """Return ``(num_clips, num_frames)`` indices; nothing is drawn from ``generator``."""
-        return torch.arange(num_frames, device=device).expand(num_clips, -1)
+    needed = 1
+
+    def _draw(self, num_clips: int, num_frames: int, **source: Any) -> Tensor:
+        return torch.arange(num_frames, device=source["device"]).expand(num_clips, -1)
 
     def output_shape(self, num_clips: int, num_frames: int) -> tuple[int, int]:
         """Shape of the indices: all frames of every clip."""
         return num_clips, num_frames
-
-    def __repr__(self) -> str:
-        return "AllFrames()"
 
 
 @SAMPLERS.register(
