@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from stgan.metrics._inputs import check_outputs
+from stgan.metrics._inputs import check_clips, check_outputs
 from stgan.metrics.content import first_frame_fidelity
 from stgan.metrics.diagnostics import is_static
 from stgan.metrics.frames import SSIM_WINDOWS, frame_scores
@@ -132,8 +132,12 @@ class ClipScores:
         Raises:
             ShapeError: If a clip has another layout, or too few frames or pixels for a score.
             TypeError: If a clip is not of a float type.
-            ValueError: If a label is no class of the classifier.
+            ValueError: If clips are not finite or lie far outside of [-1, 1], or a label is no
+                class of the classifier.
         """
+        check_clips(video, "video")
+        if real is not None:
+            check_clips(real, "real")
         names = self.names
         if "energy" in names:
             self.add(row, "energy", motion_energy(video))

@@ -45,6 +45,14 @@ DOORS: dict[str, tuple[str, Callable[[Tensor], Any]]] = {
         "image",
         lambda video: measures.average_content_distance(_clips(), video[:, :, 0]),
     ),
+    "ClipScores/video": (
+        "video",
+        lambda video: measures.ClipScores([], classifier=CLASSIFIER).update("x", video),
+    ),
+    "ClipScores/real": (
+        "real",
+        lambda video: measures.ClipScores().update("x", _clips(), video),
+    ),
     "condition_accuracy": (
         "videos",
         lambda video: measures.condition_accuracy(CLASSIFIER, video, LABELS),
@@ -126,7 +134,8 @@ for _name, (_kind, _args, _settings) in SETS.items():
         )  # fmt: skip
 # Of what else is public: no clips are measured, or they are shown as they are.
 NO_DOORS = {
-    "FEATURE_METRICS", "MAX_PSNR", "ClipProtocol", "MetricResult", "SmallSampleWarning",
+    "CLIP_SCORES", "FEATURE_METRICS", "MAX_PSNR", "ClipProtocol", "ClipScore", "MetricResult",
+    "SmallSampleWarning",
     # Networks, which look at no values so that they can be compiled.
     "FeatureExtractor", "I3D", "I3DFeatures", "LpipsNetwork", "ModuleFeatures", "MotionClassifier",
     "MotionFeatures", "TimmFrameFeatures", "TorchvisionFeatures",
