@@ -51,9 +51,9 @@ def evaluate(
     source = printable(data.root or "drawn moving shapes")
     try:
         clips = open_clips(replace(settings, data=data))
-        if clips.classes != trained.classes or (data.validation_list and not data.root):
-            raise DataError(f"{source} with the classes {', '.join(clips.classes)} is not what the "
-                            f"run was trained on: {', '.join(trained.classes)}")  # fmt: skip
+        if clips.classes != trained.classes:
+            raise DataError(f"it was trained on the classes {', '.join(trained.classes)}, but the "
+                            f"clips have {', '.join(clips.classes)}")  # fmt: skip
         if clips.validation is None:
             raise DataError("no clips were kept for validation; train with --data.validation")
     except DataError as error:
@@ -64,7 +64,7 @@ def evaluate(
         training=clips.training if classifier else None, samples=samples, batch_size=batch_size,
         seed=seed, stride=data.stride, clip_rule=f"first window of each clip, fit by {data.resize}",
     )  # fmt: skip
-    print(f"{scored.clips} validation clips from {source}, generator of step {trained.step}\n")
+    print(f"{scored.clips} validation clips, generator of step {trained.step}, data: {source}\n")
     print(score_table(scored.results), flush=True)  # before they meet a full disk
     with writing(run / "evaluation.json"):
         scored.save(run / "evaluation.json", checkpoint=trained.checkpoint.name)

@@ -120,7 +120,7 @@ def test_clips_of_a_relative_folder_are_found_from_elsewhere(
     class_folder(tmp_path / "other", slide=["subject0.png"], walk=["a.png"])
     there[1] = "../other"
     refused = refusal(lambda: evaluate.main(["../run", *QUICK, *there]), capsys)
-    assert "classes slide, walk is not what the run was trained on: slide, swell; give --root" in (
+    assert "was trained on the classes slide, swell, but the clips have slide, walk; give" in (
         refused
     )
 
@@ -130,7 +130,7 @@ def test_drawn_shapes_have_no_folder(
 ) -> None:
     train_run(tmp_path / "run", "--train.steps", "1")
     for given, told in (
-        (["--root", str(videos)], "is not what the run was trained on: left_right, "),
+        (["--root", str(videos)], "was trained on the classes left_right, up_down"),
         (["--validation-list", str(tmp_path / "none.txt")], "is about files, got no data.root"),
     ):
         given = [str(tmp_path / "run"), *QUICK, *given]
