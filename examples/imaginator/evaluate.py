@@ -64,7 +64,7 @@ def evaluate(
         training=clips.training if classifier else None, samples=samples, batch_size=batch_size,
         seed=seed, stride=data.stride, clip_rule=f"first window of each clip, fit by {data.resize}",
     )  # fmt: skip
-    print(f"{scored.clips} validation clips, generator of step {trained.step}, data: {source}\n")
+    print(f"{scored.clips} validation clips from {source}, generator of step {trained.step}\n")
     print(score_table(scored.results), flush=True)  # before they meet a full disk
     with writing(run / "evaluation.json"):
         scored.save(run / "evaluation.json", checkpoint=trained.checkpoint.name)

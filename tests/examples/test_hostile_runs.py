@@ -114,7 +114,7 @@ HURT: dict[str, tuple[Callable[[Path], None], str | None, str | None, str | None
     "escape": (
         _put("classes", to=["slide", "\x1b]0;mine\x07"]),
         r"was trained with classes slide, \x1b]0;mine\x07, got slide, swell;",
-        r"is not what the run was trained on: slide, \x1b]0;mine\x07",
+        r"was trained on the classes slide, \x1b]0;mine\x07, but the clips",
         None,
     ),
     "optimizer of text": (_put("generator_optimizer", to="x"), OTHER, None, None),
