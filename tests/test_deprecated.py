@@ -11,6 +11,7 @@ from torch import Tensor, nn
 import stgan
 from stgan import functional, losses, metrics
 from stgan._deprecated import renamed
+from stgan.errors import UnknownNameError
 
 FAKE = torch.linspace(-1, 1, 2 * 3 * 4 * 16 * 16).view(2, 3, 4, 16, 16)
 REAL = FAKE.flip(2)
@@ -113,3 +114,14 @@ def test_the_sides_are_called_fake_and_real() -> None:
 
 def test_a_signature_shows_the_present_names_only() -> None:
     assert [*inspect.signature(stgan.metrics.frame_scores).parameters][:2] == ["fake", "real"]
+
+
+def test_a_family_is_made_by_the_former_function_and_no_other_loss_is() -> None:
+    with pytest.warns(DeprecationWarning, match=r"is stgan\.create\('losses', 'hinge'\) now"):
+        assert type(losses.create_family("hinge", reduction="sum")) is losses.HingeLoss
+    for word, told in (("l1", "named 'l1'; known: hinge, "), ("hinje", "did you mean 'hinge'")):
+        with (
+            pytest.warns(DeprecationWarning, match="create_family"),
+            pytest.raises(UnknownNameError, match=told),
+        ):
+            losses.create_family(word)

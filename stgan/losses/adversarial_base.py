@@ -1,5 +1,6 @@
 """The interface of loss families, and a family by its name."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, TypeAlias
@@ -137,7 +138,9 @@ def _sum_over_names(half: Callable[..., Tensor], **sides: Any) -> Tensor:
 
 
 def create_family(name: str, **settings: Any) -> AdversarialLoss:
-    """Build an adversarial family by its name in ``losses``; other losses are refused.
+    """Deprecated, use ``stgan.create("losses", name)``: build an adversarial family by its name.
+
+    It is removed in stgan 0.2.
 
     Args:
         name: A name in ``stgan.list("losses")`` that is one of an adversarial family.
@@ -146,10 +149,20 @@ def create_family(name: str, **settings: Any) -> AdversarialLoss:
     Raises:
         UnknownNameError: If there is no such family; suggests the nearest and lists all.
 
+    Warns:
+        DeprecationWarning: Always.
+
     Example:
-        >>> create_family("hinge").needs_real
+        >>> import stgan
+        >>> stgan.create("losses", "hinge").needs_real
         False
     """
+    warnings.warn(
+        f"create_family({name!r}) is stgan.create('losses', {name!r}) now; it is removed in "
+        f"stgan 0.2",
+        DeprecationWarning,
+        stacklevel=2,
+    )
 
     def is_family(one: str) -> bool:
         factory = LOSSES[one]

@@ -22,12 +22,13 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 
+import stgan
 from stgan.augment import AdaptiveAugmentation, ADAugment
 from stgan.data import MovingShapes, endless_loader, naming_dead_workers, numbered_generator
 from stgan.discriminators import RandomFrames, TwoStreamDiscriminator
 from stgan.errors import CheckpointError, DataError
 from stgan.layers import spectral_norm
-from stgan.losses import LecamPenalty, R1Penalty, create_family
+from stgan.losses import LecamPenalty, R1Penalty
 from stgan.training import (
     ExponentialMovingAverage,
     FiniteGuard,
@@ -193,7 +194,7 @@ class Loop:
                 workers=options.workers,
             )
         )
-        family, r1 = create_family("non_saturating"), R1Penalty()
+        family, r1 = stgan.create("losses", "non_saturating"), R1Penalty()
         with StopSignals() as stop:
             while self.step < options.steps and not stop.everywhere():
                 batch = next(batches)

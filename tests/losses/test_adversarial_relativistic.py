@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 import stgan
 from stgan.errors import ShapeError
-from stgan.losses import create_family
 from tests.strategies import SEEDS
 
 PAIRS = st.lists(st.tuples(*[st.floats(-1e4, 1e4, allow_nan=False)] * 2), min_size=1, max_size=6)
@@ -44,7 +43,7 @@ def test_both_halves_equal_a_scalar_reference(name: str, pairs: list[tuple[float
             sum(on_real(r - mean_fake) for r in reals) + sum(on_fake(f - mean_real) for f in fakes)
         ) / n
 
-    loss = create_family(name)
+    loss = stgan.create("losses", name)
     real, fake = (torch.tensor(side, dtype=torch.float64) for side in (reals, fakes))
     value = loss.discriminator(real=real, fake=fake).item()
     assert value == pytest.approx(discriminator(reals, fakes), rel=1e-8, abs=1e-6)
@@ -57,7 +56,7 @@ def test_both_halves_equal_a_scalar_reference(name: str, pairs: list[tuple[float
 def test_only_differences_of_logits_count(name: str, seed: int, offset: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     real, fake = torch.randn(2, 5, generator=generator, dtype=torch.float64)
-    loss = create_family(name)
+    loss = stgan.create("losses", name)
     torch.testing.assert_close(
         loss.discriminator(real=real + offset, fake=fake + offset),
         loss.discriminator(real=real, fake=fake),
@@ -69,7 +68,7 @@ def test_only_differences_of_logits_count(name: str, seed: int, offset: float) -
 def test_the_batch_mean_carries_gradients_to_both_sides(name: str, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     real, fake = (torch.randn(4, generator=generator, requires_grad=True) for _ in range(2))
-    values = create_family(name, reduction="none").discriminator(real=real, fake=fake)
+    values = stgan.create("losses", name, reduction="none").discriminator(real=real, fake=fake)
     for side in (real, fake):
         (slope,) = torch.autograd.grad(values[0], side, retain_graph=True)
         assert slope[1:].ne(0).all() or "hinge" in name
@@ -81,7 +80,7 @@ def test_pairs_are_by_place_and_averages_are_not(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     real, fake = torch.randn(2, 6, generator=generator, dtype=torch.float64)
     for name in NAMES:
-        loss = create_family(name)
+        loss = stgan.create("losses", name)
         straight = loss.discriminator(real=real, fake=fake)
         turned = loss.discriminator(real=real.flip(0), fake=fake)
         assert torch.allclose(straight, turned) == (name != "relativistic_pairing")
@@ -89,14 +88,14 @@ def test_pairs_are_by_place_and_averages_are_not(seed: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_generator_needs_the_real_logits(name: str) -> None:
-    loss = create_family(name)
+    loss = stgan.create("losses", name)
     assert loss.needs_real
     with pytest.raises(ValueError, match=r"generator's half too, got real=None; pass real=discr"):
         loss.generator(fake=torch.zeros(2))
 
 
 def test_pairs_need_as_many_of_both() -> None:
-    loss = create_family("relativistic_pairing")
+    loss = stgan.create("losses", "relativistic_pairing")
     with pytest.raises(ShapeError, match=r"to be paired, got \(3,\) and \(1,\)"):
         loss.discriminator(real=torch.zeros(3), fake=torch.zeros(1))
     with pytest.raises(ShapeError, match="to be paired"):
