@@ -58,7 +58,7 @@ class StridedDiscriminator(BaseDiscriminator, Generic[Size]):
         self.condition_dim = check_count(condition_dim, "condition_dim")
         if label_to not in ("stages", "head"):
             raise ValueError(f"label_to must be 'stages' or 'head', got {label_to!r}")
-        if condition_dim and self.num_classes and label_to == "head":
+        if self.condition_dim and self.num_classes and label_to == "head":
             raise ValueError(
                 "a head takes one condition, a label or a vector; use label_to='stages', or leave "
                 "condition_dim at 0"
@@ -80,7 +80,7 @@ class StridedDiscriminator(BaseDiscriminator, Generic[Size]):
         else:
             told = self.num_classes if label_to == "head" else 0
             self.head = build_head(
-                head, last, size, num_classes=told, condition_dim=condition_dim, **prepared
+                head, last, size, num_classes=told, condition_dim=self.condition_dim, **prepared
             )
 
     def _plain_head(
