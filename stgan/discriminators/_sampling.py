@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from stgan._checks import plain_integers
 from stgan._settings import recorded_settings
 from stgan.functional._random import random_source
 
@@ -51,7 +52,7 @@ class DrawnFrames(ABC):
         return num_clips, self.count
 
     def __repr__(self) -> str:
-        settings = recorded_settings(self) or {}
+        settings = plain_integers({**(recorded_settings(self) or {})})
         given = [f"{name}={value!r}" for name, value in settings.items()]
         first = [repr(value) for value in settings.values()][:1]
         return f"{type(self).__name__}({', '.join(first + given[1:])})"
