@@ -25,7 +25,8 @@ from stgan.registry import REGISTRIES
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = ["index", "quickstart", "conventions", "registries", "shapes", "support", "training",
-         "metrics", "recipes/imaginator", "recipes/method", "contributing"]  # fmt: skip
+         "metrics", "recipes/imaginator", "recipes/method", "recipes/own",
+         "contributing"]  # fmt: skip
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

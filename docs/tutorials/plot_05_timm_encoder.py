@@ -127,5 +127,9 @@ axes[0].invert_yaxis()
 # %%
 # In the recipe this is one setting, and everything around it stays as it is::
 #
-#     python -m examples.imaginator.train --data.root videos --model.encoder timm/resnet18 \
-#         --model.encoder-weights pretrained --model.encoder-frozen
+#     python -m examples.imaginator.train --data.root videos --model.encoder timm/resnet18
+#
+# What else it takes stands in a file of settings, for ``--config``::
+#
+#     model:
+#       encoder: {name: timm, model: resnet18, weights: pretrained, frozen: true}
