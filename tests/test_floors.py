@@ -39,7 +39,7 @@ BELOW: dict[str, set[str]] = {
     "augment": GROUND | {"functional"},
     "testing": GROUND | {"functional", "layers", "blocks"},
     "profiling": GROUND | {"functional", "layers"},
-    "settings": GROUND,
+    "settings": GROUND | {"data", "training"},
     "cli": GROUND | {"profiling", "io", "data", "metrics", "report"},
     "__main__": {"cli"},
 }

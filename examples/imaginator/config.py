@@ -9,31 +9,30 @@ a file (``--config mine.yaml``) a mapping of its name and settings, nested as de
     loss: {penalties: {r1: 0.5, lecam: {weight: 0.3, decay: 0.9}}}
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from stgan import settings
 from stgan.settings import (
+    MAY_CHANGE,
     Count,
+    DataSettings,
     NotNegative,
     Part,
-    Positive,
     Rare,
     RunSettings,
     SettingsGroup,
-    Share,
     Terms,
+    Times,
+    TrainSettings,
 )
-from stgan.training import Retention
 
 from .convert import convert_settings
 
 __all__ = ["PRESETS", "ModelSettings", "Settings", "parse_settings", "read_settings"]
 
-Times = Annotated[int, Field(ge=0)]
 Width = Count | Literal["out", "match", "released"]
 
 
@@ -89,55 +88,7 @@ class LossSettings(SettingsGroup):
     order: Literal["discriminator_first", "generator_first", "simultaneous"] = "discriminator_first"
 
 
-@dataclass(frozen=True)
-class DataSettings(SettingsGroup):
-    """Where clips come from."""
-
-    root: Path | None = None  # One folder of clips for each class; none: drawn moving shapes.
-    validation: tuple[str, ...] = ()  # Patterns of clips that are held out, such as "*/subject4_*".
-    validation_list: Path | None = None  # Or a text file with a path below the root in each line.
-    stride: Count = 1  # Take every n-th frame of a file.
-    # First frame of the window, first frame of the file, or any frame of the window.
-    condition: Literal["first", "neutral", "random"] = (
-        "first"  # The image that a clip goes on from.
-    )
-    resize: Literal["squash", "crop"] = "squash"  # How other sizes are made to fit.
-    flip: bool = False  # Mirror half of the clips; it swaps left and right.
-    augment: Rare[Part] = None  # Change training clips as they are read: one of augmentations.
-    skip_broken: bool = False  # Skip files that cannot be used; off: stop and name the first.
-    num_shapes: Count = 2000  # How many clips of moving shapes there are.
-    workers: Times = 2  # Processes that read clips.
-    cache_bytes: Rare[Count | None] = 4 * 2**30  # Of decoded clips in memory, for all workers.
-
-
-@dataclass(frozen=True)
-class TrainSettings(SettingsGroup):
-    """How long, how fast, on what."""
-
-    steps: Count = 55_000  # Iterations in all: 5001 epochs of 11 on MUG in the published run.
-    max_minutes: NotNegative | None = None  # The iteration that ends past this time is the last.
-    batch_size: Count = 64  # Clips in an iteration, all processes together.
-    # The generator runs once more for each part; batch norm and spectral norm see the parts.
-    accumulate: Count = 1  # Parts in which a batch is taken, for less memory.
-    checkpoint_activations: bool = False  # Of the decoder: less memory, more time.
-    learning_rate: Positive = 2e-4  # Of Adam, for all networks.
-    betas: Rare[tuple[Share, Share]] = (0.5, 0.999)  # Of Adam.
-    ema_decay: Share = 0.999  # Of the averaged generator that is evaluated; 0: the last one is.
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 12345  # Of weights, noise, windows, frame draws.
-    log_every: Count = 20  # Steps between lines in metrics.jsonl.
-    sample_every: Times = 1000  # Steps between pictures of the same clips in TensorBoard; 0: never.
-    save_every: Count = 1000  # Steps between checkpoints.
-    keep: Retention = field(default_factory=Retention)  # Which checkpoints stay.
-    skip_steps: Rare[Times] = 0  # Optimizer steps that are not finite to skip, before stopping.
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"  # Losses are computed in float32.
-    compile: str | None = None  # Backend of torch.compile for the generator, such as inductor.
-    # Health is then seen only of the steps that are logged, which run as they are.
-    cuda_graph: bool = False  # Record the step once and let the GPU replay it.
-    tf32: Rare[bool] = True  # Factors of float32 products in TF32 on a GPU: twice as fast.
-    accelerator: str = "auto"  # cpu, cuda, mps or auto.
-    devices: Count = 1  # Processes on each machine, one for each device.
-    nodes: Count = 1  # Machines; start the program on each with torchrun or srun.
-    shard: bool = False  # Each process keeps a part of the networks (FSDP2); draws no pictures.
+_TRAIN = TrainSettings(steps=55_000)  # 5001 epochs of 11 on MUG, as published
 
 
 @dataclass(frozen=True)
@@ -155,7 +106,7 @@ class Settings(RunSettings):
     discriminator: DiscriminatorSettings = field(default_factory=DiscriminatorSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     data: DataSettings = field(default_factory=DataSettings)
-    train: TrainSettings = field(default_factory=TrainSettings)
+    train: TrainSettings = _TRAIN
 
 
 _TINY = ModelSettings(
@@ -177,7 +128,7 @@ PRESETS: dict[str, Settings] = {
             one_call=False,
         ),
         loss=LossSettings(order="generator_first"),
-        train=TrainSettings(ema_decay=0.0),
+        train=replace(_TRAIN, ema_decay=0.0),
     ),
     # What has come since: a discriminator that sees the given image, compares real with generated,
     # and is kept from getting steep.
@@ -198,31 +149,14 @@ PRESETS: dict[str, Settings] = {
         out=Path("runs/tiny"),
         model=_TINY,
         discriminator=DiscriminatorSettings(channels=8),
-        train=TrainSettings(steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99,
-                            sample_every=100, save_every=250),
+        train=replace(_TRAIN, steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99,
+                      sample_every=100, save_every=250),
     ),
 }  # fmt: skip
 
-# A resumed run may change its length, pace and machine, but not what it is.
-_MAY_CHANGE = ("data.workers", "data.cache_bytes", *(
-    f"train.{one.name}" for one in fields(TrainSettings)
-    if one.name not in ("batch_size", "seed", "ema_decay")
-))  # fmt: skip
-
-
-def parse_settings(args: list[str] | None = None) -> Settings:
-    """Read the settings of a run from the command line."""
-    program = "python -m examples.imaginator.train"
-    return settings.parse_settings(
-        PRESETS, args, prog=program, may_change=_MAY_CHANGE, convert=convert_settings
-    )
-
-
-def read_settings(path: Path) -> Settings:
-    """Read a config.yaml of a run, which may be of an older version or come from a stranger.
-
-    Raises:
-        ConfigError: If it cannot be read, or a value is not what its setting takes.
-        UnknownNameError: If it names a preset or setting that there is not.
-    """
-    return settings.read_settings(path, PRESETS, convert=convert_settings)
+_OLD = {"convert": convert_settings}  # files of the first version are read, too
+parse_settings = partial(
+    settings.parse_settings, PRESETS, prog="python -m examples.imaginator.train",
+    may_change=MAY_CHANGE, **_OLD,
+)  # fmt: skip
+read_settings = partial(settings.read_settings, presets=PRESETS, **_OLD)

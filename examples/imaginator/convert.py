@@ -79,7 +79,7 @@ def convert_settings(told: dict[str, Any]) -> dict[str, Any]:
     if "image_head" not in told.get("discriminator", {}):
         return told
     told = {key: dict(value) if isinstance(value, dict) else value for key, value in told.items()}
-    model, seen, train = told["model"], told["discriminator"], told["train"]
+    model, seen, loss, train = (told[k] for k in ("model", "discriminator", "loss", "train"))
     of_timm = {key: model.pop(f"encoder_{key}") for key in ("weights", "frozen", "input_size")}
     if any(of_timm.values()):
         name, _, network = model["encoder"].partition("/")
@@ -87,42 +87,35 @@ def convert_settings(told: dict[str, Any]) -> dict[str, Any]:
     if (lazy := model.pop("lazy_fusion")) is not None:
         model["fusion"] = {"name": model["fusion"], "lazy": lazy}
     count, per_clip = seen.pop("num_frames"), seen.pop("frames_per_clip")
-    for stream, least in (("image", 1), ("video", 2)):
-        head, sampler = seen.pop(f"{stream}_head"), seen.pop(f"{stream}_sampler")
-        part = _part(seen[stream]) if seen[stream] is not None else None
-        if sampler is not None and part is not None:
-            usual = {"count": max(count, least), "per_clip": per_clip}
-            takes = inspect.signature(SAMPLERS[_part(sampler)["name"]]).parameters
-            part["sampler"] = {k: v for k, v in usual.items() if k in takes} | _part(sampler)
-        if head is not None and part is not None:
-            part["head"] = _part(head)
-        seen[stream] = part
-    if seen.pop("image_label") and seen["image"] is not None:
-        seen["image"]["label"] = True
-    adapt = {"target": seen.pop("ada_target"), "ramp": seen.pop("ada_ramp")}
+    label = {"label": True} if seen.pop("image_label") else {}
+    for stream, least, told_label in (("image", 1, label), ("video", 2, {})):
+        head, sampler = _part(seen.pop(f"{stream}_head")), _part(seen.pop(f"{stream}_sampler"))
+        if seen[stream] is not None:
+            seen[stream] = _part(seen[stream]) | told_label | ({"head": head} if head else {})
+            if sampler:
+                takes = inspect.signature(SAMPLERS[sampler["name"]]).parameters
+                usual = {"count": max(count, least), "per_clip": per_clip}
+                seen[stream]["sampler"] = {k: usual[k] for k in usual if k in takes} | sampler
+    target, ramp = seen.pop("ada_target"), seen.pop("ada_ramp")
+    adapt = None if target is None else {"target": target, "ramp": ramp}
     if seen["augment"] is not None:
-        fixed = adapt["target"] is None
-        seen["augment"] = _part(seen["augment"]) | {"adapt": None if fixed else adapt}
-    for terms in ("generator_terms", "penalties"):
-        told["loss"][terms] = {_part(text)["name"]: _term(_part(text)) | {"weight": weight}
-                               for text, weight in told["loss"][terms].items()}  # fmt: skip
-    if told["data"]["augment"] is not None:
-        told["data"]["augment"] = _part(told["data"]["augment"])
-    train["keep"] = {"last": train.pop("keep"), "every": train.pop("keep_every"),
-                     "best": train.pop("keep_best")}  # fmt: skip
+        seen["augment"] = _part(seen["augment"]) | {"adapt": adapt}
+    for key, known in (("generator_terms", LOSSES), ("penalties", PENALTIES)):
+        terms = {(part := _part(text))["name"]: {**part, "weight": weight}
+                 for text, weight in loss[key].items()}  # fmt: skip
+        for name, term in terms.items():  # a network of weights that nobody named had random ones
+            if name in known and "weights" in inspect.signature(known[name]).parameters:
+                term.setdefault("weights", None)
+        loss[key] = terms
+    told["data"]["augment"] = _part(told["data"]["augment"]) or None
+    keep = {"last": "keep", "every": "keep_every", "best": "keep_best"}
+    train["keep"] = {name: train.pop(old) for name, old in keep.items()}
     return told
 
 
-def _part(text: str) -> dict[str, Any]:
-    content = load_yaml(text, "a part of config.yaml")
+def _part(text: str | None) -> dict[str, Any]:
+    content = {} if text is None else load_yaml(text, "a part of config.yaml")
     return {"name": text} if isinstance(content, str) else dict(content)
-
-
-def _term(part: dict[str, Any]) -> dict[str, Any]:
-    """Weights of a network that nobody named were random ones."""
-    known = LOSSES if part["name"] in LOSSES else PENALTIES
-    takes = inspect.signature(known[part["name"]]).parameters
-    return ({"weights": None} if "weights" in takes else {}) | part
 
 
 def convert(

@@ -34,10 +34,8 @@ def _group_norm(channels: int) -> nn.Module:
 
 
 # For images, and for videos.
-_NORMS: dict[str, tuple[Norm, Norm]] = {
-    "batch": (nn.BatchNorm2d, nn.BatchNorm3d),
-    "group": (_group_norm, _group_norm),
-}
+_NORMS: dict[str, tuple[Norm, Norm]] = {"batch": (nn.BatchNorm2d, nn.BatchNorm3d),
+                                        "group": (_group_norm, _group_norm)}  # fmt: skip
 
 
 class Generator(nn.Module):
@@ -60,10 +58,9 @@ class Generator(nn.Module):
     def forward(self, image: Tensor, z: Tensor, label: Tensor) -> Tensor:
         """Generate one clip for each image, noise and label."""
         if z.ndim != 2 or z.shape[1] != self.z_dim or len({len(image), len(z), len(label)}) > 1:
-            raise ShapeError(
-                f"image, z and label must be batches of one size and z (N, z_dim={self.z_dim}), "
-                f"got {tuple(image.shape)}, {tuple(z.shape)} and {tuple(label.shape)}"
-            )
+            raise ShapeError(f"image, z and label must be batches of one size and z "
+                             f"(N, z_dim={self.z_dim}), got {tuple(image.shape)}, "
+                             f"{tuple(z.shape)} and {tuple(label.shape)}")  # fmt: skip
         rows = one_hot_label(label, self.num_classes, dtype=z.dtype)
         features = self.encoder(image)  # p and the maps
         latent = torch.cat([z, rows, features.vector], dim=1)

@@ -20,14 +20,13 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor, nn
 from tqdm import tqdm
 
-import stgan
 from stgan import data, training
 from stgan.cli import interruptible, user_errors
-from stgan.errors import CheckpointError, ConfigError, DataError, UnknownNameError, printable
+from stgan.errors import CheckpointError, DataError, UnknownNameError, printable
 from stgan.report import FixedSamples
 from stgan.settings import check_settings, write_settings
 
-from .config import DataSettings, DiscriminatorSettings, LossSettings, Settings, parse_settings
+from .config import DiscriminatorSettings, LossSettings, Settings, parse_settings
 from .model import ImaGINator, without_weights
 
 __all__ = ["ImaGINatorStep", "Training", "main", "open_clips", "open_run", "train"]
@@ -109,22 +108,10 @@ class Training:
 
 
 def open_clips(settings: Settings) -> data.Splits:
-    """Open the clips that the settings name, or draw moving shapes; say which are skipped."""
-    told = dict(vars(settings.data))
-    num_shapes, _ = told.pop("num_shapes"), told.pop("workers")
-    common: dict[str, Any] = {"num_frames": settings.model.num_frames, "seed": settings.train.seed,
-                              "image_size": settings.model.image_size}  # fmt: skip
-    if (augment := told.pop("augment")) is not None:
-        common["augment"] = stgan.build(augment, kind="augmentations", trust=settings.trust)
-    if settings.data.root is None:
-        for name, value in told.items():
-            if value != getattr(DataSettings(), name):
-                raise ConfigError(f"data.{name} is about files, got no data.root; name one")
-        return data.draw_splits(num_shapes, num_validation=96, **common)
-    clips = data.open_splits(**told, **common)
-    for path, reason in clips.skipped.items():
-        print(printable(f"skipped {path}: {reason.partition('; ')[0]}"))
-    return clips
+    """Open the clips that the settings name, or draw moving shapes."""
+    model, seed, trust = settings.model, settings.train.seed, settings.trust
+    size: Any = {"num_frames": model.num_frames, "image_size": model.image_size}
+    return settings.data.open(**size, seed=seed, trust=trust)
 
 
 def objective_of(loss: LossSettings, discriminator: DiscriminatorSettings) -> dict[str, Any]:
@@ -149,31 +136,15 @@ def open_run(settings: Settings) -> Training:
     Whatever a user can get wrong is found here, before the first step.
     """
     settings = check_settings(settings)
-    options, processes = settings.train, settings.train.devices * settings.train.nodes
-    data.batch_share(options.batch_size, world_size=processes, parts=options.accumulate)
-    if options.shard and (settings.loss.penalties or options.compile or processes == 1):
-        raise ConfigError(
-            "train.shard shares networks among several processes, without loss.penalties and "
-            "train.compile, got others; leave it out"
-        )
+    options = settings.train
     # Data
     clips = open_clips(settings)
     # Such a run would never have seen the class that it is asked for; one that has begun may go on.
     if clips.untrained and not settings.resume:
-        raise DataError(
-            f"class {clips.untrained[0]!r} of {settings.data.root} has no training clips; hold out "
-            f"fewer for validation, or add some"
-        )
-    training.allow_tf32(options.tf32)
-    fabric = training.open_fabric(
-        accelerator=options.accelerator, devices=options.devices, nodes=options.nodes,
-        precision=options.precision, shard=options.shard,
-        loggers=TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard"),
-    )  # fmt: skip
-    fabric.launch()
-    training.seed_everything(options.seed)
-    # All clips have one size, so that trying cuDNN's algorithms pays; which is fastest may change.
-    torch.backends.cudnn.benchmark = not torch.are_deterministic_algorithms_enabled()
+        raise DataError(f"class {clips.untrained[0]!r} of {settings.data.root} has no training "
+                        f"clips; hold out fewer for validation, or add some")  # fmt: skip
+    log = TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard")
+    fabric = options.open_fabric(loggers=log, penalized=bool(settings.loss.penalties))
     # Networks. A checkpoint holds the encoder's weights; the file that they began as may be gone.
     model = without_weights(settings.model) if settings.resume else settings.model
     gan = ImaGINator(model, settings.discriminator, len(clips.classes), trust=settings.trust)
@@ -182,13 +153,10 @@ def open_run(settings: Settings) -> Training:
         objective_of(settings.loss, settings.discriminator), gan.discriminator,
         logits=gan.streams, trust=settings.trust,
     ).to(fabric.device)  # fmt: skip
-    if processes > 1:
+    if options.processes > 1:
         training.synchronize_batch_norm(gan)
     if options.checkpoint_activations:
         training.checkpoint_activations(*gan.generator.decoder.stages)
-    if options.compile not in (None, *torch.compiler.list_backends(())):
-        raise ConfigError(f"train.compile must be a backend of torch.compile, got "
-                          f"{options.compile!r}; choose inductor, for one")  # fmt: skip
     networks = {"generator": gan.generator, "discriminator": gan.discriminator}
     shared = list(networks.values())
     if objective.state_dict():  # what LeCam and ADA remember
@@ -201,12 +169,10 @@ def open_run(settings: Settings) -> Training:
         shared.append(average.module)
     # The run: everything stateful by name. Opened last, so that what was wrong leaves no folder.
     run = training.Run(
-        settings.out, networks, steps=options.steps, resume=settings.resume,
-        config=write_settings(settings), facts={"classes": clips.classes}, guard=guard,
-        health=training.HealthMonitor(), loggers=[fabric.logger], log_every=options.log_every,
-        save_every=options.save_every, keep=options.keep, batch_size=options.batch_size,
-        known_metrics=[f"discriminator/{name}" for name in objective.penalties],
-        max_minutes=options.max_minutes,
+        settings.out, networks, resume=settings.resume, config=write_settings(settings),
+        facts={"classes": clips.classes}, guard=guard, health=training.HealthMonitor(),
+        loggers=[fabric.logger], known_metrics=[f"discriminator/{p}" for p in objective.penalties],
+        **options.of_run(),
     )  # fmt: skip
     with run.closing_on_error():
         for network in shared if options.shard else ():  # loaded whole, before optimizers hold them
@@ -220,8 +186,8 @@ def open_run(settings: Settings) -> Training:
             step = opened.step(gan.generator, gan.discriminator, g, d)
             training.RecordedStep.check(step, fabric.device)
         run.track(generator_optimizer=g, discriminator_optimizer=d, schedules=objective.schedules)
-        for group in (*g.param_groups, *d.param_groups):  # a resumed run may go on more slowly
-            group |= pace
+        for group in (*g.param_groups, *d.param_groups):
+            group |= pace  # a resumed run may go on more slowly
     return opened
 
 
@@ -237,12 +203,7 @@ def train(opened: Training) -> Path:
                        *map(fabric.setup_optimizers, opened.optimizers))  # fmt: skip
     health = cast(training.HealthMonitor, run.health)
     recorded = training.RecordedStep(step) if options.cuda_graph else None
-    loader = data.endless_loader(
-        clips.training, batch_size=options.batch_size, seed=options.seed, step=run.step,
-        rank=fabric.global_rank, world_size=fabric.world_size, workers=settings.data.workers,
-        pin_memory=torch.cuda.is_available(),
-    )  # fmt: skip
-    batches: Any = iter(fabric.setup_dataloaders(loader, use_distributed_sampler=False))
+    batches = options.loader(clips.training, fabric, step=run.step, workers=settings.data.workers)
     evaluated: nn.Module = gan.generator if opened.average is None else opened.average.module
     samples = None
     if first and options.sample_every and not options.shard:  # alone, it has no network to show

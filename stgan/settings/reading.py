@@ -1,9 +1,4 @@
-"""Settings of a recipe: from a preset, a file and the command line into one checked dataclass.
-
-A recipe declares dataclasses derived from :class:`SettingsGroup`; their types and bounds are
-checked by pydantic, and their options are read by tyro. A part is named by its name on the command
-line; its own settings stand in a file, where nested data needs no quotes.
-"""
+"""Read settings: from a preset, a file and the command line into one checked dataclass."""
 
 import json
 import sys
@@ -31,6 +26,7 @@ __all__ = [
     "SettingsGroup",
     "Share",
     "Terms",
+    "Times",
     "check_settings",
     "parse_settings",
     "read_settings",
@@ -39,6 +35,8 @@ __all__ = [
 
 #: A whole number from 1 on.
 Count: TypeAlias = Annotated[int, Field(ge=1)]
+#: A whole number from 0 on.
+Times: TypeAlias = Annotated[int, Field(ge=0)]
 #: A finite number from 0 on.
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 #: A finite number above 0.
