@@ -109,12 +109,6 @@ class Settings(RunSettings):
     train: TrainSettings = _TRAIN
 
 
-_TINY = ModelSettings(
-    num_frames=16, image_size=(32, 32), z_dim=8, appearance_dim=64, base_channels=32, norm="group",
-    mid_channels="out", init="released",
-    frame_mid_channels="match",  # three channels could not carry the picture
-)  # fmt: skip
-
 PRESETS: dict[str, Settings] = {
     # The method with its defects mended; the README lists every deviation and its reason.
     "imaginator": Settings(),
@@ -124,8 +118,7 @@ PRESETS: dict[str, Settings] = {
         model=ModelSettings(mid_channels="released", bias_before_norm=True, init="released"),
         discriminator=DiscriminatorSettings(
             image={"name": "image", "sampler": {"name": "random_frames", "per_clip": False}},
-            same_frames=False,
-            one_call=False,
+            same_frames=False, one_call=False,
         ),
         loss=LossSettings(order="generator_first"),
         train=replace(_TRAIN, ema_decay=0.0),
@@ -139,24 +132,25 @@ PRESETS: dict[str, Settings] = {
             video="first_frame_video",
             image={"name": "image", "sampler": {"name": "random_frames", "count": 2}},
         ),
-        loss=LossSettings(
-            family="relativistic_pairing", penalties={"r1": 0.5, "r2": 0.5}, penalty_every=4
-        ),
+        loss=LossSettings(family="relativistic_pairing", penalties={"r1": 0.5, "r2": 0.5},
+                          penalty_every=4),
     ),
     # For a CPU in minutes.
     "tiny": Settings(
-        preset="tiny",
-        out=Path("runs/tiny"),
-        model=_TINY,
+        preset="tiny", out=Path("runs/tiny"),
+        model=ModelSettings(num_frames=16, image_size=(32, 32), z_dim=8, appearance_dim=64,
+                            base_channels=32, norm="group", mid_channels="out", init="released",
+                            # Three channels could not carry the picture.
+                            frame_mid_channels="match"),
         discriminator=DiscriminatorSettings(channels=8),
         train=replace(_TRAIN, steps=650, batch_size=16, learning_rate=3e-3, ema_decay=0.99,
                       sample_every=100, save_every=250),
     ),
 }  # fmt: skip
 
-_OLD = {"convert": convert_settings}  # files of the first version are read, too
+# Files of the first version are read, too.
 parse_settings = partial(
     settings.parse_settings, PRESETS, prog="python -m examples.imaginator.train",
-    may_change=MAY_CHANGE, **_OLD,
+    may_change=MAY_CHANGE, convert=convert_settings,
 )  # fmt: skip
-read_settings = partial(settings.read_settings, presets=PRESETS, **_OLD)
+read_settings = partial(settings.read_settings, presets=PRESETS, convert=convert_settings)

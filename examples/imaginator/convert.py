@@ -43,8 +43,8 @@ _LAYOUTS: dict[str, dict[str, str]] = {
         **{f"net2.{2 * i}": f"stages.{i + 1}.conv" for i in range(3)},
         "net2.6": "head",
     },
-    "image_discriminator": {**{f"net.{2 * i}": f"stages.{i}.conv" for i in range(4)},
-                            "net.8": "head"},
+    "image_discriminator": {f"net.{2 * i}": ("head" if i == 4 else f"stages.{i}.conv")
+                            for i in range(5)},
 }  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def convert_state_dict(state_dict: Mapping[str, Tensor], network: str) -> dict[s
 def convert_settings(told: dict[str, Any]) -> dict[str, Any]:
     """Turn the content of a config.yaml of the first version, all of it, into that of this one.
 
-    There, parts with settings were YAML within text, and what belongs to a part stood beside it.
+    Parts with settings were YAML within text, and what belongs to a part stood beside it.
     """
     if "image_head" not in told.get("discriminator", {}):
         return told
@@ -108,8 +108,8 @@ def convert_settings(told: dict[str, Any]) -> dict[str, Any]:
                 term.setdefault("weights", None)
         loss[key] = terms
     told["data"]["augment"] = _part(told["data"]["augment"]) or None
-    keep = {"last": "keep", "every": "keep_every", "best": "keep_best"}
-    train["keep"] = {name: train.pop(old) for name, old in keep.items()}
+    kept = [train.pop(old) for old in ("keep", "keep_every", "keep_best")]
+    train["keep"] = dict(zip(("last", "every", "best"), kept, strict=True))
     return told
 
 

@@ -24,15 +24,6 @@ from .config import PRESETS
 from .model import load_generator
 from .train import open_clips, open_run, train
 
-__all__ = ["run_demo"]
-
-_PANELS = {
-    "L1 distance to the real clip": ["generator/reconstruction"],
-    "Generator's adversarial terms": ["generator/video", "generator/image"],
-    "Discriminators": ["discriminator/video", "discriminator/image"],
-    "Speed": ["speed/clips_per_second"],
-}
-
 
 def write_grids(generator: nn.Module, shapes: MovingShapes, noise: Tensor, out: Path) -> None:
     """Draw real and generated clips of four images under every label, as a film and as a still."""
@@ -58,19 +49,18 @@ def run_demo(out: Path | None = None, steps: int = 650, max_minutes: float = 2.2
     out = out or next(path for n in count(1) if not (path := Path(f"runs/demo-{n}")).exists())
     tiny = PRESETS["tiny"]
     pace = replace(tiny.train, steps=steps, max_minutes=max_minutes)
-    settings = replace(tiny, out=out, train=pace)
+    settings, z_dim = replace(tiny, out=out, train=pace), tiny.model.z_dim
     print("training on drawn moving shapes", flush=True)
     checkpoint = train(open_run(settings))
     print("scoring on clips that it has not seen", flush=True)
     (generator, *_), clips = load_generator(out), open_clips(settings)
-    z_dim = settings.model.z_dim
     assert isinstance(clips.validation, MovingShapes)
     scored = score_generator(generator, clips.validation, clips.classes, batch_size=32,
                              z_dim=z_dim, training=clips.training)  # fmt: skip
     scored.save(out / "evaluation.json")
     noise = torch.randn(4, 1, z_dim, generator=torch.Generator().manual_seed(0))
     write_grids(generator, clips.validation, noise, out)
-    plot_curves(out / "metrics.jsonl", out / "curves.png", groups=_PANELS, title="ImaGINator, tiny")
+    plot_curves(out / "metrics.jsonl", out / "curves.png", title="ImaGINator, tiny")
 
     print(f"\n{score_table(scored.results)}\n")
     print(f"The asked motion is recognized in {scored.scores['generated']['accuracy']:.0%} of the "

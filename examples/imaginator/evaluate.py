@@ -6,7 +6,7 @@ python -m examples.imaginator.evaluate runs/mine --root VIDEOS    # where the cl
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -45,9 +45,8 @@ def evaluate(
         validation_list: Text file that names the validation clips; none: that of the run.
     """
     generator, settings, trained = load_generator(run)
-    data = settings.data
-    data = replace(data, root=root or data.root,
-                   validation_list=validation_list or data.validation_list)  # fmt: skip
+    moved: Any = {"root": root, "validation_list": validation_list}
+    data = replace(settings.data, **{key: path for key, path in moved.items() if path})
     source = printable(data.root or "drawn moving shapes")
     try:
         clips = open_clips(replace(settings, data=data))
@@ -70,21 +69,15 @@ def evaluate(
         scored.save(run / "evaluation.json", checkpoint=trained.checkpoint.name)
     print(f"\nwrote {printable(run / 'evaluation.json')}")
     if report:
+        facts = {"trained for": f"{trained.step:,} steps of {settings.train.batch_size} clips",
+                 "data": source, "classes": ", ".join(trained.classes),
+                 "scored on": f"{scored.clips} clips kept for validation"}  # fmt: skip
+        usual = replace(PRESETS.get(settings.preset, Settings()), out=settings.out)
         page = Report(
-            f"ImaGINator: {run.resolve().name}",
-            facts={
-                "trained for": f"{trained.step:,} steps of {settings.train.batch_size} clips",
-                "data": source,
-                "classes": ", ".join(trained.classes),
-                "scored on": f"{scored.clips} clips kept for validation",
-            },
-            results=scored.results,
-            figures=scored.figures(generator),
-            log=run / "metrics.jsonl",
-            settings=asdict(settings),
-            usual=asdict(replace(PRESETS.get(settings.preset, Settings()), out=settings.out)),
-            usual_name=f"the preset {settings.preset}",
-        )
+            f"ImaGINator: {run.resolve().name}", facts=facts, results=scored.results,
+            figures=scored.figures(generator), log=run / "metrics.jsonl", settings=asdict(settings),
+            usual=asdict(usual), usual_name=f"the preset {settings.preset}",
+        )  # fmt: skip
         with writing(run / "report.html"):
             page.write(run / "report.html")
         print(f"wrote {printable(run / 'report.html')}; open it in a browser")

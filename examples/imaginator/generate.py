@@ -62,8 +62,8 @@ def generate(
     labels = range(len(names)) if label is None else [check_choice(label, names, "label")]
     if out is None:
         check_run_folder(run, ["generated"])
-    resized = resize_frames(picture, model.image_size, resize=settings.data.resize)
-    x = from_uint8(resized).transpose(0, 1)  # (1, 3, H, W)
+    fitted = resize_frames(picture, model.image_size, resize=settings.data.resize)
+    x = from_uint8(fitted).transpose(0, 1)  # (1, 3, H, W)
     # The same noise for every label, so that only the action differs between them.
     noise = torch.randn(samples, model.z_dim, generator=torch.Generator().manual_seed(seed))
 

@@ -104,16 +104,15 @@ def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
     Raises:
         ShapeError: If no stack of stages reaches the clip size; names one that is near.
         UnknownNameError: If a part is not registered.
-        ValueError: If there are no classes, or settings do not go together.
     """
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1, got {num_classes}")
     route = plan((settings.num_frames, *settings.image_size))
     widths = {"base_channels": settings.base_channels, "max_channels": 8 * settings.base_channels}
     norm_2d, norm_3d = _NORMS[settings.norm]
-    common: dict[str, Any] = {"bias_before_norm": settings.bias_before_norm}
+    common: Any = {"bias_before_norm": settings.bias_before_norm}
     encoder = stgan.build(
-        _of_timm(settings.encoder), kind="encoders",
+        _mapping(settings.encoder), kind="encoders",
         given={"image_size": settings.image_size, "stages": route.stages, "norm": norm_2d,
                "out_channels": settings.appearance_dim, **common, **widths},
     )  # fmt: skip
@@ -135,12 +134,8 @@ def build_generator(settings: ModelSettings, num_classes: int) -> Generator:
 
 
 def _mapping(part: Any) -> dict[str, Any]:
-    return {"name": part} if isinstance(part, str) else dict(part or {})
-
-
-def _of_timm(part: Any) -> dict[str, Any]:
-    """An encoder by its settings; timm/resnet18 is the one of timm with this model."""
-    config = _mapping(part)
+    """A part by name and settings; timm/resnet18 is the one called timm with this model."""
+    config = {"name": part} if isinstance(part, str) else dict(part or {})
     name, slash, model = str(config.get("name")).partition("/")
     return config | {"name": name} | ({"model": model} if slash else {})
 
@@ -148,7 +143,7 @@ def _of_timm(part: Any) -> dict[str, Any]:
 def _factory(kind: str, part: Any) -> dict[str, Any]:
     """What makes a part at every level; a fusion makes no copies of what stands still if it can."""
     config = _mapping(part)
-    name = str(config.pop("name", None))
+    name = config.pop("name")
     lazy = "lazy" in inspect.signature(REGISTRIES[kind][name]).parameters
     return {"factory": f"{kind}/{name}", **({"lazy": True} if lazy else {}), **config}
 
@@ -168,11 +163,6 @@ def build(preset: str = "imaginator", *, num_classes: int, **overrides: Any) -> 
         **overrides: Fields of :class:`~examples.imaginator.config.ModelSettings`, such as
             ``num_frames``, ``image_size=(height, width)``, ``base_channels`` or ``z_dim``.
 
-    Raises:
-        UnknownNameError: If there is no such preset, or a part is not registered.
-        TypeError: If an override is no setting of the model.
-        ShapeError: If no stack of stages reaches ``(num_frames, *image_size)``.
-
     Example:
         >>> gan = build("tiny", num_classes=6, num_frames=8, image_size=(24, 32))
         >>> label = torch.tensor([0, 5])
@@ -191,12 +181,7 @@ def load_generator(run: Path) -> tuple[nn.Module, Settings, TrainedRun]:
 
     Nothing else of the run is built: its settings may come from a stranger.
 
-    Returns:
-        ``generator(image, z, label) -> video`` in eval mode, the settings of its run, and what else
-        is known of it, such as its classes.
-
-    Raises:
-        CheckpointError: If the folder holds no sound checkpoint.
+    Returns ``generator(image, z, label) -> video``, its settings, and what else is known of it.
     """
     trained = open_trained(run)
     for reason in trained.skipped.values():

@@ -30,8 +30,6 @@ from .config import DiscriminatorSettings, LossSettings, Settings, parse_setting
 from .model import ImaGINator, without_weights
 
 __all__ = ["ImaGINatorStep", "Training", "main", "open_clips", "open_run", "train"]
-
-
 Parts = Sequence[training.Part]
 Losses = dict[str, Tensor]
 
@@ -107,11 +105,11 @@ class Training:
         return cast(dict[str, Any], training.cut_tree(draws, mine))
 
 
-def open_clips(settings: Settings) -> data.Splits:
+def open_clips(settings: Settings, *, complete: bool = False) -> data.Splits:
     """Open the clips that the settings name, or draw moving shapes."""
-    model, seed, trust = settings.model, settings.train.seed, settings.trust
-    size: Any = {"num_frames": model.num_frames, "image_size": model.image_size}
-    return settings.data.open(**size, seed=seed, trust=trust)
+    size: Any = {"num_frames": settings.model.num_frames, "image_size": settings.model.image_size}
+    size |= {"seed": settings.train.seed, "complete": complete, "trust": settings.trust}
+    return settings.data.open(**size)
 
 
 def objective_of(loss: LossSettings, discriminator: DiscriminatorSettings) -> dict[str, Any]:
@@ -119,30 +117,19 @@ def objective_of(loss: LossSettings, discriminator: DiscriminatorSettings) -> di
     weights = {"video": loss.video, "image": loss.image}
     reconstruction = {"name": "l1", "weight": loss.reconstruction}
     return {
-        "adversarial": loss.family,
+        "adversarial": loss.family, "penalties": loss.penalties,
         "generator": {"reconstruction": reconstruction, **loss.generator_terms},
-        "penalties": loss.penalties,
         "stream_weights": {k: w for k, w in weights.items() if getattr(discriminator, k)},
-        "prediction": loss.prediction,
-        "penalty_every": loss.penalty_every,
-        "clip_every": loss.clip_singular_values_every,
-        "augment": discriminator.augment,
-    }
+        "prediction": loss.prediction, "penalty_every": loss.penalty_every,
+        "clip_every": loss.clip_singular_values_every, "augment": discriminator.augment,
+    }  # fmt: skip
 
 
 def open_run(settings: Settings) -> Training:
-    """Open clips, networks, optimizers and the run folder, and the checkpoint that is resumed.
-
-    Whatever a user can get wrong is found here, before the first step.
-    """
-    settings = check_settings(settings)
-    options = settings.train
-    # Data
-    clips = open_clips(settings)
-    # Such a run would never have seen the class that it is asked for; one that has begun may go on.
-    if clips.untrained and not settings.resume:
-        raise DataError(f"class {clips.untrained[0]!r} of {settings.data.root} has no training "
-                        f"clips; hold out fewer for validation, or add some")  # fmt: skip
+    """Open clips, networks and the run folder; whatever is wrong is told here, before a step."""
+    options = (settings := check_settings(settings)).train
+    # Data. A run that has begun may go on without a class.
+    clips = open_clips(settings, complete=not settings.resume)
     log = TensorBoardLogger(root_dir=settings.out, name="", version="tensorboard")
     fabric = options.open_fabric(loggers=log, penalized=bool(settings.loss.penalties))
     # Networks. A checkpoint holds the encoder's weights; the file that they began as may be gone.
@@ -158,7 +145,6 @@ def open_run(settings: Settings) -> Training:
     if options.checkpoint_activations:
         training.checkpoint_activations(*gan.generator.decoder.stages)
     networks = {"generator": gan.generator, "discriminator": gan.discriminator}
-    shared = list(networks.values())
     if objective.state_dict():  # what LeCam and ADA remember
         networks["objective"] = objective
     guard = training.FiniteGuard(networks, skip=options.skip_steps)
@@ -166,7 +152,6 @@ def open_run(settings: Settings) -> Training:
     if options.ema_decay:
         average = training.ExponentialMovingAverage(gan.generator, options.ema_decay)
         networks["generator_ema"] = average.module
-        shared.append(average.module)
     # The run: everything stateful by name. Opened last, so that what was wrong leaves no folder.
     run = training.Run(
         settings.out, networks, resume=settings.resume, config=write_settings(settings),
@@ -175,10 +160,11 @@ def open_run(settings: Settings) -> Training:
         **options.of_run(),
     )  # fmt: skip
     with run.closing_on_error():
-        for network in shared if options.shard else ():  # loaded whole, before optimizers hold them
-            training.shard_stages(network, fabric.strategy.device_mesh)
-        pace: dict[str, Any] = {"lr": options.learning_rate, "betas": options.betas}
-        pace |= {"capturable": options.cuda_graph}
+        if options.shard:  # once they are loaded whole, before optimizers hold them
+            for name in networks.keys() - {"objective"}:  # which has no weights
+                training.shard_stages(networks[name], fabric.strategy.device_mesh)
+        pace: Any = {"lr": options.learning_rate, "betas": options.betas,
+                     "capturable": options.cuda_graph}  # fmt: skip
         g = torch.optim.Adam(gan.generator.parameters(), fused=True, **pace)
         d = torch.optim.Adam(gan.discriminator.parameters(), fused=True, **pace)
         opened = Training(settings, fabric, clips, gan, objective, average, (g, d), run)
@@ -202,7 +188,7 @@ def train(opened: Training) -> Path:
     step = opened.step(*map(fabric.setup_module, (gan.generator, gan.discriminator)),
                        *map(fabric.setup_optimizers, opened.optimizers))  # fmt: skip
     health = cast(training.HealthMonitor, run.health)
-    recorded = training.RecordedStep(step) if options.cuda_graph else None
+    take = training.RecordedStep(step) if options.cuda_graph else step
     batches = options.loader(clips.training, fabric, step=run.step, workers=settings.data.workers)
     evaluated: nn.Module = gan.generator if opened.average is None else opened.average.module
     samples = None
@@ -213,10 +199,7 @@ def train(opened: Training) -> Path:
     with run, tqdm(total=run.steps, initial=run.step, unit="step", disable=not first) as bar:
         while not run.done:
             batch, draws = next(batches), opened.draw()
-            if recorded is None or run.due:
-                losses = step(batch, draws, due=run.due)
-            else:
-                losses = recorded(batch, draws)
+            losses = take(batch, draws, due=run.due)
             if opened.average is not None:
                 opened.average.update(gan.generator, run.step + 1)
             line = run.advance(losses)  # counts, and logs and saves where it is time to

@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from stgan import data, training
 from stgan.config import build
-from stgan.errors import ConfigError, printable
+from stgan.errors import ConfigError, DataError, printable
 from stgan.settings.reading import (
     Count,
     NotNegative,
@@ -56,7 +56,13 @@ class DataSettings(SettingsGroup):
     cache_bytes: Rare[Count | None] = 4 * 2**30  # Of decoded clips in memory, for all workers.
 
     def open(
-        self, *, num_frames: int, image_size: Size2, seed: int, trust: bool = False
+        self,
+        *,
+        num_frames: int,
+        image_size: Size2,
+        seed: int,
+        complete: bool = False,
+        trust: bool = False,
     ) -> data.Splits:
         """Open the clips, or draw moving shapes; print which files are skipped.
 
@@ -64,6 +70,7 @@ class DataSettings(SettingsGroup):
             num_frames: Frames of a clip.
             image_size: ``(H, W)`` of a clip, or one number for both.
             seed: Of all random choices.
+            complete: Whether every class must have clips to train on.
             trust: Whether files that ``augment`` names may be run, see :func:`stgan.build`.
 
         Raises:
@@ -83,6 +90,11 @@ class DataSettings(SettingsGroup):
         clips = data.open_splits(**told, **size)
         for path, reason in clips.skipped.items():
             print(printable(f"skipped {path}: {reason.partition('; ')[0]}"))
+        if clips.untrained and complete:
+            raise DataError(
+                f"class {clips.untrained[0]!r} of {self.root} has no training clips; hold out "
+                f"fewer for validation, or add some"
+            )
         return clips
 
 

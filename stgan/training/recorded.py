@@ -22,7 +22,7 @@ class RecordedStep:
     Health is not measured in a replayed step, so take those that are logged as they are::
 
         recorded = RecordedStep(step)
-        losses = step(batch, draws, due=True) if run.due else recorded(batch, draws)
+        losses = recorded(batch, draws, due=run.due)
 
     Attributes:
         step: The step that is recorded, by :class:`CapturedStep`.
@@ -76,8 +76,12 @@ class RecordedStep:
                     f"take it without recording"
                 )
 
-    def __call__(self, batch: Mapping[str, Tensor], draws: Draws) -> dict[str, Tensor]:
-        """Take a step on a batch."""
+    def __call__(
+        self, batch: Mapping[str, Tensor], draws: Draws, *, due: bool = False
+    ) -> dict[str, Tensor]:
+        """Take a step on a batch; one that is due to be logged, as it is and with health."""
+        if due:
+            return self.step(batch, draws, due=True)
         replayed = self._captured.recorded
         used = {name: batch[name] for name in self.inputs}
         losses = self._captured({"batch": used, "draws": draws})
