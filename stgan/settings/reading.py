@@ -89,7 +89,16 @@ Rare = Annotated[V, tyro.conf.Suppress]
 
 
 class SettingsGroup:
-    """Base of dataclasses of settings: types are strict, and unknown names are refused."""
+    """Base of dataclasses of settings: types are strict, and unknown names are refused.
+
+    Beside each field stands a comment, which ``--help`` shows.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class Network(SettingsGroup):
+        ...     width: Count = 64  # Channels of the finest stage.
+        ...     norm: Part = "batch"  # Of every stage.
+    """
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
 
@@ -97,6 +106,13 @@ class SettingsGroup:
 @dataclass(frozen=True)
 class RunSettings(SettingsGroup):
     """What every recipe is told: where its settings start, and where its run lies.
+
+    Attributes:
+        preset: Where the other settings start.
+        out: Run folder.
+        resume: Go on from the newest checkpoint in the run folder, with its settings.
+        config: File of settings that replace those of the preset.
+        trust: Whether files that settings name may be run, see :func:`stgan.build`.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -158,6 +174,11 @@ def parse_settings(
         UnknownNameError: If there is no such preset or setting.
         ConfigError: If a file cannot be read, or a value is not what its setting takes.
         CheckpointError: If a resumed run would change what it is, or is given another file.
+
+    Example:
+        >>> presets = {"usual": RunSettings(preset="usual")}
+        >>> parse_settings(presets, ["--out", "runs/a"]).out.name
+        'a'
     """
     given = sys.argv[1:] if args is None else list(args)
     start, _ = tyro.cli(_Start, args=given, return_unknown_args=True, add_help=False)
@@ -206,6 +227,15 @@ def read_settings(
     Raises:
         UnknownNameError: If there is no such preset or setting.
         ConfigError: If the file cannot be read, or a value is not what its setting takes.
+
+    Example:
+        >>> import tempfile
+        >>> presets = {"usual": RunSettings(preset="usual")}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "config.yaml")
+        ...     _ = path.write_text("out: runs/b")
+        ...     read_settings(path, presets).out.name
+        'b'
     """
     content = read_plain(path)
     if not isinstance(content, Mapping):
@@ -226,7 +256,16 @@ def read_settings(
 
 
 def write_settings(settings: RunSettings) -> str:
-    """Return settings as YAML that :func:`read_settings` reads back, all of them."""
+    """Return settings as YAML that :func:`read_settings` reads back, all of them.
+
+    Args:
+        settings: Of a run.
+
+    Example:
+        >>> print(write_settings(RunSettings(preset="usual")), end="")
+        preset: usual
+        out: runs/new
+    """
     told = asdict(settings)
     return dump_yaml(_plain({key: told[key] for key in told if key not in _OF_THE_START}))
 
@@ -234,8 +273,15 @@ def write_settings(settings: RunSettings) -> str:
 def check_settings(settings: T) -> T:
     """Return settings whose types and bounds were checked.
 
+    Args:
+        settings: Made in a program, where nothing has looked at them yet.
+
     Raises:
         ConfigError: If a value is not what its setting takes.
+
+    Example:
+        >>> check_settings(RunSettings(preset="usual")).preset
+        'usual'
     """
     return _checked(type(settings), _plain(asdict(settings)), "")
 
