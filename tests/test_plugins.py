@@ -248,7 +248,7 @@ PLUGIN = """
     from stgan import Example
     from stgan.discriminators import Discriminator
     from stgan.losses import LossTerm
-    from stgan.registry import DISCRIMINATORS, LAYERS, PENALTIES
+    from stgan.registry import DISCRIMINATORS, LAYERS, LOSSES, PENALTIES
 
 
     @DISCRIMINATORS.register("brightness", source="arithmetic", shape="(N, C, T, H, W) -> (N,)")
@@ -271,6 +271,16 @@ PLUGIN = """
 
         def forward(self, *, fake, real):
             return fake.square().mean() + real.square().mean()
+
+
+    @LOSSES.register("contrast", source="arithmetic", shape="(N, C, T, H, W) twice -> ()")
+    class Contrast(LossTerm):
+        '''Be as bright as the real clip.'''
+
+        player, takes = "generator", "clips"
+
+        def forward(self, *, fake, real):
+            return (fake.mean() - real.mean()).square()
 
 
     @LAYERS.register("negate", source="arithmetic", shape="(N, C, T, H, W) -> the same",
@@ -300,6 +310,9 @@ PROJECT = """
     [project.entry-points."stgan.discriminators"]
     brightness = "stgan_negate:Brightness"
 
+    [project.entry-points."stgan.losses"]
+    contrast = "stgan_negate:Contrast"
+
     [project.entry-points."stgan.penalties"]
     far_logits = "stgan_negate:FarLogits"
 
@@ -324,7 +337,8 @@ RECIPE = """
     from examples.imaginator.config import LossSettings
     from tests.examples.games import game, step
     played = game(
-        LossSettings(penalties={"far_logits": 0.5}), video={"name": "brightness", "gain": 3.0}
+        LossSettings(penalties={"far_logits": 0.5}, generator_terms={"contrast": 2.0}),
+        video={"name": "brightness", "gain": 3.0},
     )
     losses = {name: value.item() for name, value in step(played).items()}
     stream = played.gan.discriminator.video
@@ -332,6 +346,10 @@ RECIPE = """
     expected = terms[0] + terms[1] + 0.5 * terms[2]
     print(type(stream).__name__, stream.scale.item() != 3, terms[2] > 0)
     print(abs(losses["discriminator/total"] - expected) < 1e-5)
+    names = ("reconstruction", "video", "image", "contrast")
+    terms = [losses[f"generator/{name}"] for name in names]
+    expected = 100 * terms[0] + terms[1] + terms[2] + 2 * terms[3]
+    print(terms[3] > 0, abs(losses["generator/total"] - expected) < 1e-4)
 """
 
 
@@ -368,7 +386,7 @@ def test_a_package_installed_in_a_fresh_environment_is_found(tmp_path: Path) -> 
         "cannot load 'broken', which the package stgan-negate 1.2 offers to layers: "
         "ModuleNotFoundError: No module named 'stgan_negate.gone'"
     )
-    # Its stream and its penalty go into the recipe by the names in the settings.
+    # Its stream, its loss and its penalty go into the recipe by the names in the settings.
     root = str(Path(stgan.__file__).parents[1])
     played = run(python, "-c", textwrap.dedent(RECIPE), PYTHONPATH=root).splitlines()
-    assert played == ["Brightness True True", "True"]
+    assert played == ["Brightness True True", "True", "True True"]
