@@ -52,7 +52,7 @@ nitpick_ignore = [
     ("py:class", "stgan.registry.F"),
     ("py:class", "stgan.shapes.Size"),
     ("py:class", "stgan.layers.fold.Network"),
-    ("py:class", "stgan.settings.T"),
+    ("py:class", "stgan.settings.reading.T"),
     # Of the standard library, and of no page here.
     ("py:class", "contextlib.AbstractContextManager"),
 ]

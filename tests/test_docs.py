@@ -63,6 +63,7 @@ def test_the_code_of_a_page_runs_and_prints_what_the_page_says(
     text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
     # A module that can be found, as what a page defines is pickled by its checks.
     home = ModuleType(page)
+    home.__file__ = f"{page}.md"  # there is no source to read comments from
     monkeypatch.setitem(sys.modules, page, home)
     namespace = vars(home)
     count, printed = 0, None
