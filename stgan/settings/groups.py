@@ -160,7 +160,9 @@ class TrainSettings(SettingsGroup):
         return iter(fabric.setup_dataloaders(batches, use_distributed_sampler=False))
 
     def open_fabric(self, *, loggers: Any, penalized: bool = False) -> Any:
-        """Return a launched Fabric, with seeds and precision set; see :func:`training.open_fabric`.
+        """Return a launched Fabric, with seeds and precision set.
+
+        It is that of :func:`stgan.training.open_fabric`.
 
         Args:
             loggers: Of Fabric, one or several.
