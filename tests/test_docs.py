@@ -123,7 +123,7 @@ def _directives() -> Iterator[str]:
     for page in sorted((DOCS / "api").glob("*.rst")):
         current = ""
         for line in page.read_text(encoding="utf-8").splitlines():
-            found = re.match(r"\.\. (py:)?(\w+):: (\S+)", line)
+            found = re.match(r"\.\. (py:)?(\w+):: ([^\s(]+)", line)
             if found and found[2] == "currentmodule":
                 current = f"{found[3]}."
             elif found and found[2].startswith("auto") and found[2] != "automodule":
