@@ -22,8 +22,6 @@ from stgan.registry import LOSSES, PENALTIES, SAMPLERS
 
 __all__ = ["convert", "convert_settings", "convert_state_dict", "main"]
 
-Network = Literal["generator", "video_discriminator", "image_discriminator"]
-
 _UP_STAGE = {0: "conv.temporal", 1: "conv.norm", 3: "conv.spatial", 4: "norm"}
 _UP_STAGES = ("block1", "block2", "block3", "block4", "to_rgb")
 # Published place -> place here. The last layer of a discriminator is its head.
@@ -121,7 +119,7 @@ def _part(text: str | None) -> dict[str, Any]:
 def convert(
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")],
     target: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="TARGET")],
-    network: Network | None = None,
+    network: Literal["generator", "video_discriminator", "image_discriminator"] | None = None,
 ) -> None:
     """Convert published ImaGINator weights for this recipe.
 

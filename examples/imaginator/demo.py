@@ -60,7 +60,9 @@ def run_demo(out: Path | None = None, steps: int = 650, max_minutes: float = 2.2
     scored.save(out / "evaluation.json")
     noise = torch.randn(4, 1, z_dim, generator=torch.Generator().manual_seed(0))
     write_grids(generator, clips.validation, noise, out)
-    plot_curves(out / "metrics.jsonl", out / "curves.png", title="ImaGINator, tiny")
+    panels = {"L1 distance": ["generator/reconstruction"], "speed": ["speed/clips_per_second"]}
+    panels |= {who: [f"{who}/video", f"{who}/image"] for who in ("generator", "discriminator")}
+    plot_curves(out / "metrics.jsonl", out / "curves.png", groups=panels, title="ImaGINator, tiny")
 
     print(f"\n{score_table(scored.results)}\n")
     print(f"The asked motion is recognized in {scored.scores['generated']['accuracy']:.0%} of the "
