@@ -23,6 +23,7 @@ from stgan.settings import (
     read_settings,
     write_settings,
 )
+from stgan.training import Retention
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Training(SettingsGroup):
     """Folder of clips."""
     depth: Rare[Count] = 3
     """For those who know."""
+    keep: Retention = field(default_factory=Retention)
+    """Which checkpoints stay."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def test_parts_and_terms_on_a_command_line() -> None:
     assert parse("--network.part", "none").network.part is None
 
 
-def test_what_is_rare_is_set_in_a_file_alone(
+def test_what_is_rare_is_set_in_a_file_or_by_an_option_that_help_does_not_list(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine.json"
@@ -108,8 +111,7 @@ def test_what_is_rare_is_set_in_a_file_alone(
         parse("--help")
     assert "--training.rate" in (shown := capsys.readouterr().out)
     assert "depth" not in shown
-    with pytest.raises(SystemExit, match="2"):
-        parse("--training.depth", "4")
+    assert parse("--training.depth", "4").training.depth == 4
     file.write_text('{"training": {"depth": 0}}')
     with pytest.raises(ConfigError, match=r"training.depth must be at least 1, got 0$"):
         parse("--config", str(file))
@@ -219,3 +221,44 @@ def test_a_resumed_run_stays_what_it_is(tmp_path: Path) -> None:
         parse(*begin, "--training.root", "None", **free)
     with pytest.raises(CheckpointError, match=r"--config mine.yaml is not read where a run is res"):
         parse(*begin, "--config", "mine.yaml", **free)
+
+
+def test_settings_of_a_part_are_options_too() -> None:
+    settings = parse("--network.part", "fine", "--network.part.depth", "3", "--network.part.thick")
+    assert settings.network.part == {"name": "fine", "depth": 3, "thick": True}
+    settings = parse("--network.part.sizes", "1", "2.5", "--network.part.no-thick")
+    assert settings.network.part == {"name": "plain", "sizes": [1, 2.5], "thick": False}
+    assert parse("--network.part.of=None").network.part == {"name": "plain", "of": None}
+    former = {"depth_of_old": "training.depth"}
+    assert parse("--depth-of-old", "5", former=former).training.depth == 5
+    assert parse("--depth_of_old=5", former=former).training.depth == 5
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        ("--training.stesp 5", UnknownNameError, "training has no setting named 'stesp'; did you"),
+        ("--netwrok.size 5", ConfigError, "--netwrok.size is none of the settings, which have no"),
+        ("--training.steps.more 5", ConfigError, "which have no 'steps' to set"),
+        ("--training.depth 0", ConfigError, "training.depth must be at least 1, got 0"),
+        (
+            "--training.depth 1 2",
+            ConfigError,
+            r"training.depth must be a whole number, got \[1, 2\]",
+        ),
+        ("word", ConfigError, "'word' must follow an option"),
+        ("--network.part.a {b: [}", ConfigError, "--network.part.a is no valid YAML"),
+    ],
+)
+def test_an_option_that_is_none(words: str, error: Any, message: str) -> None:
+    with pytest.raises(error, match=message):
+        parse(*words.split(" ", 1) if "{" in words else words.split())
+
+
+def test_an_unknown_setting_of_a_nested_record_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("training: {keep: {lst: 3}}")
+    with pytest.raises(UnknownNameError, match=r"training.keep has no setting named 'lst'"):
+        parse("--config", str(file))
+    with pytest.raises(UnknownNameError, match=r"keep has no setting named 'lst'"):
+        parse("--training.keep.lst", "3")

@@ -29,7 +29,7 @@ from stgan.settings import (
     TrainSettings,
 )
 
-from .convert import convert_settings
+from .convert import OPTIONS, convert_settings
 
 __all__ = ["PRESETS", "ModelSettings", "Settings", "parse_settings", "read_settings"]
 
@@ -151,6 +151,6 @@ PRESETS: dict[str, Settings] = {
 # Files of the first version are read, too.
 parse_settings = partial(
     settings.parse_settings, PRESETS, prog="python -m examples.imaginator.train",
-    may_change=MAY_CHANGE, convert=convert_settings,
+    may_change=MAY_CHANGE, convert=convert_settings, former=OPTIONS,
 )  # fmt: skip
 read_settings = partial(settings.read_settings, presets=PRESETS, convert=convert_settings)

@@ -20,8 +20,6 @@ from stgan.errors import CheckpointError, printable
 from stgan.io import convert_weights, rename_weights
 from stgan.registry import LOSSES, PENALTIES, SAMPLERS
 
-__all__ = ["convert", "convert_settings", "convert_state_dict", "main"]
-
 _UP_STAGE = {0: "conv.temporal", 1: "conv.norm", 3: "conv.spatial", 4: "norm"}
 _UP_STAGES = ("block1", "block2", "block3", "block4", "to_rgb")
 # Published place -> place here. The last layer of a discriminator is its head.
@@ -67,6 +65,14 @@ def convert_state_dict(state_dict: Mapping[str, Tensor], network: str) -> dict[s
     if network not in _LAYOUTS:
         raise CheckpointError(f"network must be one of {', '.join(_LAYOUTS)}, got {network!r}")
     return rename_weights(state_dict, _LAYOUTS[network], network=network)
+
+
+# Options of the first version, with those of today.
+OPTIONS = {f"{group}.{part}_{key}": f"{group}.{part}.{key}" for group, part, keys in (
+    ("train", "keep", ("every", "best")), ("model", "encoder", ("weights", "frozen", "input_size")),
+    *(("discriminator", stream, ("head", "sampler", "label")) for stream in ("video", "image")),
+) for key in keys}  # fmt: skip
+OPTIONS |= {"train.keep": "train.keep.last", "model.lazy_fusion": "model.fusion.lazy"}
 
 
 def convert_settings(told: dict[str, Any]) -> dict[str, Any]:

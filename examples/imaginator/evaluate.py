@@ -19,8 +19,6 @@ from .config import PRESETS, Settings
 from .model import load_generator
 from .train import open_clips
 
-__all__ = ["evaluate", "main"]
-
 
 def evaluate(
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")],

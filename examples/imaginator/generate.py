@@ -21,8 +21,6 @@ from stgan.visual import clip_grid
 
 from .model import load_generator
 
-__all__ = ["generate", "main"]
-
 
 @torch.no_grad()
 def generate(

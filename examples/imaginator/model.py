@@ -26,8 +26,6 @@ from stgan.typing import Norm
 
 from .config import PRESETS, DiscriminatorSettings, ModelSettings, Settings, read_settings
 
-__all__ = ["Generator", "ImaGINator", "build", "build_generator", "load_generator"]
-
 
 def _group_norm(channels: int) -> nn.Module:
     return nn.GroupNorm(channels // 8 if channels % 8 == 0 else 1, channels)

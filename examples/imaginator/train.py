@@ -114,12 +114,12 @@ def open_clips(settings: Settings, *, complete: bool = False) -> data.Splits:
 
 def objective_of(loss: LossSettings, discriminator: DiscriminatorSettings) -> dict[str, Any]:
     """The terms of both losses, as :func:`stgan.training.build_objective` reads them."""
-    weights = {"video": loss.video, "image": loss.image}
-    reconstruction = {"name": "l1", "weight": loss.reconstruction}
+    judged = [name for name in ("video", "image") if getattr(discriminator, name) is not None]
     return {
         "adversarial": loss.family, "penalties": loss.penalties,
-        "generator": {"reconstruction": reconstruction, **loss.generator_terms},
-        "stream_weights": {k: w for k, w in weights.items() if getattr(discriminator, k)},
+        "generator": {"reconstruction": {"name": "l1", "weight": loss.reconstruction},
+                      **loss.generator_terms},
+        "stream_weights": {name: getattr(loss, name) for name in judged},
         "prediction": loss.prediction, "penalty_every": loss.penalty_every,
         "clip_every": loss.clip_singular_values_every, "augment": discriminator.augment,
     }  # fmt: skip

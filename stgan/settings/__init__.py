@@ -5,6 +5,7 @@ checked by pydantic, and their options are read by tyro. A part is named by its 
 line; its own settings stand in a file, where nested data needs no quotes.
 """
 
+from stgan.settings.command_line import parse_settings
 from stgan.settings.groups import MAY_CHANGE, DataSettings, TrainSettings
 from stgan.settings.reading import (
     Count,
@@ -18,7 +19,6 @@ from stgan.settings.reading import (
     Terms,
     Times,
     check_settings,
-    parse_settings,
     read_settings,
     write_settings,
 )

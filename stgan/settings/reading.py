@@ -1,9 +1,8 @@
 """Read settings: from a preset, a file and the command line into one checked dataclass."""
 
 import json
-import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar
 
@@ -13,10 +12,11 @@ from tyro.constructors import PrimitiveConstructorSpec
 
 from stgan._excerpt import excerpt, reason
 from stgan.config import dump_yaml, read_plain
-from stgan.errors import CheckpointError, ConfigError
+from stgan.errors import ConfigError
 from stgan.registry import unknown_name
 
 __all__ = [
+    "OF_THE_START",
     "Count",
     "NotNegative",
     "Part",
@@ -25,10 +25,14 @@ __all__ = [
     "RunSettings",
     "SettingsGroup",
     "Share",
+    "T",
     "Terms",
     "Times",
     "check_settings",
-    "parse_settings",
+    "checked",
+    "merged",
+    "plain",
+    "preset_of",
     "read_settings",
     "write_settings",
 ]
@@ -68,7 +72,7 @@ def _words(value: Any) -> list[str]:
 _PART: Any = PrimitiveConstructorSpec(
     nargs=1,
     metavar="NAME",
-    instance_from_str=lambda words: None if words[0] == "none" else words[0],
+    instance_from_str=lambda words: None if words[0] in ("none", "None") else words[0],
     is_instance=lambda value: value is None or isinstance(value, str | dict),
     str_from_instance=_words,
 )
@@ -136,77 +140,8 @@ class RunSettings(SettingsGroup):
 
 
 # How a run was started is no part of what it is.
-_OF_THE_START = ("resume", "config", "trust")
+OF_THE_START = ("resume", "config", "trust")
 T = TypeVar("T", bound=RunSettings)
-
-
-@dataclass(frozen=True)
-class _Start:
-    """The options that say where all others begin."""
-
-    preset: str | None = None
-    config: Path | None = None
-    out: Path | None = None
-    resume: bool = False
-
-
-def parse_settings(
-    presets: Mapping[str, T],
-    args: Sequence[str] | None = None,
-    *,
-    prog: str | None = None,
-    may_change: Collection[str] = (),
-    convert: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
-) -> T:
-    """Read the settings of a run from the command line.
-
-    They begin with a preset, the first by default, which ``--config`` changes, or with those of
-    the run folder under ``--resume``; every other option replaces one of them.
-
-    Args:
-        presets: Settings by name, all of one class.
-        args: What stands on the command line; by default that of the process.
-        prog: How the program is called, for its help.
-        may_change: Dotted names, such as ``"train.steps"``, of what a resumed run may change.
-        convert: Turns the content of a file of an older version into that of this one.
-
-    Raises:
-        UnknownNameError: If there is no such preset or setting.
-        ConfigError: If a file cannot be read, or a value is not what its setting takes.
-        CheckpointError: If a resumed run would change what it is, or is given another file.
-
-    Example:
-        >>> presets = {"usual": RunSettings(preset="usual")}
-        >>> parse_settings(presets, ["--out", "runs/a"]).out.name
-        'a'
-    """
-    given = sys.argv[1:] if args is None else list(args)
-    start, _ = tyro.cli(_Start, args=given, return_unknown_args=True, add_help=False)
-    first = next(iter(presets))
-    default = _preset(presets, start.preset or first)
-    saved = None
-    if start.resume:
-        out = start.out or default.out
-        if start.config is not None:
-            raise CheckpointError(
-                f"--config {start.config} is not read where a run is resumed, which goes on with "
-                f"the settings in its folder {out}; leave out --config"
-            )
-        if not (out / "config.yaml").is_file():
-            raise CheckpointError(
-                f"run folder {out} holds no config.yaml to resume from; leave out --resume to begin"
-            )
-        saved = replace(read_settings(out / "config.yaml", presets, convert=convert), out=out)
-    elif start.config is not None:
-        named = read_settings(start.config, presets, preset=start.preset, convert=convert)
-        # A file that may come from a stranger does not choose where is written.
-        default = replace(named, out=default.out)
-    settings = check_settings(
-        tyro.cli(type(default), args=given, default=saved or default, prog=prog)
-    )
-    if saved is not None:
-        _check_same(saved, settings, may_change)
-    return settings
 
 
 def read_settings(
@@ -240,7 +175,7 @@ def read_settings(
     content = read_plain(path)
     if not isinstance(content, Mapping):
         raise ConfigError(f"{path} must hold a mapping of settings, got {excerpt(content)}")
-    told = {key: value for key, value in content.items() if key not in _OF_THE_START}
+    told = {key: value for key, value in content.items() if key not in OF_THE_START}
     if convert is not None:
         try:
             told = convert(told)
@@ -250,9 +185,9 @@ def read_settings(
                 f"{reason(error)}"
             ) from error
     name = preset or told.get("preset") or next(iter(presets))
-    start = _preset(presets, str(name))
-    merged = _merged(_plain(asdict(start)), told, start) | {"preset": str(name)}
-    return _checked(type(start), merged, f"{path}: ")
+    start = preset_of(presets, str(name))
+    both = merged(plain(asdict(start)), told, start, f"{path}: ") | {"preset": str(name)}
+    return checked(type(start), both, f"{path}: ")
 
 
 def write_settings(settings: RunSettings) -> str:
@@ -267,7 +202,7 @@ def write_settings(settings: RunSettings) -> str:
         out: runs/new
     """
     told = asdict(settings)
-    return dump_yaml(_plain({key: told[key] for key in told if key not in _OF_THE_START}))
+    return dump_yaml(plain({key: told[key] for key in told if key not in OF_THE_START}))
 
 
 def check_settings(settings: T) -> T:
@@ -283,34 +218,44 @@ def check_settings(settings: T) -> T:
         >>> check_settings(RunSettings(preset="usual")).preset
         'usual'
     """
-    return _checked(type(settings), _plain(asdict(settings)), "")
+    return checked(type(settings), plain(asdict(settings)), "")
 
 
-def _preset(presets: Mapping[str, T], name: str) -> T:
+def preset_of(presets: Mapping[str, T], name: str) -> T:
+    """Return a preset by its name."""
     if name not in presets:
         raise unknown_name("the recipe", name, presets, what="preset")
     return presets[name]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value as JSON and YAML know it."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 
-def _merged(start: dict[str, Any], told: Mapping[str, Any], settings: Any) -> dict[str, Any]:
+def merged(
+    start: dict[str, Any], told: Mapping[str, Any], settings: Any, subject: str = ""
+) -> dict[str, Any]:
     """What a file says over what a preset says; a part or a term is replaced whole."""
-    merged = dict(start)
+    both = dict(start)
     for key, value in told.items():
         inner = getattr(settings, str(key), None)
-        nested = is_dataclass(inner) and isinstance(value, Mapping)
-        merged[key] = _merged(start[key], value, inner) if nested else value
-    return merged
+        if is_dataclass(inner) and isinstance(value, Mapping):
+            known = [one.name for one in fields(inner)]
+            for name in value:  # pydantic passes over those of a dataclass that is not its own
+                if name not in known:
+                    raise unknown_name(f"{subject}{key}", name, known, what="setting")
+            value = merged(start[key], value, inner, f"{subject}{key}.")
+        both[key] = value
+    return both
 
 
-def _checked(kind: type[T], content: Mapping[str, Any], subject: str) -> T:
+def checked(kind: type[T], content: Mapping[str, Any], subject: str) -> T:
+    """Return settings of plain data, or raise the first mistake; ``subject`` begins the error."""
     try:
         return TypeAdapter(kind).validate_json(json.dumps(content))
     except ValidationError as error:
@@ -351,30 +296,3 @@ def _refusal(kind: type[Any], error: ValidationError, subject: str) -> Exception
             wanted.append(said[0].lower() + said[1:])
     said = " or ".join(dict.fromkeys(wanted))
     return ConfigError(f"{subject}{name} must be {said}, got {excerpt(errors[0]['input'])}")
-
-
-def _check_same(saved: RunSettings, settings: RunSettings, may_change: Collection[str]) -> None:
-    """What a run is must stay when it is resumed; its length, pace and machine may change."""
-    before, now = _flat(saved), _flat(settings)
-    changed = [
-        f"{name} ({excerpt(before[name])} there, {excerpt(now[name])} here)"
-        for name in before
-        if before[name] != now[name]
-        and not any(f"{name}.".startswith(f"{one}.") for one in (*_OF_THE_START, *may_change))
-        # Another machine has its files elsewhere, but it has them.
-        and not (isinstance(before[name], Path) and isinstance(now[name], Path))
-    ]
-    if changed:
-        raise CheckpointError(
-            f"run folder {saved.out} was trained with another {', '.join(changed)}; resume without "
-            f"it, or begin in another folder"
-        )
-
-
-def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Every setting by its dotted name."""
-    named: dict[str, Any] = {}
-    for field in fields(settings):
-        value, name = getattr(settings, field.name), prefix + field.name
-        named |= _flat(value, f"{name}.") if is_dataclass(value) else {name: value}
-    return named

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from examples.imaginator.config import PRESETS, read_settings
+from examples.imaginator.config import PRESETS, parse_settings, read_settings
 from examples.imaginator.model import ImaGINator
 from examples.imaginator.train import objective_of
 from stgan.losses import CharbonnierLoss
@@ -66,3 +66,31 @@ def test_they_build_what_they_built() -> None:
     frames = gan.discriminator.sample(torch.zeros(2, 3, 8, 16, 16))
     assert isinstance(frames, torch.Tensor)
     assert frames.shape == (2, 3)
+
+
+def test_command_lines_of_the_first_version_go_on_working() -> None:
+    line = (
+        "--preset tiny --model.appearance-dim 8 --model.encoder timm/resnet18 "
+        "--model.encoder-frozen --model.encoder-input-size 32 32 --model.lazy-fusion False "
+        "--discriminator.video-head projection --discriminator.image-sampler stratified "
+        "--discriminator.image-label --discriminator.augment None --train.keep 9 "
+        "--train.keep-every 100 --train.keep-best generator/total --train.betas 0.5 0.9 "
+        "--train.no-tf32 --data.augment diff_augment --data.cache-bytes None --loss.video 2"
+    )
+    settings = parse_settings(line.split())
+    start = PRESETS["tiny"]
+    encoder = {"name": "timm/resnet18", "frozen": True, "input_size": [32, 32]}
+    image = {"name": "image", "sampler": "stratified", "label": True}
+    assert settings == replace(
+        start,
+        model=replace(start.model, appearance_dim=8, encoder=encoder,
+                      fusion={"name": "concat", "lazy": False}),
+        discriminator=replace(
+            start.discriminator, video={"name": "video", "head": "projection"}, image=image
+        ),
+        loss=replace(start.loss, video=2.0),
+        data=replace(start.data, augment="diff_augment", cache_bytes=None),
+        train=replace(start.train, keep=Retention(last=9, every=100, best="generator/total"),
+                      betas=(0.5, 0.9), tf32=False),
+    )  # fmt: skip
+    ImaGINator(settings.model, settings.discriminator, num_classes=2)
