@@ -88,7 +88,7 @@ Part: TypeAlias = Annotated[str | dict[str, Any] | None, _PART]
 #: Names of losses or penalties with their weights; in a file a mapping may stand for a weight.
 Terms: TypeAlias = Annotated[dict[str, float | dict[str, Any]], _TERMS]
 V = TypeVar("V")
-#: What is set rarely, as ``Rare[int]``: in a file, and not on the command line.
+#: What is set rarely, as ``Rare[int]``: in a file, or by an option that help does not list.
 Rare = Annotated[V, tyro.conf.Suppress]
 
 
