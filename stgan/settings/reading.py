@@ -119,6 +119,7 @@ class RunSettings(SettingsGroup):
         trust: Whether files that settings name may be run, see :func:`stgan.build`.
 
     Example:
+        >>> from stgan.settings import parse_settings
         >>> @dataclass(frozen=True)
         ... class Mine(RunSettings):
         ...     steps: Count = 1000

@@ -22,8 +22,8 @@ RECIPE = [*TORCHRUN[:2], "examples.imaginator.train"]
 TINY = [*SMALLEST, "--train.save-every", "1"]
 # What no part of a batch can change: no spectral norm, which iterates in every pass.
 PLAIN = [
-    "--discriminator.video", "{name: video, spectral_norm: false}",
-    "--discriminator.image", "{name: image, spectral_norm: false}",
+    "--discriminator.video.spectral_norm", "false",
+    "--discriminator.image.spectral_norm", "false",
 ]  # fmt: skip
 
 
@@ -257,7 +257,7 @@ def test_a_full_game_is_watched_and_a_folder_that_cannot_be_written_is_told_firs
 def test_a_worker_that_dies_is_told_in_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def die(run: train.Run) -> Path:
+    def die(opened: train.Training) -> Path:
         raise RuntimeError("DataLoader worker (pid 5) is killed by signal: Killed. ")
 
     monkeypatch.setattr(train, "train", die)

@@ -66,7 +66,7 @@ def test_what_shares_cannot_do_is_refused(
     error = refusal(
         lambda: train.main([*TINY, "--out", str(out), "--train.shard", *options]), capsys
     )
-    assert "among several processes, without loss.penalties and train.compile" in error
+    assert "among several processes, without penalties and train.compile" in error
     assert not out.exists()
 
 

@@ -103,7 +103,7 @@ def test_a_key_frame_need_not_be_the_first_that_is_shown(
     with pytest.raises(DataError, match=rf"a\.mkv has {left} frames; start must be below that"):
         read_video(path, start=left)
     assert ClipFolder(tmp_path, num_frames=left, image_size=8)[0]["video"].shape[1] == left
-    with pytest.raises(DataError, match=rf"a\.mkv has {left} frames, but num_frames={left + 1}"):
+    with pytest.raises(DataError, match=rf"a\.mkv has {left} frames, but num_frames {left + 1}"):
         ClipFolder(tmp_path, num_frames=left + 1, image_size=8)
 
 
